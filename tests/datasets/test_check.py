@@ -1,0 +1,87 @@
+"""What `data check` finds in a dataset with one of each fault."""
+
+import pytest
+
+from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.check import check_dataset
+from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.geometry import Size
+
+
+def test_a_good_dataset_has_no_fault(builder, tmp_path):
+    dataset = open_dataset(builder.kaggle(tmp_path))
+
+    report = check_dataset(dataset)
+
+    assert (report.images, report.annotated, report.boxes) == (3, 3, 4)
+    assert (report.classes, report.classes_with_images) == (3, 3)
+    assert report.images_by_boxes == {1: 2, 2: 1}
+    assert not report.missing + report.unannotated + report.skipped
+    assert not report.unreadable + report.boxes_outside + report.size_differences
+    assert (report.sorted_classes, report.official_classes) == (True, False)
+    assert report.sha256 == index_sha256(dataset)
+    assert report.box_statistics is not None
+    assert (report.box_statistics.images, report.box_statistics.boxes) == (3, 4)
+
+
+def test_every_fault_is_counted_and_named(builder, tmp_path):
+    specs = {
+        "absent": ((0, 0, 3, 3),),
+        "broken": ((0, 0, 3, 3),),
+        "fine": ((0, 0, 7, 7),),
+        "outside": ((0, 0, 8, 7),),
+        "resized": ((0, 0, 3, 3),),
+    }
+    samples = tuple(builder.sample(key, "n01440764", boxes, 8, 8) for key, boxes in specs.items())
+    images = builder.kaggle(tmp_path, samples) / builder.image_folder
+    (images / "absent.JPEG").unlink()
+    builder.write(images / "broken.JPEG", b"nothing")
+    builder.write(images / "resized.JPEG", builder.jpeg(16, 4))
+    builder.write(images / "stranger.JPEG", builder.jpeg(4, 4))
+    builder.write(images / ".hidden.JPEG", b"")
+
+    report = check_dataset(open_dataset(tmp_path, allow_missing=True))
+
+    assert (report.images, report.annotated) == (4, 5)
+    assert report.missing == ("absent",)
+    assert [each.image_id for each in report.unreadable] == ["broken"]
+    assert "broken.JPEG is not an image" in report.unreadable[0].reason
+    assert report.boxes_outside == ("outside",)
+    (difference,) = report.size_differences
+    assert (difference.image_id, difference.annotated, difference.decoded) == (
+        "resized",
+        Size(8, 8),
+        Size(4, 16),
+    )
+    assert report.unannotated == ("stranger",)
+    assert [each.name for each in report.skipped] == [".hidden.JPEG"]
+    assert report.box_statistics is not None
+    assert report.box_statistics.images == 3
+
+
+def test_without_one_readable_image_there_are_no_statistics(builder, tmp_path):
+    images = builder.kaggle(tmp_path) / builder.image_folder
+    for image in images.iterdir():
+        image.write_bytes(b"")
+
+    report = check_dataset(open_dataset(tmp_path))
+
+    assert len(report.unreadable) == 3
+    assert report.box_statistics is None
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_progress_is_called_once_per_image(builder, tmp_path, workers):
+    finished: list[int] = []
+
+    check_dataset(open_dataset(builder.kaggle(tmp_path)), progress=finished.append, workers=workers)
+
+    assert finished == [1, 1, 1]
+
+
+def test_a_progress_that_fails_ends_the_check(builder, tmp_path):
+    def fail(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_dataset(open_dataset(builder.kaggle(tmp_path)), progress=fail)

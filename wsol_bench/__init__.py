@@ -1,0 +1,51 @@
+"""wsol_bench: can a network that was trained on image labels alone say where?
+
+    import wsol_bench
+    result = wsol_bench.run(arch="googlenet", weights="torchvision", data="imagenet/")
+    result.to_frame()
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from wsol_bench.errors import (
+    DataError,
+    RegressionError,
+    RunError,
+    UsageError,
+    WeightsError,
+    WsolBenchError,
+)
+from wsol_bench.settings import RunSettings
+
+if TYPE_CHECKING:
+    from wsol_bench.result import Result
+
+__all__ = [
+    "DataError",
+    "RegressionError",
+    "RunError",
+    "RunSettings",
+    "UsageError",
+    "WeightsError",
+    "WsolBenchError",
+    "run",
+]
+
+
+def run(*, quiet: bool = True, **settings: Any) -> "Result":
+    """Runs one arch with some methods over one dataset.
+
+    Args:
+        quiet: say nothing on stderr.
+        **settings: the fields of `RunSettings`, which are the command line's flags;
+            paths may be strings.
+
+    Returns:
+        The result: `.rows`, `.to_frame()`, `.save(path)`.
+
+    Raises:
+        WsolBenchError: one of its kinds; the message says what to do.
+    """
+    from wsol_bench.evaluate import evaluate  # imports torch, which takes seconds
+
+    return evaluate(RunSettings.of(**settings), quiet=quiet)

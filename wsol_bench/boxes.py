@@ -1,0 +1,179 @@
+"""A map becomes one box: to the image's size, threshold, largest component.
+
+The work is compiled and runs outside the interpreter lock, so that boxes of one
+batch are drawn while the network runs the next.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from wsol_bench.errors import RunError
+from wsol_bench.geometry import Boxes, Size, whole_image_box
+from wsol_bench.protocol import BoxRule
+from wsol_bench.records import MapState
+
+Map = NDArray[np.float32]
+
+# No fastmath: it may assume that no value is NaN and reorder the sums.
+_compiled = njit(cache=True, nogil=True)
+
+
+def map_state(values: Map) -> MapState:
+    """Whether a map, (u, v), says anything.
+
+    Raises:
+        RunError: a value is NaN or infinite; the caller names the image.
+    """
+    least, largest = float(values.min()), float(values.max())
+    if not np.isfinite(least) or not np.isfinite(largest):
+        raise RunError("the map holds NaN or infinite values")
+    if least == largest:
+        return MapState.ZERO if largest == 0 else MapState.CONSTANT
+    return MapState.OK if largest > 0 else MapState.EMPTY
+
+
+def extract_box(values: Map, size: Size, rule: BoxRule) -> tuple[Boxes, MapState]:
+    """The box of the largest component of what passes the threshold.
+
+    Args:
+        values: (u, v) float32, one map, at the resolution it was made at.
+        size: of the original image.
+        rule: threshold as a share of the maximum, and connectivity.
+
+    Returns:
+        (4,) float64 half-open xyxy in original pixels, and the map's state. Of
+        several largest components the one whose first pixel in raster order comes
+        first is taken. A degenerate map gets the whole image.
+
+    Raises:
+        RunError: the map holds NaN or infinite values.
+    """
+    state = map_state(values)
+    if state is not MapState.OK:
+        return whole_image_box(size), state
+    enlarged = enlarge(np.ascontiguousarray(values, dtype=np.float32), size.height, size.width)
+    threshold = np.float32(rule.threshold) * enlarged.max()
+    box = largest_component(enlarged, threshold, rule.connectivity == 8)
+    return np.array(box, dtype=np.float64), state
+
+
+@_compiled
+def enlarge(values: Map, height: int, width: int) -> Map:
+    """Bilinear interpolation of a map with half-pixel centres, edges repeated.
+
+    The same as torch's `interpolate(mode="bilinear", align_corners=False)`; it
+    does not average when it shrinks.
+
+    Args:
+        values: (u, v) float32.
+        height, width: of the result.
+    """
+    rows, columns = values.shape
+    left, right, share = _taps(columns, width)
+    above, below, weight = _taps(rows, height)
+    stretched = np.empty((rows, width), np.float32)
+    for i in range(rows):
+        for x in range(width):
+            a = values[i, left[x]]
+            stretched[i, x] = a + share[x] * (values[i, right[x]] - a)
+    result = np.empty((height, width), np.float32)
+    for y in range(height):
+        top, bottom, t = stretched[above[y]], stretched[below[y]], weight[y]
+        for x in range(width):
+            result[y, x] = top[x] + t * (bottom[x] - top[x])
+    return result
+
+
+@_compiled
+def _taps(source: int, target: int) -> tuple[NDArray, NDArray, NDArray]:
+    """For each target position its two source positions and the second's weight."""
+    first = np.empty(target, np.int64)
+    second = np.empty(target, np.int64)
+    weight = np.empty(target, np.float32)
+    for i in range(target):
+        position = max((i + 0.5) * source / target - 0.5, 0.0)
+        first[i] = min(int(position), source - 1)
+        second[i] = min(first[i] + 1, source - 1)
+        weight[i] = np.float32(position - first[i])
+    return first, second, weight
+
+
+@_compiled
+def largest_component(
+    values: Map, threshold: float, eight_connected: bool
+) -> tuple[int, int, int, int]:
+    """The box of the largest component of `values >= threshold`, half-open xyxy.
+
+    Rows are cut into runs; a run joins those of the row above that it touches.
+    The root of a component is its first run in raster order, so a tie in pixels
+    goes to the first root. Where nothing passes, the box is (0, 0, 0, 0).
+
+    Args:
+        values: (h, w).
+        threshold: the least value kept.
+        eight_connected: whether touching at a corner joins.
+    """
+    height, width = values.shape
+    most = height * ((width + 1) // 2)
+    start, stop, row = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
+    root = np.empty(most, np.int32)
+    reach = 1 if eight_connected else 0
+    count, previous = 0, 0
+    for y in range(height):
+        first = count
+        x = 0
+        while x < width:
+            if values[y, x] >= threshold:
+                begin = x
+                while x < width and values[y, x] >= threshold:
+                    x += 1
+                start[count], stop[count], row[count], root[count] = begin, x, y, count
+                count += 1
+            else:
+                x += 1
+        _join_rows(start, stop, root, previous, first, count, reach)
+        previous = first
+    return _box_of_largest(start, stop, row, root, count)
+
+
+@_compiled
+def _join_rows(
+    start: NDArray, stop: NDArray, root: NDArray, above: int, first: int, count: int, reach: int
+) -> None:
+    """Joins the runs first..count of a row with the runs above..first of the last."""
+    other = above
+    for run in range(first, count):
+        while other < first and stop[other] + reach <= start[run]:
+            other += 1
+        touching = other
+        while touching < first and start[touching] < stop[run] + reach:
+            a, b = _root_of(root, run), _root_of(root, touching)
+            root[max(a, b)] = min(a, b)
+            touching += 1
+
+
+@_compiled
+def _root_of(root: NDArray, run: int) -> int:
+    while root[run] != run:
+        root[run] = root[root[run]]
+        run = root[run]
+    return run
+
+
+@_compiled
+def _box_of_largest(
+    start: NDArray, stop: NDArray, row: NDArray, root: NDArray, count: int
+) -> tuple[int, int, int, int]:
+    area = np.zeros(count, np.int64)
+    for run in range(count):
+        area[_root_of(root, run)] += stop[run] - start[run]
+    if count == 0:
+        return 0, 0, 0, 0
+    best = int(np.argmax(area))  # the first of equals
+    x0, y0, x1, y1 = stop[best], row[best], 0, 0
+    for run in range(count):
+        if _root_of(root, run) == best:
+            x0, x1 = min(x0, start[run]), max(x1, stop[run])
+            y1 = row[run] + 1
+    return x0, y0, x1, y1

@@ -1,0 +1,244 @@
+"""The commands: parse, call, print. What a command does is elsewhere.
+
+Nothing here imports torch before a command needs it, so `--help` is quick.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from wsol_bench.errors import (
+    EXIT_FINE,
+    EXIT_INTERRUPTED,
+    EXIT_RUN_FAILED,
+    EXIT_USAGE,
+    UsageError,
+    WsolBenchError,
+)
+from wsol_bench.protocol import DEFAULT_PROTOCOL
+from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
+
+PROGRAM = "wsol-bench"
+
+app = App(
+    name=PROGRAM,
+    help="Measures how well networks trained on image labels alone can say where the object is.",
+    version=lambda: f"{PROGRAM} {version('wsol_bench')}",
+    help_format="plaintext",
+)
+WHAT = Group("What to run", sort_key=1)
+WHERE = Group("Which images", sort_key=2)
+HOW = Group("How", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
+
+data_app = App(name="data", help="Look at datasets.")
+app.command(data_app)
+
+
+@app.command
+def run(
+    *,
+    arch: Annotated[str, Parameter(group=WHAT)],
+    weights: Annotated[str, Parameter(group=WHAT)] = "torchvision",
+    methods: Annotated[str, Parameter(group=WHAT)] = ",".join(DEFAULT_METHODS),
+    protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
+    layer: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
+    sigma: Annotated[float, Parameter(group=WHAT)] = SIGMA,
+    data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")],
+    layout: Annotated[str | None, Parameter(group=WHERE)] = None,
+    limit: Annotated[int | None, Parameter(group=WHERE)] = None,
+    allow_missing: Annotated[bool, Parameter(group=WHERE, negative=())] = False,
+    blacklist: Annotated[Path | None, Parameter(group=WHERE)] = None,
+    batch_size: Annotated[int, Parameter(group=HOW)] = 32,
+    device: Annotated[str, Parameter(group=HOW)] = "auto",
+    threads: Annotated[int | None, Parameter(group=HOW)] = None,
+    gate: Annotated[str | None, Parameter(group=HOW)] = None,
+    out: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    as_json: Annotated[bool, Parameter("--json", group=OUTPUT, negative=())] = False,
+    quiet: Annotated[bool, Parameter(["--quiet", "-q"], group=OUTPUT, negative=())] = False,
+    verbose: Annotated[bool, Parameter(["--verbose", "-v"], group=OUTPUT, negative=())] = False,
+) -> None:
+    """Run one network with some methods over a dataset and print its errors.
+
+    Parameters
+    ----------
+    arch
+        The network: vgg16, alexnet, googlenet, ... (see: list archs).
+    weights
+        torchvision, caffe:PATH of a .caffemodel, or the PATH of a .safetensors or .pth
+        state dict.
+    methods
+        Comma-separated (see: list methods).
+    protocol
+        View, box rule and scoring (see: list protocols).
+    layer
+        METHOD=NAME: read this layer instead of the arch's own. May be repeated.
+    sigma
+        Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
+    data
+        Folder or tar with images and boxes.
+    layout
+        Of the dataset, where looking at it does not tell (see: list datasets).
+    limit
+        Only the first so many images.
+    allow_missing
+        Go on where annotated images are absent.
+    blacklist
+        File of 1-based image indices that localization errors leave out.
+    batch_size
+        Images per forward pass.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    threads
+        For decoding and boxes; one per core where not given.
+    gate
+        Stop if top-1 classification error is far from the published one, or from the
+        per cent given.
+    out
+        Folder for records and run.json. The same command again finishes what is missing.
+    as_json
+        One JSON object on stdout instead of the table.
+    quiet
+        Say nothing on stderr.
+    verbose
+        Say more on stderr.
+    """
+    settings = RunSettings(
+        arch=arch,
+        weights=weights,
+        data=data,
+        layout=layout,
+        methods=names_in(methods),
+        protocol=protocol,
+        out=out,
+        limit=limit,
+        allow_missing=allow_missing,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        sigma=sigma,
+        layers=_layers_in(layer or []),
+        blacklist=blacklist,
+        gate=_gate_in(gate),
+    )
+    from wsol_bench.evaluate import evaluate
+    from wsol_bench.tables import print_result
+
+    result = evaluate(settings, quiet=quiet, verbose=verbose)
+    if as_json:
+        print(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        print_result(result)
+
+
+@app.command(name="list")
+def list_names(what: str, /) -> None:
+    """List what can be chosen from.
+
+    Parameters
+    ----------
+    what
+        archs, methods, datasets, protocols or weights.
+    """
+    from wsol_bench.catalog import print_catalog
+
+    print_catalog(what)
+
+
+@data_app.command
+def check(
+    path: Path,
+    /,
+    *,
+    layout: str | None = None,
+    limit: int | None = None,
+    allow_missing: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Look through a dataset: counts, missing and unreadable images, boxes, labels, sizes.
+
+    Parameters
+    ----------
+    path
+        Folder or tar with images and boxes.
+    layout
+        Of the dataset, where looking at it does not tell.
+    limit
+        Only the first so many images.
+    allow_missing
+        Report absent images and go on with those present.
+    """
+    from wsol_bench.report.dataset import print_check
+
+    return print_check(path, layout, limit, allow_missing)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in tokens
+    tokens = _complete_gate([token for token in tokens if token != "--debug"])
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(str(error), EXIT_USAGE, debug)
+    except WsolBenchError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except KeyboardInterrupt:
+        return _fail("interrupted.", EXIT_INTERRUPTED, debug)
+    except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
+        sys.stdout = None  # type: ignore[assignment]
+        return EXIT_FINE
+    except Exception as error:  # the last resort: a fault of ours, told without a traceback
+        kind = type(error).__name__
+        return _fail(
+            f"unexpected {kind}: {error}. Run again with --debug and report what it shows.",
+            EXIT_RUN_FAILED,
+            debug,
+        )
+    return code if isinstance(code, int) else EXIT_FINE
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return code
+
+
+def _layers_in(pairs: Sequence[str]) -> dict[str, str]:
+    layers = {}
+    for pair in pairs:
+        method, equals, name = pair.partition("=")
+        if not (method and equals and name):
+            raise UsageError(f"--layer {pair}: expected METHOD=NAME, such as grad_cam=relu5_2.")
+        layers[method] = name
+    return layers
+
+
+def _complete_gate(tokens: list[str]) -> list[str]:
+    """Lets `--gate` stand alone, which means the published figure."""
+    completed = []
+    for at, token in enumerate(tokens):
+        completed.append(token)
+        alone = at + 1 == len(tokens) or tokens[at + 1].startswith("-")
+        if token == "--gate" and alone:
+            completed.append("published")
+    return completed
+
+
+def _gate_in(gate: str | None) -> float | str | None:
+    if gate is None or gate == "published":
+        return gate
+    try:
+        percent = float(gate)
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise UsageError(f"--gate {gate}: expected a per cent, 0 to 100, or nothing after it.")
+    return percent

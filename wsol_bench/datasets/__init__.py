@@ -1,0 +1,1 @@
+"""Sources of examples: one file per layout, and the table of them in `catalog`."""

@@ -1,0 +1,142 @@
+"""Where a dataset's annotations lie: a folder of XML files, the Kaggle table, or both.
+
+With both, the XML gives the boxes and the two must agree in the label.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsol_bench.datasets.annotations import Annotation, read_xml
+from wsol_bench.datasets.classes import ClassList
+from wsol_bench.datasets.scanning import (
+    XML_SUFFIXES,
+    Scan,
+    Skipped,
+    holds_files,
+    is_file,
+    scan_folder,
+)
+from wsol_bench.datasets.solution import SOLUTION_NAME, read_solution
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError
+from wsol_bench.geometry import Boxes, Size
+
+XML_FOLDERS = (
+    "ILSVRC/Annotations/CLS-LOC/val",
+    "Annotations/CLS-LOC/val",
+    "ILSVRC2012_bbox_val_v3/val",
+    "ILSVRC2012_bbox_val_v3",
+    "bbox_val/val",
+    "bbox_val",
+    "annotations",
+    "val",
+    ".",
+)
+"""Looked for in this order in each base folder; the first with an XML file counts.
+
+`val` and `.` are where the official ILSVRC2012_bbox_val_v3.tgz unpacks to.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What the annotations say of one image: its class and that class's boxes."""
+
+    label: int
+    boxes: Boxes
+    size: Size | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationFiles:
+    """A dataset's annotations, the XML files still unread.
+
+    Attributes:
+        classes: the classes that labels must be among.
+        xml_folder: the folder of the XML files.
+        xml_names: image id to file name in that folder; empty where there is none.
+        rows: image id to row of the Kaggle table; empty where there is none.
+        skipped: XML files that cannot be used.
+    """
+
+    classes: ClassList
+    xml_folder: Path
+    xml_names: Mapping[str, str]
+    rows: Mapping[str, Annotation]
+    skipped: tuple[Skipped, ...]
+
+    def ids(self) -> list[str]:
+        """The ids of all annotated images, sorted."""
+        return sorted(self.xml_names.keys() | self.rows.keys())
+
+    def read(self, image_id: str, folder_label: str | None) -> GroundTruth:
+        """The label and boxes of one annotated image.
+
+        Args:
+            image_id: one of `ids`.
+            folder_label: the WNID of the class folder that holds the image, if any.
+
+        Raises:
+            DataError: a bad XML, an unknown WNID, or sources that disagree; names the file.
+        """
+        row = self.rows.get(image_id)
+        if image_id in self.xml_names:
+            annotation = read_xml(self.xml_folder / self.xml_names[image_id])
+        else:
+            annotation = self.rows[image_id]
+        if folder_label:
+            wnid, origin = folder_label, "its class folder"
+        elif row:
+            wnid, origin = row.wnids[0], row.where
+        else:
+            wnid, origin = _sole_wnid(annotation), annotation.where
+        label = self.classes.index(wnid, annotation.where)
+        for source in (annotation, row or annotation):
+            _check_label(source, image_id, wnid, origin)
+        return GroundTruth(label, annotation.boxes(wnid), annotation.size)
+
+
+def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFiles:
+    """Finds the XML folder and the Kaggle table near a dataset's images.
+
+    Args:
+        bases: folders in which to look, nearest first.
+        classes: the classes that labels must be among.
+
+    Raises:
+        DataError: neither is there (lists the places), or the table is bad.
+    """
+    xml_folders = [base / name for base in bases for name in XML_FOLDERS]
+    xml_folder = next((each for each in xml_folders if holds_files(each, XML_SUFFIXES)), None)
+    tables = [base / SOLUTION_NAME for base in bases]
+    table = next((each for each in tables if is_file(each)), None)
+    if xml_folder is None and table is None:
+        raise DataError(
+            f"no boxes for the images near {shown(str(bases[0]))}. Expected *.xml files in one of "
+            f"{', '.join(XML_FOLDERS)}, or {SOLUTION_NAME}, in "
+            f"{' or '.join(shown(str(base)) for base in bases)}. Unpack ILSVRC2012_bbox_val_v3.tgz "
+            "there; data/README.md shows the layouts."
+        )
+    xml = scan_folder(xml_folder, XML_SUFFIXES) if xml_folder else Scan({}, ())
+    rows = read_solution(table, classes) if table else {}
+    return AnnotationFiles(classes, xml_folder or bases[0], xml.files, rows, xml.skipped)
+
+
+def _check_label(annotation: Annotation, image_id: str, wnid: str, origin: str) -> None:
+    if wnid not in annotation.wnids:
+        raise DataError(
+            f"{annotation.where} has no box of the label of {shown(image_id)}: that is {wnid} by "
+            f"{origin}, but the boxes are of {shown(', '.join(annotation.wnids))}. Expected the "
+            "two to agree. Find out which is wrong and correct it."
+        )
+
+
+def _sole_wnid(annotation: Annotation) -> str:
+    wnids = annotation.wnids
+    if len(wnids) > 1:
+        raise DataError(
+            f"{annotation.where} has objects of {shown(', '.join(wnids))}, and nothing says which "
+            f"is the image's label. Expected one, or a row in {SOLUTION_NAME}. Add that table."
+        )
+    return wnids[0]

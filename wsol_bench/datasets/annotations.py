@@ -1,0 +1,171 @@
+"""One image's annotation, and the XML form of it (PASCAL VOC, as ILSVRC uses it).
+
+The coordinates of ILSVRC are 0-based and inclusive: a box from xmin 0 to xmax 499
+covers 500 columns. `inclusive_box` adds the 1 and is the only place that does.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError
+from wsol_bench.geometry import Boxes, Size
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+LARGEST_COORDINATE = 1_000_000
+"""Beyond any image; keeps an area far from overflow."""
+LARGEST_XML_BYTES = 1_000_000
+"""The largest of ILSVRC has some 20 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedObject:
+    """One object: its class's WNID and its box, half-open (x0, y0, x1, y1) in pixels."""
+
+    wnid: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a file says about one image.
+
+    Attributes:
+        where: the file, and line if any, for messages.
+        objects: in the file's order; at least one.
+        size: the image's size, or None where the file has none.
+    """
+
+    where: str
+    objects: tuple[AnnotatedObject, ...]
+    size: Size | None
+
+    @property
+    def wnids(self) -> list[str]:
+        """The objects' distinct WNIDs, sorted."""
+        return sorted({item.wnid for item in self.objects})
+
+    def boxes(self, wnid: str) -> Boxes:
+        """The boxes of one class, (m, 4) half-open xyxy; m is 0 for a class not in `wnids`."""
+        boxes = [item.box for item in self.objects if item.wnid == wnid]
+        return np.array(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def inclusive_box(corners: Sequence[str], where: str) -> tuple[float, float, float, float]:
+    """Half-open (x0, y0, x1, y1) from inclusive xmin, ymin, xmax, ymax as written.
+
+    A box may leave the image: the devkit does not clip either.
+
+    Raises:
+        DataError: not a number, swapped corners, or no area (a maximum that
+            equals its minimum; no box of ILSVRC's validation set is one pixel wide).
+    """
+    xmin, ymin, xmax, ymax = (
+        _coordinate(text, name, where) for text, name in zip(corners, CORNERS, strict=True)
+    )
+    if xmax < xmin or ymax < ymin:
+        fault = "has its corners swapped"
+    elif xmax == xmin or ymax == ymin:
+        fault = "has no area"
+    else:
+        return xmin, ymin, xmax + 1.0, ymax + 1.0
+    raise DataError(
+        f"{where}: the box {' '.join(corners)} {fault}. Expected xmin ymin xmax ymax with "
+        "xmin < xmax and ymin < ymax. Correct the box."
+    )
+
+
+def read_xml(path: Path) -> Annotation:
+    """Reads one XML annotation.
+
+    Raises:
+        DataError: unreadable, too large, not well-formed, with a document type
+            or entities, without an object, or with a bad box; names the file.
+    """
+    where = shown(str(path))
+    root = _parse(_read_bytes(path), where)
+    objects = tuple(
+        AnnotatedObject(_text(item, "name", where), _box(item, where))
+        for item in root.findall("object")
+    )
+    if not objects:
+        raise DataError(f"{where} has no <object>. Expected at least one box of the label.")
+    return Annotation(where, objects, _size(root, where))
+
+
+def _parse(data: bytes, where: str) -> Element:
+    try:
+        root: Element = fromstring(data, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise DataError(
+            f"{where} declares a document type or entities, which an annotation never needs and "
+            "which can be an attack. Remove the declaration."
+        ) from error
+    except (ParseError, ValueError, LookupError) as error:  # the latter: odd encodings
+        raise DataError(
+            f"{where} is not well-formed XML: {error}. Expected an ILSVRC annotation; "
+            "fetch the file again."
+        ) from error
+    if root.tag != "annotation":
+        raise DataError(
+            f"{where}: expected <annotation> at the top, got "
+            f"<{shown(root.tag)[:60]}>. Is this another kind of file?"
+        )
+    return root
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_XML_BYTES + 1)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {shown(str(path))}: {error.strerror}. Check the file and its permissions."
+        ) from error
+    if len(data) > LARGEST_XML_BYTES:
+        raise DataError(
+            f"{shown(str(path))} is larger than {LARGEST_XML_BYTES:,} bytes. "
+            "Expected an annotation of a few kilobytes."
+        )
+    return data
+
+
+def _box(item: Element, where: str) -> tuple[float, float, float, float]:
+    box = item.find("bndbox")
+    if box is None:
+        raise DataError(f"{where}: an <object> has no <bndbox>. Add one or remove the object.")
+    return inclusive_box([_text(box, name, where) for name in CORNERS], where)
+
+
+def _size(root: Element, where: str) -> Size | None:
+    size = root.find("size")
+    if size is None:
+        return None
+    sides = [_coordinate(_text(size, name, where), name, where) for name in ("height", "width")]
+    if min(sides) < 1:  # some tools write 0 for "not known"
+        return None
+    return Size(*map(int, sides))
+
+
+def _text(parent: Element, name: str, where: str) -> str:
+    text = (parent.findtext(name) or "").strip()
+    if not text:
+        raise DataError(f"{where}: <{parent.tag}> has no <{name}>, or an empty one. Fill it in.")
+    return text
+
+
+def _coordinate(text: str, name: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= LARGEST_COORDINATE:  # also false for NaN
+        raise DataError(f"{where}: {name} is {shown(text[:40])!r}. Expected a number of pixels.")
+    return value

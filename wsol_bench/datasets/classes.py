@@ -1,0 +1,122 @@
+"""The list of classes, in sorted-WNID order: the position is the class index.
+
+Labels go through WNIDs and never through the devkit's ids, which order the same
+1,000 classes differently.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from wsol_bench.datasets.scanning import is_file
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError
+
+MAPPING_NAME = "LOC_synset_mapping.txt"
+OFFICIAL_SOURCE = "the 1,000 ILSVRC classes"
+
+_LINE = re.compile(r"(n[0-9]{8})(?: +(.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassList:
+    """Classes by index.
+
+    Attributes:
+        wnids: sorted; position is the class index.
+        names: a readable name for each.
+        index_of: WNID to class index.
+        source: the file that they come from, for messages.
+    """
+
+    wnids: Sequence[str]
+    names: Sequence[str]
+    index_of: Mapping[str, int]
+    source: str
+
+    def index(self, wnid: str, where: str) -> int:
+        """The class index of a WNID.
+
+        Args:
+            wnid: such as "n01440764".
+            where: the file, and line if any, that uses it.
+
+        Raises:
+            DataError: the WNID is not in the list.
+        """
+        try:
+            return self.index_of[wnid]
+        except KeyError:
+            raise DataError(
+                f"{where}: unknown WNID {shown(wnid)!r}. Expected one of {self.source} "
+                f"({len(self.wnids):,} classes from {self.wnids[0]} to {self.wnids[-1]}). Correct "
+                f"it, or put a {MAPPING_NAME} with your own classes into the dataset's folder."
+            ) from None
+
+
+def find_classes(bases: Sequence[Path]) -> ClassList:
+    """The dataset's own list where one of the folders has it, else the official one.
+
+    Args:
+        bases: folders in which to look for LOC_synset_mapping.txt, nearest first.
+
+    Raises:
+        DataError: the list is there and bad; see `parse_classes`.
+    """
+    for base in bases:
+        path = base / MAPPING_NAME
+        if is_file(path):
+            return parse_classes(_read_text(path), shown(str(path)))
+    return official_classes()
+
+
+@cache
+def official_classes() -> ClassList:
+    """The 1,000 classes of ILSVRC 2012, as the package carries them."""
+    file = resources.files("wsol_bench.datasets") / "imagenet_classes.txt"
+    return parse_classes(file.read_text(encoding="utf-8"), OFFICIAL_SOURCE)
+
+
+def parse_classes(text: str, source: str) -> ClassList:
+    """Reads lines "wnid name", sorted by WNID; a missing name becomes the WNID.
+
+    Raises:
+        DataError: no line, a line in another form, or out of order; says which.
+    """
+    wnids: list[str] = []
+    names: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _LINE.fullmatch(line.rstrip())
+        if match is None:
+            raise DataError(
+                f"{source}, line {number}: expected a WNID and a name, such as "
+                f'"n01440764 tench", got {shown(line[:60])!r}. Correct the line.'
+            )
+        wnid = match[1]
+        if wnids and wnid <= wnids[-1]:
+            raise DataError(
+                f"{source}, line {number}: {wnid} comes after {wnids[-1]}. Expected each WNID "
+                "once, in sorted order, because the position is the class index. Sort the file."
+            )
+        wnids.append(wnid)
+        names.append(match[2] or wnid)
+    if not wnids:
+        raise DataError(f"{source} is empty. Expected one line per class: a WNID and a name.")
+    index_of = {wnid: index for index, wnid in enumerate(wnids)}
+    return ClassList(tuple(wnids), tuple(names), index_of, source)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"cannot read {shown(str(path))}: {error.strerror}. Check its permissions."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{shown(str(path))} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
+        ) from error

@@ -1,0 +1,50 @@
+"""Images that are files below one folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsol_bench.datasets.images import read_bytes
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, scan_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """Image files by id; small to send to a worker.
+
+    Attributes:
+        folder: the folder that all paths are below.
+        paths: image id to path below the folder.
+        skipped: image files that cannot be used.
+    """
+
+    folder: Path
+    paths: Mapping[str, str]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where the images are, for messages."""
+        return str(self.folder)
+
+    def ids(self) -> frozenset[str]:
+        """The ids of the images that are present."""
+        return frozenset(self.paths)
+
+    def read(self, image_id: str) -> bytes:
+        """The bytes of one image's file; DataError where it cannot be read."""
+        return read_bytes(self.folder / self.paths[image_id])
+
+    def where(self, image_id: str) -> str:
+        """The file of one image, for messages."""
+        return str(self.folder / self.paths[image_id])
+
+
+def images_in(folder: Path) -> ImageFiles:
+    """The image files directly in a folder.
+
+    Raises:
+        DataError: the folder cannot be read, or two files have one id.
+    """
+    scan = scan_folder(folder, IMAGE_SUFFIXES)
+    return ImageFiles(folder, scan.files, scan.skipped)

@@ -1,0 +1,130 @@
+"""Decoding one image to RGB, in the orientation in which it is stored.
+
+The boxes of ILSVRC are in stored pixels, so an EXIF orientation is never applied.
+Nothing is guessed: a file that does not decode in full is an error that names it,
+because `ImageFile.LOAD_TRUNCATED_IMAGES` would grey out rows without a word.
+"""
+
+import io
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError, UsageError, WsolBenchError
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+"""By content, never by name: one image of ILSVRC is a PNG named .JPEG."""
+MOST_PIXELS = 100_000_000
+"""300 MB as RGB; the largest of ILSVRC has some 20 million."""
+MOST_BYTES = 300_000_000
+
+# `warnings.catch_warnings` swaps process-wide state: one thread at a time.
+_OPENING = threading.Lock()
+
+
+def read_image(path: Path) -> Image.Image:
+    """Reads and decodes an image file; see `decode_image`."""
+    return decode_image(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise DataError(
+            f"cannot read the image {shown(str(path))}: {error.strerror}. "
+            "Check that the file exists and that you may read it."
+        ) from error
+
+
+def decode_image(data: bytes, where: str) -> Image.Image:
+    """Decodes a whole image to 8-bit RGB; safe to call from several threads.
+
+    Grey becomes three equal channels, 16-bit values keep their high byte, CMYK
+    and YCCK go through Pillow's plain formula (Adobe's inversion undone), and
+    transparency is dropped, so hidden colours show.
+
+    Args:
+        data: the file's content.
+        where: the file, for messages.
+
+    Raises:
+        DataError: empty, not an image, cut off, animated, or too large.
+        UsageError: the process lets Pillow accept files that are cut off.
+    """
+    where = shown(where)
+    if not data:
+        raise DataError(
+            f"the image {where} is empty (0 bytes). Expected a JPEG or PNG; fetch the file again."
+        )
+    if len(data) > MOST_BYTES:
+        raise _too_large(where, f"more than {MOST_BYTES:,} bytes")
+    try:
+        with _open(data) as image:
+            _check(image, where)
+            image.load()
+            return _to_rgb(image)
+    except WsolBenchError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(where, str(error)) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{where} is not an image: expected one of {', '.join(FORMATS)}, got "
+            f"{len(data):,} bytes that start with {data[:8]!r}. Fetch the file again."
+        ) from error
+    # Pillow's decoders raise a dozen unrelated types on damaged files.
+    except Exception as error:
+        raise DataError(
+            f"the image {where} cannot be decoded: {error}. "
+            f"Expected a whole file, got {len(data):,} bytes; fetch it again."
+        ) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    """Parses the header; warnings of corrupt EXIF and the like are of no concern to pixels."""
+    with _OPENING, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _check(image: Image.Image, where: str) -> None:
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise UsageError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on, so a file that is cut off would pass with "
+            "grey rows. Something in this process set it; expected False. Set it back."
+        )
+    if image.width * image.height > MOST_PIXELS:
+        raise _too_large(where, f"{image.width:,} x {image.height:,} pixels")
+    # An MPO is a photograph with a preview behind it; the first picture is the image.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise DataError(
+            f"the image {where} is animated. Expected a single picture, because boxes belong to "
+            "one. Save the frame that was annotated."
+        )
+
+
+def _too_large(where: str, found: str) -> DataError:
+    return DataError(
+        f"the image {where} is too large: {found}. Expected at most {MOST_PIXELS:,} pixels; "
+        "a file like this can be an attack on memory. Remove or shrink it."
+    )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255
+        high = np.asarray(image).astype(np.int64) >> 8
+        image = Image.fromarray(high.clip(0, 255).astype(np.uint8))
+    elif image.mode in ("P", "PA"):  # straight to RGB warns about transparency
+        image = image.convert("RGBA")
+    return image.convert("RGB")

@@ -1,0 +1,27 @@
+"""The identity of a dataset: what is in it, whatever the layout of its files."""
+
+from hashlib import sha256
+
+import numpy as np
+
+from wsol_bench.records import Dataset
+
+
+def index_sha256(dataset: Dataset) -> str:
+    """The sha256 of the examples' ids, labels (as WNIDs) and boxes.
+
+    The order of examples, the order of an image's boxes, the images' bytes and
+    the annotated sizes do not matter: the same images with the same boxes give
+    the same digest from XML files and from the Kaggle table.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = sha256(b"wsol_bench index 1\n")
+    for example in sorted(dataset.examples, key=lambda each: each.image_id):
+        boxes = np.asarray(example.boxes, dtype="<f8").reshape(-1, 4)
+        boxes = boxes[np.lexsort(boxes.T)] + 0.0  # -0.0 and 0.0 are one number
+        head = f"{example.image_id}\0{dataset.wnids[example.label]}\0{len(boxes)}\n"
+        digest.update(head.encode("utf-8"))
+        digest.update(boxes.tobytes())
+    return digest.hexdigest()

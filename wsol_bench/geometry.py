@@ -1,0 +1,79 @@
+"""Boxes, intersection over union, and windows between input and image.
+
+A box is half-open xyxy in pixels of the original image: it covers the pixels
+x0 <= x < x1, y0 <= y < y1, so a width is x1 - x0 and nothing is ever added.
+The devkit's boxes are inclusive and add 1 to each width and height; a loader
+adds that 1 once, and the plain formula below then equals the devkit's.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float64]
+"""Boxes of one image, (m, 4) float64, half-open xyxy."""
+
+
+class Size(NamedTuple):
+    """Height and width in pixels, in this order."""
+
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the original image that one input tensor shows.
+
+    Attributes:
+        x0, y0, x1, y1: half-open, in original pixels; may leave the image.
+        flipped: whether the input shows the part mirrored left to right.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    flipped: bool = False
+
+    @classmethod
+    def whole(cls, size: Size) -> "Window":
+        """The window of a warp: all of an image of this size."""
+        return cls(0.0, 0.0, float(size.width), float(size.height))
+
+
+def whole_image_box(size: Size) -> Boxes:
+    """The box of the whole image, (4,)."""
+    return np.array([0.0, 0.0, size.width, size.height])
+
+
+def box_iou(box: Boxes, others: Boxes) -> NDArray[np.float64]:
+    """Intersection over union of one box with several.
+
+    Args:
+        box: (4,) half-open xyxy.
+        others: (m, 4) half-open xyxy; m may be 0.
+
+    Returns:
+        (m,) float64 in 0..1. An empty or inverted box (x1 <= x0 or y1 <= y0)
+        covers no pixel and has an IoU of 0 with everything, itself included.
+
+    Source:
+        Russakovsky et al. 2015 (ILSVRC), section 4.2; the devkit's
+        eval_localization_flat.m on inclusive boxes.
+    """
+    box = np.asarray(box, dtype=np.float64)
+    others = np.asarray(others, dtype=np.float64).reshape(-1, 4)
+    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    union = _area(box[None]) + _area(others) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _area(boxes: Boxes) -> NDArray[np.float64]:
+    width = np.maximum(boxes[:, 2] - boxes[:, 0], 0.0)
+    height = np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)
+    return width * height  # (m,)

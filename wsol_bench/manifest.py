@@ -1,0 +1,85 @@
+"""What a run's `run.json` says: what decides its records, and how it went."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.networks.entry import Arch
+from wsol_bench.networks.weights import LoadedNetwork
+from wsol_bench.pipeline import Pipeline
+from wsol_bench.records import Dataset
+from wsol_bench.result import Result
+from wsol_bench.settings import RunSettings
+
+_PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
+
+
+def identify(
+    arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipeline
+) -> dict[str, Any]:
+    """All that decides the records, as plain JSON values.
+
+    The batch size, the device and the number of threads are not among them.
+    """
+    blacklist = sorted(pipeline.blacklist)
+    return {
+        "arch": arch.name,
+        "weights": loaded.name,
+        "weights_sha256": loaded.sha256,
+        "preprocessing": _plain(asdict(pipeline.preprocessing)),
+        "dataset": dataset.name,
+        "dataset_sha256": index_sha256(dataset),
+        "images": len(dataset.examples),
+        "classes": len(dataset.wnids),
+        "protocol": _plain(asdict(pipeline.protocol)),
+        "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
+        "baselines": [baseline.name for baseline in pipeline.baselines],
+        "sigma": pipeline.settings.sigma,
+        "blacklist": len(blacklist),
+        "blacklist_sha256": sha256(repr(blacklist).encode()).hexdigest(),
+    }
+
+
+def describe(
+    identity: Mapping[str, Any],
+    settings: RunSettings,
+    result: Result,
+    ignored: tuple[str, ...],
+    device: str,
+) -> dict[str, Any]:
+    """The whole manifest of a finished run."""
+    return {
+        "identity": dict(identity),
+        "status": "finished",
+        "settings": _plain(asdict(settings)),
+        "device": device,
+        "versions": versions(),
+        "weights_ignored": list(ignored),
+        "missing": 0,
+        "result": result.to_json(),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of Python, the platform and the packages that decide numbers."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it, so that it equals what is read back."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,93 @@
+"""CAM: feature maps weighted by the class's row of the linear layer.
+
+On a network that ends in global average pooling and one linear layer with weights
+w, the score of class c is the average over the cells of
+
+    map = sum_k w_k^c A^k
+
+plus a bias, which the map leaves out. On such a network Grad-CAM's weights are
+w_k^c / Z, so the two maps differ by a factor and Grad-CAM's ReLU.
+
+Source: Zhou et al., Learning Deep Features for Discriminative Localization,
+CVPR 2016, eqs. 1 and 2.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from wsol_bench.errors import NotApplicable
+from wsol_bench.methods.entry import MapMethod, Settings
+from wsol_bench.networks import graph
+from wsol_bench.networks.forward import Asks, Forward, Network
+
+_AVERAGE_POOLING = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+def cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+    """Maps of one class per image.
+
+    Args:
+        forward: a pass over n images.
+        layer: the layer that is averaged and fed to the linear one, (n, k, u, v).
+        classes: (n,) class indices.
+        settings: not used.
+
+    Returns:
+        (n, u, v) float32 of either sign, not normalised.
+    """
+    features = forward.features(layer)
+    linear = forward.network.layer(forward.network.classifier)
+    rows = linear.weight.flatten(1)[classes.to(features.device)]  # w^c, (n, k)
+    return torch.einsum("nk,nkuv->nuv", rows, features)
+
+
+def check(network: Network, layer: str) -> None:
+    """Sees that the network is features, global average pooling, one linear layer.
+
+    Raises:
+        NotApplicable: it is not, with what stands there instead.
+    """
+    classifier = network.layer(network.classifier)
+    if not isinstance(classifier, nn.Linear):
+        raise NotApplicable(
+            f"CAM needs average pooling and then one linear layer; {network.classifier} is "
+            f"{type(classifier).__name__}"
+        )
+    pooling = _before(network, network.step(network.classifier))
+    if not isinstance(graph.layer_of(network.traced, pooling), _AVERAGE_POOLING):
+        raise NotApplicable(
+            f"CAM needs average pooling right before the one linear layer; {network.classifier} "
+            f"comes after {pooling.target}"
+        )
+    pooled = _before(network, pooling)
+    if not {pooled, *pooling.all_input_nodes} & {network.step(layer)}:
+        raise NotApplicable(f"CAM needs the layer that is averaged, {pooled.target}, not {layer}")
+    maps = graph.channels_of(network.traced, pooled)
+    if maps not in (None, classifier.in_features):
+        raise NotApplicable(
+            f"CAM needs one weight per feature map; {network.classifier} takes "
+            f"{classifier.in_features} inputs from {maps} maps"
+        )
+
+
+def _before(network: Network, step: graph.Step) -> graph.Step:
+    """The nearest step before this one that changes values."""
+    source = step.all_input_nodes[0]
+    while graph.passes_values_on(network.traced, source):
+        source = source.all_input_nodes[0]
+    return source
+
+
+def _asks(layer: str) -> Asks:
+    return Asks(features=frozenset({layer}))
+
+
+CAM = MapMethod(
+    name="cam",
+    title="CAM",
+    source="Zhou et al. 2016, eqs. 1-2",
+    role="features",
+    asks=_asks,
+    maps=cam,
+    check=check,
+)

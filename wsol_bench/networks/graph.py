@@ -1,0 +1,188 @@
+"""A module as a list of steps, traced once, so that one pass answers everything.
+
+torch.fx turns any module without data-dependent control flow into a graph of
+named steps. Batch norm is folded into its convolution, in-place switches are
+turned off, and a layer's dotted path finds the step whose output it names.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from wsol_bench.errors import UsageError, unknown_name
+
+Step = fx.Node
+"""One operation of the graph; its output is a tensor."""
+
+PASS_THROUGH = (nn.Dropout, nn.Identity, nn.Flatten)
+PASS_THROUGH_FUNCTIONS = (F.dropout, torch.flatten)
+"""What changes no value in evaluation mode, at most the shape."""
+
+_KEEP_SIGN = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LocalResponseNorm)
+_KEEP_SIGN_FUNCTIONS = (F.max_pool2d, F.adaptive_avg_pool2d)
+
+
+class _Tracer(fx.Tracer):
+    """Keeps a module whole when it declares itself a single layer."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return bool(getattr(m, "is_layer", False)) or super().is_leaf_module(
+            m, module_qualified_name
+        )
+
+
+def trace(module: nn.Module) -> fx.GraphModule:
+    """Traces a module in evaluation mode and makes it ready to be asked.
+
+    The module's own parameters are shared, not copied, except where a batch norm
+    is folded into its convolution.
+
+    Raises:
+        UsageError: torch.fx cannot follow the module's control flow.
+    """
+    module.eval()
+    try:
+        graph = _Tracer().trace(module)
+    except Exception as error:  # fx raises many kinds; all mean the same to a user
+        raise UsageError(
+            f"torch.fx cannot trace {type(module).__name__}: {error}. "
+            "A network's forward may not branch on the values of tensors."
+        ) from error
+    traced = fx.GraphModule(module, graph)
+    _fold_batch_norms(traced)
+    _leave_no_step_in_place(traced)
+    traced.eval()
+    return traced.requires_grad_(False)
+
+
+def layer_of(traced: fx.GraphModule, step: Step) -> nn.Module | None:
+    """The module that a step calls, or None for a function's step."""
+    return traced.get_submodule(str(step.target)) if step.op == "call_module" else None
+
+
+def callable_of(traced: fx.GraphModule, step: Step) -> Callable[..., Tensor]:
+    """What a step calls with its arguments."""
+    if step.op == "call_module":
+        return traced.get_submodule(str(step.target))
+    if step.op == "call_method":
+        return getattr(Tensor, str(step.target))
+    if step.op == "get_attr":
+        owner, _, name = str(step.target).rpartition(".")
+        return lambda: getattr(traced.get_submodule(owner), name)
+    return step.target  # type: ignore[return-value]  # call_function: the function itself
+
+
+def ancestors(step: Step) -> set[Step]:
+    """All steps that a step depends on, itself left out."""
+    found: set[Step] = set()
+    waiting = list(step.all_input_nodes)
+    while waiting:
+        source = waiting.pop()
+        if source not in found:
+            found.add(source)
+            waiting.extend(source.all_input_nodes)
+    return found
+
+
+def find_step(traced: fx.GraphModule, name: str) -> Step:
+    """The step that gives the output of the layer of this dotted path.
+
+    A path of a block, such as "inception5b", means the block's last step.
+
+    Raises:
+        UsageError: no such layer; lists the nearest and all of them.
+    """
+    found = None
+    known: dict[str, None] = {}
+    for step in traced.graph.nodes:
+        for path in _paths(step):
+            known[path] = None
+            if path == name:
+                found = step
+    if found is None:
+        raise unknown_name("layer", name, known)
+    return found
+
+
+def scores_step(traced: fx.GraphModule) -> Step:
+    """The step whose output the network returns."""
+    output = next(step for step in traced.graph.nodes if step.op == "output")
+    scores = output.args[0]
+    if not isinstance(scores, fx.Node):
+        raise UsageError("a network must return one tensor of scores, (n, classes)")
+    return scores
+
+
+def input_step(traced: fx.GraphModule) -> Step:
+    """The step that stands for the input tensor."""
+    return next(step for step in traced.graph.nodes if step.op == "placeholder")
+
+
+def passes_values_on(traced: fx.GraphModule, step: Step) -> bool:
+    """Whether a step hands its one input on with its values unchanged."""
+    if step.op == "call_function":
+        return step.target in PASS_THROUGH_FUNCTIONS
+    return isinstance(layer_of(traced, step), PASS_THROUGH)
+
+
+def is_nonnegative(traced: fx.GraphModule, step: Step) -> bool:
+    """Whether a step's output can be shown from the graph alone to be >= 0."""
+    layer = layer_of(traced, step)
+    if isinstance(layer, nn.ReLU | nn.ReLU6) or step.target is F.relu:
+        return True
+    keeps_sign = isinstance(layer, (*_KEEP_SIGN, *PASS_THROUGH)) or (
+        step.op == "call_function"
+        and step.target in (*PASS_THROUGH_FUNCTIONS, torch.cat, *_KEEP_SIGN_FUNCTIONS)
+    )
+    keeps_sign = keeps_sign or getattr(layer, "is_concatenation", False)
+    return keeps_sign and all(is_nonnegative(traced, source) for source in step.all_input_nodes)
+
+
+def channels_of(traced: fx.GraphModule, step: Step) -> int | None:
+    """Channels of a step's output as the graph alone shows them, or None."""
+    layer = layer_of(traced, step)
+    if isinstance(layer, nn.Conv2d):
+        return layer.out_channels
+    sources = [channels_of(traced, source) for source in step.all_input_nodes]
+    if not sources or None in sources:
+        return None
+    if step.target is torch.cat or getattr(layer, "is_concatenation", False):
+        return sum(source for source in sources if source)
+    return sources[0]
+
+
+def _paths(step: Step) -> Iterator[str]:
+    if step.op == "call_module":
+        yield str(step.target)
+    for path, _ in step.meta.get("nn_module_stack", {}).values():
+        if path:
+            yield path
+
+
+def _fold_batch_norms(traced: fx.GraphModule) -> None:
+    for step in list(traced.graph.nodes):
+        norm = layer_of(traced, step)
+        if not isinstance(norm, nn.BatchNorm2d):
+            continue
+        before = step.args[0]
+        conv = layer_of(traced, before)
+        if isinstance(conv, nn.Conv2d) and len(before.users) == 1:
+            traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            step.replace_all_uses_with(before)
+            before.meta["nn_module_stack"] = step.meta.get("nn_module_stack", {})
+            traced.graph.erase_node(step)
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+
+
+def _leave_no_step_in_place(traced: fx.GraphModule) -> None:
+    for step in traced.graph.nodes:
+        layer = layer_of(traced, step)
+        if getattr(layer, "inplace", False):
+            layer.inplace = False  # type: ignore[union-attr, assignment]
+        if step.kwargs.get("inplace"):
+            step.kwargs = {**step.kwargs, "inplace": False}
+    traced.recompile()

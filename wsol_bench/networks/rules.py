@@ -1,0 +1,153 @@
+"""How one operation hands an excitation signal to its inputs.
+
+With inputs x >= 0, weights w and w+ = max(w, 0), no bias, a unit i hands its
+signal p_i to its inputs in the shares
+
+    x_j w+_ij / sum_k x_k w+_ik,    and nothing where that sum is 0.
+
+For an operation f that is linear with weights >= 0, averages included, this is one
+formula with f's transpose: p_in = x * fT(p_out / f(x)). The normaliser f(x) does
+not depend on the signal: a pass computes it once and all its signals share it.
+Signals travel stacked, (s, n, k, u, v), over n images.
+
+Source: Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016,
+section 3.2, eq. 3, and section 3.3 for max pooling and normalisation layers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from wsol_bench.networks import graph
+from wsol_bench.networks.graph import Step
+
+PositiveWeights = dict[tuple[nn.Module, int], Tensor]
+"""(layer, sign) -> max(sign * weight, 0); belongs to a network."""
+
+_LEAST_NORMALISER = 1e-30
+"""A sum of excitations below this counts as 0: dividing by it could overflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What the rules look at during one forward pass.
+
+    Attributes:
+        traced: the network's graph.
+        values: step -> its output, (n, k, u, v), at least where a rule looks.
+        weights: the network's cache.
+        normalisers: (step, sign) -> f(x); filled here, shared by all signals.
+    """
+
+    traced: fx.GraphModule
+    values: Mapping[Step, Tensor]
+    weights: PositiveWeights
+    normalisers: dict[tuple[Step, int], Tensor] = field(default_factory=dict)
+
+    def input_of(self, step: Step) -> Tensor:
+        """The value of a step's first input, without a graph."""
+        return self.values[step.all_input_nodes[0]].detach()
+
+
+Rule = Callable[[Pass, Step, Tensor], list[Tensor]]
+"""(pass, step, signals at its output) -> signals at each of its inputs."""
+
+
+def by_weights(state: Pass, step: Step, signals: Tensor, sign: int = 1) -> list[Tensor]:
+    """Convolution and linear layers: by shares of x w+; `sign` -1 takes w- instead."""
+    layer = graph.layer_of(state.traced, step)
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    weight = state.weights.get((layer, sign))
+    if weight is None:
+        weight = state.weights[layer, sign] = (sign * layer.weight).clamp(min=0)
+    x = state.input_of(step)
+    if (step, sign) not in state.normalisers:
+        state.normalisers[step, sign] = _weigh(layer, x, weight)
+    ratio = _ratio(signals, state.normalisers[step, sign])
+    return [x * _unweigh(layer, ratio.flatten(0, 1), weight, x).unflatten(0, signals.shape[:2])]
+
+
+def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
+    """Average pooling: by the shares x / sum x of each window."""
+    x = state.input_of(step)
+    average, transpose = torch.func.vjp(_operation(state, step), x)
+    ratio = _ratio(signals, average)
+    return [x * torch.stack([transpose(each)[0] for each in ratio])]
+
+
+def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
+    """Max pooling: all of it to the largest input of each window."""
+    _, transpose = torch.func.vjp(_operation(state, step), state.input_of(step))
+    return [torch.stack([transpose(each)[0] for each in signals])]
+
+
+def unchanged(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
+    """ReLU, LRN and dropout pass the signal on; flattening only reshapes it."""
+    return [signals.reshape(signals.shape[:1] + state.input_of(step).shape)]
+
+
+def by_channels(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
+    """Concatenation: each branch gets back its own channels."""
+    widths = [state.values[source].shape[1] for source in step.all_input_nodes]
+    return list(signals.split(widths, dim=2))
+
+
+RULES: Mapping[object, Rule] = MappingProxyType(
+    {
+        nn.Conv2d: by_weights,
+        nn.Linear: by_weights,
+        nn.AvgPool2d: by_averages,
+        nn.AdaptiveAvgPool2d: by_averages,
+        F.adaptive_avg_pool2d: by_averages,
+        nn.MaxPool2d: to_winner,
+        F.max_pool2d: to_winner,
+        nn.ReLU: unchanged,
+        F.relu: unchanged,
+        nn.LocalResponseNorm: unchanged,
+        nn.Dropout: unchanged,
+        F.dropout: unchanged,
+        nn.Identity: unchanged,
+        nn.Flatten: unchanged,
+        torch.flatten: unchanged,
+        torch.cat: by_channels,
+    }
+)
+"""A layer's class or a function -> its rule."""
+
+
+def find_rule(traced: fx.GraphModule, step: Step) -> Rule | None:
+    """The rule of a step's operation, or None where it has none."""
+    layer = graph.layer_of(traced, step)
+    if layer is None:
+        return RULES.get(step.target)
+    if getattr(layer, "is_concatenation", False):
+        return by_channels
+    return RULES.get(type(layer))
+
+
+def _operation(state: Pass, step: Step) -> Callable[[Tensor], Tensor]:
+    call = graph.callable_of(state.traced, step)
+    return lambda x: call(x, *step.args[1:], **step.kwargs)
+
+
+def _ratio(signals: Tensor, normaliser: Tensor) -> Tensor:
+    return torch.where(normaliser > _LEAST_NORMALISER, signals / normaliser, 0.0)
+
+
+def _weigh(layer: nn.Conv2d | nn.Linear, x: Tensor, weight: Tensor) -> Tensor:
+    if isinstance(layer, nn.Linear):
+        return F.linear(x, weight)
+    return F.conv2d(x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+def _unweigh(layer: nn.Conv2d | nn.Linear, ratio: Tensor, weight: Tensor, x: Tensor) -> Tensor:
+    if isinstance(layer, nn.Linear):
+        return ratio @ weight
+    size = (ratio.shape[0], *x.shape[1:])
+    return torch.nn.grad.conv2d_input(
+        size, weight, ratio, layer.stride, layer.padding, layer.dilation, layer.groups
+    )

@@ -1,0 +1,234 @@
+"""Examples become records, for one network and its methods.
+
+Three stages overlap: threads decode and resize the images of coming batches, the
+network runs one batch, threads draw the boxes of the batch before. Decoding,
+resizing and drawing run outside the interpreter lock.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsol_bench.boxes import extract_box
+from wsol_bench.errors import RunError
+from wsol_bench.geometry import Boxes, Size, box_iou
+from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.networks.entry import Preprocessing
+from wsol_bench.networks.forward import Asks, Network
+from wsol_bench.protocol import Protocol
+from wsol_bench.records import Dataset, Example, MapState, Record
+from wsol_bench.scoring import rank_classes
+from wsol_bench.views import VIEWS, Tensors
+
+_BATCHES_AHEAD = 2
+"""How many batches are decoded before the network asks for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A method at the layer of this network that it reads."""
+
+    method: MapMethod
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """All that turns examples into records, ready to run.
+
+    Attributes:
+        network: on its device.
+        preprocessing: of its weights.
+        methods: those that make maps, in the order of the records.
+        baselines: those that need no network.
+        protocol: view, box rule, scoring.
+        settings: of the methods.
+        device: where the network is.
+        blacklist: 1-based indices left out of localization errors.
+    """
+
+    network: Network
+    preprocessing: Preprocessing
+    methods: tuple[Placed, ...]
+    baselines: tuple[BoxMethod, ...]
+    protocol: Protocol
+    settings: Settings
+    device: torch.device
+    blacklist: frozenset[int] = frozenset()
+
+    @property
+    def asks(self) -> Asks:
+        """Everything that the methods will ask of a forward pass."""
+        return Asks.merge(placed.method.asks(placed.layer) for placed in self.methods)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    example: Example
+    size: Size
+    tensors: Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the network said of a batch, on the CPU."""
+
+    batch: list[_Prepared]
+    scores: NDArray[np.float32]
+    maps: dict[str, NDArray[np.float32]]
+
+
+def records_of(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    batches: Sequence[Sequence[Example]],
+    threads: int,
+) -> Iterator[list[Record]]:
+    """Runs batches of examples and gives each batch's records, in order.
+
+    Args:
+        pipeline: what to run.
+        dataset: opens the images.
+        batches: examples, already cut into batches.
+        threads: for decoding and for drawing boxes.
+
+    Raises:
+        DataError: an image cannot be decoded; names it.
+        RunError: a score or a map is NaN or infinite; names the image.
+    """
+    asks = pipeline.asks
+    with ThreadPoolExecutor(threads) as pool, exact_float32():
+        drawn: deque[list[Future[list[Record]]]] = deque()
+        for batch in _prepare_ahead(pipeline, dataset, batches, pool):
+            answers = _ask(pipeline, batch, asks)
+            drawn.append([pool.submit(_records, pipeline, answers, i) for i in range(len(batch))])
+            if len(drawn) > 1:
+                yield _gather(drawn.popleft())
+        while drawn:
+            yield _gather(drawn.popleft())
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Keeps a GPU from rounding float32 products to tf32 while inside."""
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """RGB bytes become the numbers that the net was trained on.
+
+    Args:
+        tensors: (n, side, side, 3) uint8, on the network's device.
+        preprocessing: of the weights.
+
+    Returns:
+        (n, 3, side, side) float32 in the preprocessing's channel order.
+    """
+    values = tensors.permute(0, 3, 1, 2).float()
+    if preprocessing.order == "bgr":
+        values = values.flip(1)
+    mean, std = (
+        torch.tensor(numbers, device=values.device).view(1, 3, 1, 1)
+        for numbers in (preprocessing.mean, preprocessing.std)
+    )
+    normalised = values.mul_(preprocessing.scale).sub_(mean).div_(std)
+    return normalised.contiguous(memory_format=torch.channels_last)
+
+
+def _prepare_ahead(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    batches: Sequence[Sequence[Example]],
+    pool: ThreadPoolExecutor,
+) -> Iterator[list[_Prepared]]:
+    waiting: deque[list[Future[_Prepared]]] = deque()
+    for batch in batches:
+        waiting.append([pool.submit(_prepare, pipeline, dataset, example) for example in batch])
+        if len(waiting) > _BATCHES_AHEAD:
+            yield [future.result() for future in waiting.popleft()]
+    while waiting:
+        yield [future.result() for future in waiting.popleft()]
+
+
+def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
+    image = dataset.open(example.image_id)
+    view = VIEWS[pipeline.protocol.view]
+    tensors = view.tensors(image, pipeline.preprocessing.size)
+    return _Prepared(example, Size(image.height, image.width), tensors)
+
+
+def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
+    stacked = torch.from_numpy(np.concatenate([prepared.tensors for prepared in batch]))
+    inputs = normalise(stacked.to(pipeline.device), pipeline.preprocessing)
+    labels = torch.tensor([prepared.example.label for prepared in batch])
+    forward = pipeline.network.forward(inputs, asks)
+    maps = {
+        placed.method.name: placed.method.maps(forward, placed.layer, labels, pipeline.settings)
+        for placed in pipeline.methods
+    }
+    return _Answers(
+        batch,
+        scores=forward.scores.float().cpu().numpy(),
+        maps={name: values.float().cpu().numpy() for name, values in maps.items()},
+    )
+
+
+def _gather(futures: list[Future[list[Record]]]) -> list[Record]:
+    return [record for future in futures for record in future.result()]
+
+
+def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
+    """The records of the i-th image of a batch, one per method."""
+    prepared = answers.batch[i]
+    example, size = prepared.example, prepared.size
+    scores = answers.scores[i]
+    if not np.isfinite(scores).all():
+        raise RunError(
+            f"{example.image_id}: the network's scores hold NaN or infinite values. "
+            "Check the weights and their preprocessing."
+        )
+    classes = rank_classes(scores[None], pipeline.protocol.topk)[0]
+    drawn = {placed.method.name: _draw(pipeline, answers, placed, i) for placed in pipeline.methods}
+    drawn |= {baseline.name: (baseline.box(size), MapState.OK) for baseline in pipeline.baselines}
+    return [
+        Record(
+            image_id=example.image_id,
+            index=example.index,
+            method=name,
+            label=example.label,
+            height=size.height,
+            width=size.width,
+            classes=classes,
+            scores=scores[classes],
+            box=box,
+            true_boxes=example.boxes,
+            iou=float(box_iou(box, example.boxes).max()),
+            map_state=state,
+            blacklisted=example.index in pipeline.blacklist,
+        )
+        for name, (box, state) in drawn.items()
+    ]
+
+
+def _draw(
+    pipeline: Pipeline, answers: _Answers, placed: Placed, i: int
+) -> tuple[Boxes, MapState]:
+    prepared = answers.batch[i]
+    try:
+        return extract_box(
+            answers.maps[placed.method.name][i], prepared.size, pipeline.protocol.box_rule
+        )
+    except RunError as error:
+        raise RunError(f"{prepared.example.image_id}, {placed.method.name}: {error}") from error

@@ -1,0 +1,71 @@
+"""What `data check` prints."""
+
+from pathlib import Path
+
+from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.check import DatasetReport, check_dataset
+from wsol_bench.errors import EXIT_DATA, EXIT_FINE
+from wsol_bench.progress import progress
+
+_NAMED = 5
+"""How many of a list of images are named."""
+
+
+def print_check(path: Path, layout: str | None, limit: int | None, allow_missing: bool) -> int:
+    """Opens a dataset, decodes every image and prints what was found on stdout.
+
+    Returns:
+        The exit code: 0 where a run over it would go through, 3 where an image is
+        unreadable, or absent and not admitted.
+
+    Raises:
+        DataError: it cannot be opened at all.
+    """
+    dataset = open_dataset(path, layout, limit=limit, allow_missing=True)
+    with progress("Decoding", len(dataset.examples)) as advance:
+        report = check_dataset(dataset, progress=advance)
+    for line in report_lines(report):
+        print(line)
+    bad = bool(report.unreadable) or (bool(report.missing) and not allow_missing)
+    print("A run would stop at these." if bad else "A run would go through.")
+    return EXIT_DATA if bad else EXIT_FINE
+
+
+def report_lines(report: DatasetReport) -> list[str]:
+    """The report, a finding a line, with the first few images named."""
+    many = sum(count for boxes, count in report.images_by_boxes.items() if boxes > 1)
+    order = "sorted by WNID" if report.sorted_classes else "NOT sorted by WNID"
+    which = ", the 1,000 of ILSVRC" if report.official_classes else ""
+    lines = [
+        f"{report.name}: {report.images:,} images of {report.annotated:,} annotated, "
+        f"{report.boxes:,} boxes, {many:,} images with several",
+        f"classes: {report.classes:,}{which}, {order}; {report.classes_with_images:,} have images",
+        _finding("absent images", report.missing),
+        _finding("images without annotation", report.unannotated),
+        _finding("files left out", [f"{each.name} ({each.reason})" for each in report.skipped]),
+        _finding("unreadable images", [each.reason for each in report.unreadable]),
+        _finding("images with a box that leaves the image", report.boxes_outside),
+        _finding(
+            "sizes that differ from the annotation",
+            [
+                f"{each.image_id} ({each.annotated.width}x{each.annotated.height} annotated, "
+                f"{each.decoded.width}x{each.decoded.height} decoded)"
+                for each in report.size_differences
+            ],
+        ),
+    ]
+    if report.box_statistics:
+        found = report.box_statistics
+        lines.append(
+            f"box area share: median {found.median_area_share:.3f}, mean {found.mean_area_share:.3f}; "
+            f"one box in {found.single_box_share:.1%} of images; the centred box is right on "
+            f"{found.centred_box_accuracy:.1%}"
+        )
+    return [*lines, f"index sha256: {report.sha256}"]
+
+
+def _finding(what: str, found: tuple[str, ...] | list[str]) -> str:
+    if not found:
+        return f"{what}: none"
+    more = ", ..." if len(found) > _NAMED else ""
+    return f"{what}: {len(found):,}: {', '.join(found[:_NAMED])}{more}"

@@ -1,0 +1,101 @@
+"""What a run came to: one row of errors per method, and where it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsol_bench.errors import DataError
+from wsol_bench.scoring import METRICS, Errors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULT_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The errors of one method."""
+
+    method: str
+    title: str
+    errors: Errors
+
+    def to_json(self) -> dict[str, Any]:
+        """Per cents and their 95 % Wilson intervals as plain values."""
+        rates = {metric: getattr(self.errors, metric) for metric in METRICS}
+        intervals = {metric: rate.interval() for metric, rate in rates.items()}
+        return {
+            "method": self.method,
+            **{metric: rate.percent for metric, rate in rates.items()},
+            "ci": {metric: [each.low, each.high] for metric, each in intervals.items()},
+            "n_loc": self.errors.top1_loc.n,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of a run.
+
+    Attributes:
+        arch, weights, dataset, protocol: names, as the run resolved them.
+        n: images.
+        rows: one per method that could run, in the order asked for.
+        not_applicable: method -> why this network cannot carry it.
+        map_states: method -> map state -> number of images.
+        seconds: of the run that made it, all sessions together.
+        is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
+            may stand beside these.
+    """
+
+    arch: str
+    weights: str
+    dataset: str
+    protocol: str
+    n: int
+    rows: tuple[Row, ...]
+    not_applicable: Mapping[str, str]
+    map_states: Mapping[str, Mapping[str, int]]
+    seconds: float
+    is_ilsvrc: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "schema": RESULT_SCHEMA,
+            "arch": self.arch,
+            "weights": self.weights,
+            "dataset": self.dataset,
+            "protocol": self.protocol,
+            "n": self.n,
+            "rows": [row.to_json() for row in self.rows],
+            "not_applicable": dict(self.not_applicable),
+            "map_states": {method: dict(states) for method, states in self.map_states.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per method: errors in per cent and the ends of their intervals."""
+        import pandas as pd  # half a second that only callers of this pay
+
+        rows = []
+        for row in self.rows:
+            flat = row.to_json()
+            for metric, (low, high) in flat.pop("ci").items():
+                flat |= {f"{metric}_low": low, f"{metric}_high": high}
+            rows.append(flat)
+        return pd.DataFrame(rows).set_index("method")
+
+    def save(self, path: str | Path) -> None:
+        """Writes the object of `to_json` to a file.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror}).") from error

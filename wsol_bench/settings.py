@@ -1,0 +1,80 @@
+"""What a user asks of a run, before any of it is looked up."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wsol_bench.errors import unknown_name
+from wsol_bench.protocol import DEFAULT_PROTOCOL
+
+DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
+"""Table 1's methods in its order, and the floor beneath them."""
+
+SIGMA = 0.02
+"""Of Backprop's Gaussian, as a share of the map's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of one run; the command line's flags, one for one.
+
+    Attributes:
+        arch: a name of `list archs`.
+        weights: "torchvision", "caffe:PATH" or a PATH to a state dict.
+        data: the folder or tar of a dataset.
+        layout: of the dataset; None looks at the folder.
+        methods: names of `list methods`, in the order of the rows.
+        protocol: a name of `list protocols`.
+        out: the run's folder, or None to keep no records.
+        limit: only the first so many images.
+        allow_missing: go on where annotated images are absent.
+        batch_size: images per forward pass; no result depends on it.
+        device: "auto", or what torch calls it, such as "cuda:1".
+        threads: for decoding and boxes; None takes one per core.
+        sigma: of Backprop's Gaussian, as a share of the map's side.
+        layers: method -> layer in place of the arch's own.
+        blacklist: file of 1-based indices left out of localization errors.
+        gate: top-1 error in per cent to check against, "published" for the one
+            stated for the weights, or None for no check.
+    """
+
+    arch: str
+    weights: str
+    data: str
+    layout: str | None = None
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    protocol: str = DEFAULT_PROTOCOL
+    out: Path | None = None
+    limit: int | None = None
+    allow_missing: bool = False
+    batch_size: int = 32
+    device: str = "auto"
+    threads: int | None = None
+    sigma: float = SIGMA
+    layers: dict[str, str] = field(default_factory=dict)
+    blacklist: Path | None = None
+    gate: float | str | None = None
+
+    @classmethod
+    def of(cls, **values: Any) -> "RunSettings":
+        """The settings from plain values: paths and lists of names may be strings.
+
+        Raises:
+            UsageError: there is no such setting.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise unknown_name("setting", name, known)
+        for name in ("out", "blacklist"):
+            if values.get(name) is not None:
+                values[name] = Path(values[name]).expanduser()
+        if "methods" in values:
+            values["methods"] = names_in(values["methods"])
+        return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
+
+
+def names_in(names: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """The names of a comma-separated text, or of a list as it is."""
+    parts = names.split(",") if isinstance(names, str) else names
+    return tuple(part.strip() for part in parts if part.strip())

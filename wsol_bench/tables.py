@@ -1,0 +1,60 @@
+"""Results as tables for a terminal."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from wsol_bench.paper import find_row
+from wsol_bench.result import Result, Row
+from wsol_bench.scoring import METRICS
+
+HEADINGS = {
+    "top1_cls": "top-1\ncls",
+    "top5_cls": "top-5\ncls",
+    "top1_loc": "top-1\nloc",
+    "top5_loc": "top-5\nloc",
+    "gt_known_loc": "GT-known\nloc",
+}
+
+
+def terminal_table(result: Result) -> Table:
+    """Errors in per cent in Table 1's form, with 95 % Wilson intervals beneath.
+
+    The paper's figures stand beside ours only on ILSVRC's classes and where the
+    paper has that arch and method under this protocol.
+    """
+    table = Table(
+        title=f"{result.arch}, {result.weights}\n{result.dataset}, {result.protocol}, n = {result.n:,}",
+        caption="error in %, 95 % Wilson interval beneath",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("method", no_wrap=True)
+    for metric in METRICS:
+        table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
+    for row in result.rows:
+        table.add_row(row.title, *(f"{getattr(row.errors, m).percent:.2f}" for m in METRICS))
+        table.add_row("", *(_interval(row, metric) for metric in METRICS), style="dim")
+        paper = find_row(result.arch, row.method, result.protocol) if result.is_ilsvrc else None
+        if paper:
+            figures = (paper.figures.get(metric) for metric in METRICS)
+            table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in figures))
+    return table
+
+
+def print_result(result: Result) -> None:
+    """Prints the table on stdout; plain where stdout is no terminal."""
+    console = Console()
+    console.print(terminal_table(result))
+    for method, reason in result.not_applicable.items():
+        console.print(f"{method}: n/a. {reason}.", highlight=False)
+    for method, states in result.map_states.items():
+        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state != "ok")
+        if odd:
+            console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
+
+
+def _interval(row: Row, metric: str) -> str:
+    interval = getattr(row.errors, metric).interval()
+    return f"{interval.low:.1f}–{interval.high:.1f}"
