@@ -1,8 +1,8 @@
 """wsol_bench: can a network that was trained on image labels alone say where?
 
-    import wsol_bench
-    result = wsol_bench.run(arch="googlenet", weights="torchvision", data="imagenet/")
-    result.to_frame()
+import wsol_bench
+result = wsol_bench.run(arch="googlenet", weights="torchvision", data="imagenet/")
+result.to_frame()
 """
 
 from typing import TYPE_CHECKING, Any

@@ -14,6 +14,8 @@ from wsol_bench.protocol import BoxRule
 from wsol_bench.records import MapState
 
 Map = NDArray[np.float32]
+Runs = NDArray[np.int32]
+"""One number for each run of kept pixels in a row."""
 
 # No fastmath: it may assume that no value is NaN and reorder the sums.
 _compiled = njit(cache=True, nogil=True)
@@ -53,8 +55,11 @@ def extract_box(values: Map, size: Size, rule: BoxRule) -> tuple[Boxes, MapState
     if state is not MapState.OK:
         return whole_image_box(size), state
     enlarged = enlarge(np.ascontiguousarray(values, dtype=np.float32), size.height, size.width)
-    threshold = np.float32(rule.threshold) * enlarged.max()
-    box = largest_component(enlarged, threshold, rule.connectivity == 8)
+    largest = float(enlarged.max())
+    if largest <= 0:  # a smaller image can miss every positive value of the map
+        return whole_image_box(size), MapState.EMPTY
+    # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
+    box = largest_component(enlarged, rule.threshold * largest, rule.connectivity == 8)
     return np.array(box, dtype=np.float64), state
 
 
@@ -86,7 +91,7 @@ def enlarge(values: Map, height: int, width: int) -> Map:
 
 
 @_compiled
-def _taps(source: int, target: int) -> tuple[NDArray, NDArray, NDArray]:
+def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Map]:
     """For each target position its two source positions and the second's weight."""
     first = np.empty(target, np.int64)
     second = np.empty(target, np.int64)
@@ -139,7 +144,7 @@ def largest_component(
 
 @_compiled
 def _join_rows(
-    start: NDArray, stop: NDArray, root: NDArray, above: int, first: int, count: int, reach: int
+    start: Runs, stop: Runs, root: Runs, above: int, first: int, count: int, reach: int
 ) -> None:
     """Joins the runs first..count of a row with the runs above..first of the last."""
     other = above
@@ -154,7 +159,7 @@ def _join_rows(
 
 
 @_compiled
-def _root_of(root: NDArray, run: int) -> int:
+def _root_of(root: Runs, run: int) -> int:
     while root[run] != run:
         root[run] = root[root[run]]
         run = root[run]
@@ -163,7 +168,7 @@ def _root_of(root: NDArray, run: int) -> int:
 
 @_compiled
 def _box_of_largest(
-    start: NDArray, stop: NDArray, row: NDArray, root: NDArray, count: int
+    start: Runs, stop: Runs, row: Runs, root: Runs, count: int
 ) -> tuple[int, int, int, int]:
     area = np.zeros(count, np.int64)
     for run in range(count):

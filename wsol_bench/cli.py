@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted.", EXIT_INTERRUPTED, debug)
     except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return EXIT_FINE
     except Exception as error:  # the last resort: a fault of ours, told without a traceback
         kind = type(error).__name__

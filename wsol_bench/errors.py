@@ -53,7 +53,7 @@ class RegressionError(WsolBenchError):
     exit_code = EXIT_REGRESSION
 
 
-class NotApplicable(WsolBenchError):
+class NotApplicable(WsolBenchError):  # noqa: N818 - a reason, not a fault
     """A method cannot be defined on this network; the message is the reason.
 
     A run turns it into an "n/a" row. It never ends a run by itself.

@@ -13,6 +13,7 @@ import torch
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import official_classes
+from wsol_bench.datasets.wording import first_names
 from wsol_bench.engine.local import run_here, shards_of
 from wsol_bench.errors import NotApplicable, RunError, UsageError, find
 from wsol_bench.gate import IMAGES, Gate
@@ -54,9 +55,18 @@ def evaluate(settings: RunSettings, *, quiet: bool = False, verbose: bool = Fals
         seconds = _run(prepared, folder, quiet)
         result = _score(prepared, folder, seconds)
         folder.write_manifest(
-            describe(prepared.identity, settings, result, prepared.loaded.ignored, str(prepared.device))
+            describe(prepared.identity, settings, result, _facts(prepared))
         )
     return result
+
+
+def _facts(prepared: "_Prepared") -> dict[str, object]:
+    """What a manifest says of a run beside what decides its records."""
+    return {
+        "device": str(prepared.device),
+        "weights_ignored": list(prepared.loaded.ignored),
+        "missing_images": len(prepared.dataset.missing_ids),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,9 @@ def _find_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {name}: not usable here ({reason}). Try --device cpu.") from error
+        raise UsageError(
+            f"--device {name}: not usable here ({reason}). Try --device cpu."
+        ) from error
     return device
 
 
@@ -155,10 +167,10 @@ def _place(
 
 
 def _announce(prepared: _Prepared, verbose: bool) -> None:
-    missing = getattr(prepared.dataset, "missing_ids", ())
+    missing = prepared.dataset.missing_ids
     if missing:
-        named = ", ".join(missing[:3])
-        say(f"{len(missing):,} annotated images are absent ({named}, ...); --allow-missing goes on.")
+        images = "annotated image is" if len(missing) == 1 else "annotated images are"
+        say(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
     if verbose and prepared.loaded.ignored:
         say(f"Not needed from the weights: {', '.join(prepared.loaded.ignored)}")
     for name, reason in prepared.not_applicable.items():
@@ -210,11 +222,16 @@ def _gate_of(prepared: _Prepared, images: int) -> Gate | None:
         return None
     if not isinstance(asked, str):
         return Gate(float(asked), "the figure you gave", min(IMAGES, images))
-    if published is None:
+    if published is None or not _is_ilsvrc(prepared.dataset):
         raise UsageError(
-            f"--gate: no error is published for {prepared.loaded.name}. Name one: --gate PERCENT."
+            f"--gate: no error is published for {prepared.loaded.name} on {prepared.dataset.name}. "
+            "Name one: --gate PERCENT."
         )
     return Gate(published.top1, f"published ({published.source})", min(IMAGES, images))
+
+
+def _is_ilsvrc(dataset: Dataset) -> bool:
+    return tuple(dataset.wnids) == tuple(official_classes().wnids)
 
 
 def _score(prepared: _Prepared, folder: RunFolder, seconds: float) -> Result:
@@ -227,7 +244,11 @@ def _score(prepared: _Prepared, folder: RunFolder, seconds: float) -> Result:
             f"{len(ran)} methods). Remove the folder and run again."
         )
     rows = [
-        Row(method.name, method.title, score(outcomes_of(table, method.name), prepared.pipeline.protocol))
+        Row(
+            method.name,
+            method.title,
+            score(outcomes_of(table, method.name), prepared.pipeline.protocol),
+        )
         for method in ran
     ]
     return Result(
@@ -240,5 +261,5 @@ def _score(prepared: _Prepared, folder: RunFolder, seconds: float) -> Result:
         not_applicable=prepared.not_applicable,
         map_states=count_states(table, [method.name for method in ran]),
         seconds=seconds,
-        is_ilsvrc=tuple(prepared.dataset.wnids) == tuple(official_classes().wnids),
+        is_ilsvrc=_is_ilsvrc(prepared.dataset),
     )

@@ -48,18 +48,15 @@ def describe(
     identity: Mapping[str, Any],
     settings: RunSettings,
     result: Result,
-    ignored: tuple[str, ...],
-    device: str,
+    facts: Mapping[str, object],
 ) -> dict[str, Any]:
     """The whole manifest of a finished run."""
     return {
         "identity": dict(identity),
         "status": "finished",
         "settings": _plain(asdict(settings)),
-        "device": device,
         "versions": versions(),
-        "weights_ignored": list(ignored),
-        "missing": 0,
+        **facts,
         "result": result.to_json(),
         "seconds": round(result.seconds, 3),
     }

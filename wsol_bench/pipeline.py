@@ -222,9 +222,7 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
     ]
 
 
-def _draw(
-    pipeline: Pipeline, answers: _Answers, placed: Placed, i: int
-) -> tuple[Boxes, MapState]:
+def _draw(pipeline: Pipeline, answers: _Answers, placed: Placed, i: int) -> tuple[Boxes, MapState]:
     prepared = answers.batch[i]
     try:
         return extract_box(

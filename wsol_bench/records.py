@@ -38,7 +38,7 @@ class Example:
 
 
 class Dataset(Interface):
-    """A source of examples. A loader is anything with these four members."""
+    """A source of examples. A loader is anything with these members."""
 
     name: str
     """What the user asked for, such as "demo" or a folder's name."""
@@ -50,6 +50,9 @@ class Dataset(Interface):
     """A readable name for each class."""
 
     examples: Sequence[Example]
+
+    missing_ids: tuple[str, ...]
+    """Annotated images that were passed over because their file is absent."""
 
     def open(self, image_id: str) -> Image.Image:
         """Decodes one image to RGB in stored orientation.

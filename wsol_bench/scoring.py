@@ -69,12 +69,10 @@ def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
     )
 
 
-def right_classes(
-    outcomes: Outcomes, topk: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def right_classes(outcomes: Outcomes, topk: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether the best class, and any of the k best, is the label; (n,) each."""
     hits = outcomes.classes[:, :topk] == outcomes.labels[:, None]
-    return hits[:, 0], hits.any(axis=1)
+    return hits[:, :1].any(axis=1), hits.any(axis=1)
 
 
 def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

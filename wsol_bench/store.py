@@ -97,7 +97,9 @@ class RunFolder:
         except FileNotFoundError as error:
             raise DataError(f"{path}: not found, so {self.path} is no run's folder.") from error
         except ValueError as error:
-            raise DataError(f"{path}: not JSON ({error}). Remove the folder and run again.") from error
+            raise DataError(
+                f"{path}: not JSON ({error}). Remove the folder and run again."
+            ) from error
         if not isinstance(content, dict) or "identity" not in content:
             raise DataError(f"{path}: has no 'identity'; was it written by wsol_bench?")
         return content
@@ -163,10 +165,10 @@ def to_table(records: Iterable[Record]) -> pa.Table:
 def outcomes_of(table: pa.Table, method: str) -> Outcomes:
     """What scoring needs of one method's records."""
     part = table.filter(pa.compute.equal(table["method"], method))
-    classes = part["classes"].combine_chunks()
+    classes = part["classes"].combine_chunks().flatten().to_numpy().astype(np.int64)
     return Outcomes(
         labels=part["label"].to_numpy().astype(np.int64),
-        classes=classes.flatten().to_numpy().astype(np.int64).reshape(len(part), -1),
+        classes=classes.reshape(len(part), len(classes) // max(len(part), 1)),
         ious=part["iou"].to_numpy(),
         blacklisted=part["blacklisted"].to_numpy(),
     )
@@ -185,8 +187,10 @@ def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str,
 def _read_shard(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}). Remove it and run again.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path}: not a readable Parquet file ({error}). Remove it and run again."
+        ) from error
     if table.schema != SCHEMA:
         raise DataError(f"{path}: its columns are not those of this version; run again elsewhere.")
     return table

@@ -24,7 +24,10 @@ def terminal_table(result: Result) -> Table:
     paper has that arch and method under this protocol.
     """
     table = Table(
-        title=f"{result.arch}, {result.weights}\n{result.dataset}, {result.protocol}, n = {result.n:,}",
+        title=(
+            f"{result.arch}, {result.weights}\n"
+            f"{result.dataset}, {result.protocol}, n = {result.n:,}"
+        ),
         caption="error in %, 95 % Wilson interval beneath",
         box=box.SIMPLE_HEAD,
         title_justify="left",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsol_bench.datasets.annotations import inclusive_box, read_xml
@@ -32,6 +32,7 @@ def annotated(*objects: str, size: str = "") -> str:
     return f"<annotation>{size}{''.join(objects)}</annotation>"
 
 
+@settings(deadline=None)  # it writes files
 @given(objects=st.lists(st.tuples(WNIDS, CORNERS), min_size=1, max_size=5))
 def test_boxes_written_as_xml_are_read_back(builder, objects):
     text = annotated(*(builder.object(wnid, box) for wnid, box in objects))
@@ -45,6 +46,7 @@ def test_boxes_written_as_xml_are_read_back(builder, objects):
         np.testing.assert_array_equal(annotation.boxes(wnid), expected)
 
 
+@settings(deadline=None)  # it writes files
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_an_annotation_or_an_error_that_names_the_file(content):
     with (
@@ -54,6 +56,7 @@ def test_any_bytes_are_an_annotation_or_an_error_that_names_the_file(content):
         read(Path(folder), content)
 
 
+@settings(deadline=None)  # it writes files
 @given(data=st.data())
 def test_a_damaged_annotation_is_still_one_or_is_an_error(builder, data):
     text = bytearray(builder.xml(builder.samples[0]).encode())

@@ -91,6 +91,13 @@ def test_class_folders_may_be_given_as_the_val_folder_itself(folder):
     assert index_sha256(open_dataset(folder / "val")) == index_sha256(open_dataset(folder))
 
 
+@pytest.mark.parametrize("layout", ["flat"])
+def test_a_flat_folder_may_be_given_with_the_xml_folder_beside_it(folder):
+    images = folder / "ILSVRC2012_img_val"
+
+    assert index_sha256(open_dataset(images)) == index_sha256(open_dataset(folder))
+
+
 @pytest.mark.parametrize("layout", ["tar"])
 def test_a_tar_may_be_given_by_its_path(folder):
     dataset = open_dataset(folder / "ILSVRC2012_img_val.tar")
@@ -156,7 +163,9 @@ def test_a_limit_below_one_is_refused(limit, tmp_path):
 
 
 def test_a_path_that_does_not_exist_is_told_every_layout(tmp_path):
-    with pytest.raises(DataError, match="cannot open the dataset .*absent: No such file") as caught:
+    with pytest.raises(
+        DataError, match=r"cannot open the dataset .*absent: No such file"
+    ) as caught:
         open_dataset(tmp_path / "absent")
 
     assert all(entry.description in str(caught.value) for entry in LAYOUTS.values())
@@ -187,7 +196,7 @@ def test_a_forced_layout_that_does_not_fit_is_refused(folder):
 def test_a_loop_of_links_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
 
-    with pytest.raises(DataError, match="cannot open the dataset .*loop: Too many levels"):
+    with pytest.raises(DataError, match=r"cannot open the dataset .*loop: Too many levels"):
         open_dataset(tmp_path / "loop")
 
 

@@ -29,34 +29,35 @@ def test_every_fault_is_counted_and_named(builder, tmp_path):
         "absent": ((0, 0, 3, 3),),
         "broken": ((0, 0, 3, 3),),
         "fine": ((0, 0, 7, 7),),
-        "outside": ((0, 0, 8, 7),),
-        "resized": ((0, 0, 3, 3),),
+        "left": ((-1, 0, 7, 7),),
+        "right": ((0, 0, 8, 7),),
+        "sized": ((0, 0, 3, 3),),
     }
     samples = tuple(builder.sample(key, "n01440764", boxes, 8, 8) for key, boxes in specs.items())
     images = builder.kaggle(tmp_path, samples) / builder.image_folder
     (images / "absent.JPEG").unlink()
     builder.write(images / "broken.JPEG", b"nothing")
-    builder.write(images / "resized.JPEG", builder.jpeg(16, 4))
+    builder.write(images / "sized.JPEG", builder.jpeg(16, 4))
     builder.write(images / "stranger.JPEG", builder.jpeg(4, 4))
     builder.write(images / ".hidden.JPEG", b"")
 
     report = check_dataset(open_dataset(tmp_path, allow_missing=True))
 
-    assert (report.images, report.annotated) == (4, 5)
+    assert (report.images, report.annotated) == (5, 6)
     assert report.missing == ("absent",)
     assert [each.image_id for each in report.unreadable] == ["broken"]
     assert "broken.JPEG is not an image" in report.unreadable[0].reason
-    assert report.boxes_outside == ("outside",)
+    assert report.boxes_outside == ("left", "right")
     (difference,) = report.size_differences
     assert (difference.image_id, difference.annotated, difference.decoded) == (
-        "resized",
+        "sized",
         Size(8, 8),
         Size(4, 16),
     )
     assert report.unannotated == ("stranger",)
     assert [each.name for each in report.skipped] == [".hidden.JPEG"]
     assert report.box_statistics is not None
-    assert report.box_statistics.images == 3
+    assert report.box_statistics.images == 4
 
 
 def test_without_one_readable_image_there_are_no_statistics(builder, tmp_path):

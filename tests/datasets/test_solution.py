@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsol_bench.datasets.classes import official_classes
@@ -74,6 +74,7 @@ def test_another_table_is_refused_by_its_header(tmp_path, content):
         read(tmp_path, content)
 
 
+@settings(deadline=None)  # it writes files
 @given(content=st.binary(max_size=100) | st.text(max_size=100).map(str.encode))
 def test_any_rows_are_read_or_named(content):
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsol_bench.datasets.catalog import open_dataset
@@ -144,6 +144,7 @@ def test_a_tar_that_is_gone_when_read_is_named(builder, tmp_path):
         images.read("a")
 
 
+@settings(deadline=None)  # it writes files
 @given(data=st.data())
 def test_a_damaged_tar_is_scanned_or_refused(builder, data):
     with tempfile.TemporaryDirectory() as folder:

@@ -210,8 +210,7 @@ def test_a_file_cut_anywhere_gives_an_error_or_its_first_layers_whole(tmp_path, 
 def reads_or_refuses(folder: Path, content: bytes) -> None:
     try:
         layers = read(folder, content)
-    except WeightsError as error:
-        assert "\n" not in str(error)
+    except WeightsError:
         return
     for blobs in layers.values():
         for blob in blobs:

@@ -20,7 +20,7 @@ def recognises(path: Path) -> bool:
 def load(path: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     folder = _image_folder(path) or path
-    bases = [path, folder, folder.absolute().parent]
+    bases = [folder, folder.absolute().parent]
     annotations = find_annotations(bases, find_classes(bases))
     return assemble(path, images_in(folder), annotations, selection)
 

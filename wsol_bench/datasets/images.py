@@ -72,7 +72,6 @@ def decode_image(data: bytes, where: str) -> Image.Image:
     try:
         with _open(data) as image:
             _check(image, where)
-            image.load()
             return _to_rgb(image)
     except WsolBenchError:
         raise

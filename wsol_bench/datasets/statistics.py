@@ -53,7 +53,11 @@ def statistics(images: Iterable[tuple[Size, Boxes]]) -> BoxStatistics:
     Raises:
         ValueError: there is no image, or an image has no box or an empty one.
     """
-    shares, image_aspects, box_aspects, counts, right = [], [], [], [], []
+    shares: list[float] = []
+    box_aspects: list[float] = []
+    image_aspects: list[float] = []
+    counts: list[int] = []
+    right: list[bool] = []
     for size, boxes in images:
         height, width = size
         sides = boxes[:, 2:] - boxes[:, :2]  # (m, 2): width, height

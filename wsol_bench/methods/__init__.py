@@ -1,0 +1,1 @@
+"""One file per method, or two where one engine serves both."""

@@ -37,7 +37,8 @@ def cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Te
     """
     features = forward.features(layer)
     linear = forward.network.layer(forward.network.classifier)
-    rows = linear.weight.flatten(1)[classes.to(features.device)]  # w^c, (n, k)
+    assert isinstance(linear, nn.Linear)  # by `check`
+    rows = linear.weight[classes.to(features.device)]  # w^c, (n, k)
     return torch.einsum("nk,nkuv->nuv", rows, features)
 
 

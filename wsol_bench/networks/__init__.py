@@ -1,0 +1,1 @@
+"""Archs, their weights, and the one forward pass that methods ask."""

@@ -6,11 +6,13 @@ deploy_alexnetplusCAM_imagenet.prototxt. torchvision's net is Krizhevsky's later
 One Weird Trick (2014): other widths, no groups, no normalisation.
 """
 
+from functools import partial
+
 import torchvision
 from torch import nn
 
 from wsol_bench.networks.entry import Arch, PublishedError, Topology
-from wsol_bench.networks.inputs import CAFFE_MEAN_IMAGE, caffe_input, torchvision_input
+from wsol_bench.networks.inputs import CAFFE_MEAN_IMAGE, caffe_input, demo_input, torchvision_input
 from wsol_bench.networks.layers import (
     Layer,
     LayeredNet,
@@ -92,7 +94,7 @@ def alexnet_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 
 def torchvision_alexnet(classes: int) -> nn.Module:
-    """torchvision's net; 224x224 input, 13x13 maps after its fifth convolution."""
+    """The net of torchvision; 224x224 input, 13x13 maps after the fifth convolution."""
     return without_inplace(torchvision.models.alexnet(weights=None, num_classes=classes)).eval()
 
 
@@ -100,6 +102,11 @@ ALEXNET = Arch(
     name="alexnet",
     title="AlexNet",
     topologies={
+        "demo": Topology(
+            build=partial(alexnet, width=0.125),
+            roles={"features": "relu5", "excitation": "relu5", "classifier": "fc8"},
+            preprocessing=demo_input(227),
+        ),
         "caffe": Topology(
             build=alexnet,
             roles={"features": "relu5", "excitation": "relu5", "classifier": "fc8"},
@@ -123,6 +130,11 @@ ALEXNET_CAM = Arch(
     name="alexnet_cam",
     title="AlexNet-plus-GAP",
     topologies={
+        "demo": Topology(
+            build=partial(alexnet_cam, width=0.25),
+            roles={"features": "relu7", "excitation": "relu5", "classifier": "fc9"},
+            preprocessing=demo_input(227),
+        ),
         "caffe": Topology(
             build=alexnet_cam,
             roles={"features": "relu7", "excitation": "relu5", "classifier": "fc9"},

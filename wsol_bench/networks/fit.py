@@ -79,7 +79,9 @@ def _entry(name: str, value: Tensor, like: Tensor, file: WeightsFile) -> Tensor:
     if value.layout != torch.strided or value.is_floating_point() != like.is_floating_point():
         raise WeightsError(f"{where}: expected {like.dtype} numbers, found {value.dtype}.")
     converted = value.detach().to("cpu", like.dtype).reshape(expected).contiguous()
-    wrong = converted.numel() - int(torch.isfinite(converted).sum())
+    # One NaN or infinity spoils the sum, which is far cheaper than to look at each.
+    spoiled = not torch.isfinite(converted.sum())
+    wrong = int(torch.isfinite(converted).logical_not().sum()) if spoiled else 0
     if wrong:
         raise WeightsError(
             f"{where}: {wrong} of its {converted.numel()} numbers are NaN or infinite. "

@@ -73,7 +73,8 @@ class Network:
 
     def to(self, device: torch.device) -> "Network":
         """Moves the parameters and lays them out for fast convolutions."""
-        self.traced.to(device=device, memory_format=torch.channels_last)
+        self.traced.to(device)
+        self.traced.to(memory_format=torch.channels_last)
         self.positive_weights.clear()
         return self
 

@@ -17,6 +17,7 @@ from wsol_bench.networks.inputs import (
     CAFFE_MEAN,
     CAFFE_MEAN_IMAGE,
     caffe_input,
+    demo_input,
     torchvision_half_input,
 )
 from wsol_bench.networks.layers import (
@@ -146,7 +147,7 @@ class ConvolutionNormRelu(nn.Module):
 
 
 def torchvision_googlenet(classes: int) -> nn.Module:
-    """torchvision's net: batch norm, 3x3 where the paper has 5x5."""
+    """The net of torchvision: batch norm, 3x3 where the paper has 5x5."""
     net = torchvision.models.GoogLeNet(
         num_classes=classes,
         aux_logits=False,
@@ -165,6 +166,15 @@ GOOGLENET = Arch(
     name="googlenet",
     title="GoogLeNet",
     topologies={
+        "demo": Topology(
+            build=partial(googlenet, width=0.25),
+            roles={
+                "features": "inception_5b/output",
+                "excitation": "pool2/3x3_s2",
+                "classifier": "loss3/classifier",
+            },
+            preprocessing=demo_input(224),
+        ),
         "caffe": Topology(
             build=googlenet,
             roles={

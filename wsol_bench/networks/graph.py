@@ -25,15 +25,6 @@ _KEEP_SIGN = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LocalResponse
 _KEEP_SIGN_FUNCTIONS = (F.max_pool2d, F.adaptive_avg_pool2d)
 
 
-class _Tracer(fx.Tracer):
-    """Keeps a module whole when it declares itself a single layer."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return bool(getattr(m, "is_layer", False)) or super().is_leaf_module(
-            m, module_qualified_name
-        )
-
-
 def trace(module: nn.Module) -> fx.GraphModule:
     """Traces a module in evaluation mode and makes it ready to be asked.
 
@@ -45,7 +36,7 @@ def trace(module: nn.Module) -> fx.GraphModule:
     """
     module.eval()
     try:
-        graph = _Tracer().trace(module)
+        graph = fx.Tracer().trace(module)
     except Exception as error:  # fx raises many kinds; all mean the same to a user
         raise UsageError(
             f"torch.fx cannot trace {type(module).__name__}: {error}. "
@@ -137,7 +128,6 @@ def is_nonnegative(traced: fx.GraphModule, step: Step) -> bool:
         step.op == "call_function"
         and step.target in (*PASS_THROUGH_FUNCTIONS, torch.cat, *_KEEP_SIGN_FUNCTIONS)
     )
-    keeps_sign = keeps_sign or getattr(layer, "is_concatenation", False)
     return keeps_sign and all(is_nonnegative(traced, source) for source in step.all_input_nodes)
 
 
@@ -149,7 +139,7 @@ def channels_of(traced: fx.GraphModule, step: Step) -> int | None:
     sources = [channels_of(traced, source) for source in step.all_input_nodes]
     if not sources or None in sources:
         return None
-    if step.target is torch.cat or getattr(layer, "is_concatenation", False):
+    if step.target is torch.cat:
         return sum(source for source in sources if source)
     return sources[0]
 
@@ -182,7 +172,7 @@ def _leave_no_step_in_place(traced: fx.GraphModule) -> None:
     for step in traced.graph.nodes:
         layer = layer_of(traced, step)
         if getattr(layer, "inplace", False):
-            layer.inplace = False  # type: ignore[union-attr, assignment]
+            layer.inplace = False  # type: ignore[union-attr]
         if step.kwargs.get("inplace"):
             step.kwargs = {**step.kwargs, "inplace": False}
     traced.recompile()

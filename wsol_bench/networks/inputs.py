@@ -16,6 +16,9 @@ were trained minus that image, whose cells differ little from its means."""
 VGG_MEAN = (103.939, 116.779, 123.68)
 """VGG's description of `VGG_ILSVRC_16_layers`, BGR."""
 
+DEMO_MEAN = (0.45, 0.45, 0.45)
+DEMO_STD = (0.25, 0.25, 0.25)
+
 
 def torchvision_input(size: int) -> Preprocessing:
     """RGB on 0..1, ImageNet's mean and standard deviation."""
@@ -34,3 +37,8 @@ def torchvision_half_input(size: int) -> Preprocessing:
 def caffe_input(size: int, mean: tuple[float, float, float]) -> Preprocessing:
     """BGR on 0..255, minus a mean per channel."""
     return Preprocessing(size, "bgr", 1.0, mean)
+
+
+def demo_input(size: int) -> Preprocessing:
+    """RGB on 0..1, near the demo images' own mean and standard deviation."""
+    return Preprocessing(size, "rgb", 1 / 255, DEMO_MEAN, DEMO_STD)

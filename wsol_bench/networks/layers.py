@@ -65,10 +65,13 @@ class LayeredNet(nn.Module):
 
 
 def scaled(channels: int, width: float) -> int:
-    """A channel count at `width`: a multiple of 8, at least 8; at width 1, itself."""
+    """A channel count at `width`: the nearest multiple of 8, halves up, and at least 8.
+
+    At width 1 the count itself, whatever it is.
+    """
     if width == 1.0:
         return channels
-    return max(CHANNEL_STEP, round(channels * width / CHANNEL_STEP) * CHANNEL_STEP)
+    return max(CHANNEL_STEP, int(channels * width / CHANNEL_STEP + 0.5) * CHANNEL_STEP)
 
 
 def convolution(

@@ -21,6 +21,7 @@ from types import MappingProxyType
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+from torch.nn.grad import conv2d_input
 
 from wsol_bench.networks import graph
 from wsol_bench.networks.graph import Step
@@ -68,21 +69,22 @@ def by_weights(state: Pass, step: Step, signals: Tensor, sign: int = 1) -> list[
     if (step, sign) not in state.normalisers:
         state.normalisers[step, sign] = _weigh(layer, x, weight)
     ratio = _ratio(signals, state.normalisers[step, sign])
-    return [x * _unweigh(layer, ratio.flatten(0, 1), weight, x).unflatten(0, signals.shape[:2])]
+    handed = _unweigh(layer, ratio.flatten(0, 1), weight, x)
+    return [x * handed.view(signals.shape[:2] + handed.shape[1:])]
 
 
 def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     """Average pooling: by the shares x / sum x of each window."""
     x = state.input_of(step)
-    average, transpose = torch.func.vjp(_operation(state, step), x)
+    average, transpose = _transposed(state, step, x)
     ratio = _ratio(signals, average)
-    return [x * torch.stack([transpose(each)[0] for each in ratio])]
+    return [x * torch.stack([transpose(each) for each in ratio])]
 
 
 def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     """Max pooling: all of it to the largest input of each window."""
-    _, transpose = torch.func.vjp(_operation(state, step), state.input_of(step))
-    return [torch.stack([transpose(each)[0] for each in signals])]
+    _, transpose = _transposed(state, step, state.input_of(step))
+    return [torch.stack([transpose(each) for each in signals])]
 
 
 def unchanged(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
@@ -124,14 +126,20 @@ def find_rule(traced: fx.GraphModule, step: Step) -> Rule | None:
     layer = graph.layer_of(traced, step)
     if layer is None:
         return RULES.get(step.target)
-    if getattr(layer, "is_concatenation", False):
-        return by_channels
     return RULES.get(type(layer))
 
 
-def _operation(state: Pass, step: Step) -> Callable[[Tensor], Tensor]:
+def _transposed(state: Pass, step: Step, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """A pooling step's output at x, and its transpose there."""
     call = graph.callable_of(state.traced, step)
-    return lambda x: call(x, *step.args[1:], **step.kwargs)
+    with torch.enable_grad():
+        x = x.requires_grad_()
+        output = call(x, *step.args[1:], **step.kwargs)
+
+    def transpose(signal: Tensor) -> Tensor:
+        return torch.autograd.grad(output, x, signal, retain_graph=True)[0]
+
+    return output.detach(), transpose
 
 
 def _ratio(signals: Tensor, normaliser: Tensor) -> Tensor:
@@ -148,6 +156,6 @@ def _unweigh(layer: nn.Conv2d | nn.Linear, ratio: Tensor, weight: Tensor, x: Ten
     if isinstance(layer, nn.Linear):
         return ratio @ weight
     size = (ratio.shape[0], *x.shape[1:])
-    return torch.nn.grad.conv2d_input(
+    return conv2d_input(
         size, weight, ratio, layer.stride, layer.padding, layer.dilation, layer.groups
     )

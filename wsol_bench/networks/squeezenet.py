@@ -81,7 +81,7 @@ def squeezenet1_1(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 
 def torchvision_squeezenet1_1(classes: int) -> nn.Module:
-    """torchvision's net: the same layers under other names, 224x224 input."""
+    """The net of torchvision: the same layers under other names, 224x224 input."""
     net = torchvision.models.squeezenet1_1(weights=None, num_classes=classes)
     return without_inplace(net).eval()
 

@@ -5,12 +5,20 @@ Recognition, ICLR 2015, configuration D. Layer names are those of
 `VGG_ILSVRC_16_layers` and of Zhou's deploy_vgg16CAM.prototxt.
 """
 
+from functools import partial
+
 import torchvision
 from torch import nn
 
 from wsol_bench.networks.cam import cam_head
 from wsol_bench.networks.entry import Arch, PublishedError, Topology
-from wsol_bench.networks.inputs import CAFFE_MEAN_IMAGE, VGG_MEAN, caffe_input, torchvision_input
+from wsol_bench.networks.inputs import (
+    CAFFE_MEAN_IMAGE,
+    VGG_MEAN,
+    caffe_input,
+    demo_input,
+    torchvision_input,
+)
 from wsol_bench.networks.layers import (
     Layer,
     LayeredNet,
@@ -70,7 +78,7 @@ def vgg16_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 
 def torchvision_vgg16(classes: int) -> nn.Module:
-    """torchvision's net: the same layers under other names."""
+    """The net of torchvision: the same layers under other names."""
     net = torchvision.models.vgg16(weights=None, num_classes=classes, init_weights=False)
     return without_inplace(net).eval()
 
@@ -79,6 +87,11 @@ VGG16 = Arch(
     name="vgg16",
     title="VGG-16",
     topologies={
+        "demo": Topology(
+            build=partial(vgg16, width=0.1),
+            roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
+            preprocessing=demo_input(224),
+        ),
         "caffe": Topology(
             build=vgg16,
             roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
@@ -104,6 +117,11 @@ VGG16_CAM = Arch(
     name="vgg16_cam",
     title="VGG-16-GAP",
     topologies={
+        "demo": Topology(
+            build=partial(vgg16_cam, width=0.125),
+            roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
+            preprocessing=demo_input(224),
+        ),
         "caffe": Topology(
             build=vgg16_cam,
             roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},

@@ -57,8 +57,8 @@ def report_lines(report: DatasetReport) -> list[str]:
     if report.box_statistics:
         found = report.box_statistics
         lines.append(
-            f"box area share: median {found.median_area_share:.3f}, mean {found.mean_area_share:.3f}; "
-            f"one box in {found.single_box_share:.1%} of images; the centred box is right on "
+            f"box area share: median {found.median_area_share:.3f}, "
+            f"mean {found.mean_area_share:.3f}; one box in {found.single_box_share:.1%} of images; the centred box is right on "
             f"{found.centred_box_accuracy:.1%}"
         )
     return [*lines, f"index sha256: {report.sha256}"]

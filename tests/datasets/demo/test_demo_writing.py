@@ -51,7 +51,7 @@ def test_boxes_are_written_inclusive_so_that_adding_one_gives_them_back(folder: 
             [int(item.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
             for item in root.iter("object")
         ]
-        assert np.array_equal(np.array(inclusive) + [0, 0, 1, 1], rendering.boxes)
+        assert np.array_equal(np.add(inclusive, [0, 0, 1, 1]), rendering.boxes)
 
 
 def test_the_jpeg_shows_the_rendered_pixels(folder: Path) -> None:
@@ -97,9 +97,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert _files(tmp_path) == {"notes.txt": b"mine"}
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"count": 0}, {"seed": -1}, {"split": "../val"}, {"split": ""}]
-)
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"seed": -1}, {"split": "../val"}, {"split": ""}])
 def test_a_count_seed_or_split_without_sense_is_refused(
     tmp_path: Path, wrong: dict[str, int | str]
 ) -> None:

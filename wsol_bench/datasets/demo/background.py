@@ -6,12 +6,13 @@ each other, a model of natural images that keeps their edges and occlusions
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from wsol_bench.datasets.demo.light import near_colour, sample_colour
+from wsol_bench.datasets.demo.light import Colour, near_colour, sample_colour
 from wsol_bench.datasets.demo.noise import enlarge, fractal, soft_step
 from wsol_bench.datasets.demo.shapes import Field
 from wsol_bench.datasets.demo.stream import Stream
@@ -19,6 +20,13 @@ from wsol_bench.geometry import Size
 
 Planes = NDArray[np.float32]
 """Red, green and blue planes, (3, height, width) float32, about 0..1."""
+
+LEAF_OUTLINES: tuple[Callable[[Field, Field], Field], ...] = (
+    lambda along, aside: along * along + aside * aside,
+    np.maximum,
+    np.add,
+)
+"""Round, square and pointed: 1 on the outline, less inside."""
 
 
 def render_background(stream: Stream, size: Size) -> Planes:
@@ -70,7 +78,7 @@ def _drop_leaf(stream: Stream, small: Planes, grain: Field) -> None:
     down = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5 - y))[:, None]
     across = (np.arange(left, right, dtype=np.float32) + np.float32(0.5 - x))[None, :]
     along = across * np.float32(cosine) + down * np.float32(sine)
-    aside = (down * np.float32(cosine) - across * np.float32(sine)) / np.float32(slimness)
+    aside = down * np.float32(cosine / slimness) - across * np.float32(sine / slimness)
     # Covered in part at the outline, or enlarging would show a staircase.
     cover = np.clip((1 - _level(stream, along, aside)) * np.float32(radius * slimness), 0, 1)
     shade = 1 + along * np.float32(stream.normal(0.0, 0.25))
@@ -95,19 +103,14 @@ def _crumpled(stream: Stream, small: Planes) -> Planes:
 def _level(stream: Stream, along: Field, aside: Field) -> Field:
     """1 on the outline of a round, square or pointed shape, less inside."""
     along, aside = np.abs(along), np.abs(aside)
-    outline = stream.pick((_round_level, np.maximum, np.add))
-    return outline(along, aside)
+    return stream.pick(LEAF_OUTLINES)(along, aside)
 
 
-def _round_level(along: Field, aside: Field) -> Field:
-    return along * along + aside * aside
-
-
-def _leaf_colour(stream: Stream, small: Planes, x: float, y: float) -> tuple[float, ...]:
+def _leaf_colour(stream: Stream, small: Planes, x: float, y: float) -> Colour:
     if stream.chance(0.15):
         return sample_colour(stream)
     # Most of what lies about has the colour of its surroundings.
-    here = tuple(float(level) for level in small[:, int(y), int(x)])
+    here = Colour(*(float(level) for level in small[:, int(y), int(x)]))
     return near_colour(stream, here, 0.35)
 
 

@@ -119,9 +119,7 @@ def _cross(x: Field, y: Field) -> tuple[Field, Field]:
 
 
 def _leaf(x: Field, y: Field) -> tuple[Field, Field]:
-    blade = np.maximum(
-        circle(x, y - np.float32(0.75), 1.15), circle(x, y + np.float32(0.75), 1.15)
-    )
+    blade = np.maximum(circle(x, y - np.float32(0.75), 1.15), circle(x, y + np.float32(0.75), 1.15))
     return blade, rod(x, y, (-1.1, 0.0), (0.7, 0.0), 0.05, 0.02)
 
 

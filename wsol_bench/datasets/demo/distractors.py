@@ -10,7 +10,6 @@ from wsol_bench.datasets.demo.stream import Stream
 from wsol_bench.datasets.demo.textures import TEXTURES
 from wsol_bench.geometry import Size
 
-
 PART_CHANCE = 0.12
 TEXTURE_CHANCE = 0.20
 """How often one wears what distinguishes a class, so that a feature proves nothing."""
@@ -33,13 +32,12 @@ def place_occluder(stream: Stream, hidden: Figure) -> Figure:
     feature_x, feature_y = hidden.feature_place()
     away = math.atan2((y0 + y1) / 2 - feature_y, (x0 + x1) / 2 - feature_x)
     angle = away + stream.normal(0.0, 0.9)
-    reach = 0.45 * min(x1 - x0, y1 - y0)
     return stand(
         _sample_distractor(stream),
         sample_pose(stream, tilt=1.0),
-        hidden.unit * stream.uniform(0.15, 0.30),
-        (x0 + x1) / 2 + reach * math.cos(angle),
-        (y0 + y1) / 2 + reach * math.sin(angle),
+        hidden.unit * stream.uniform(0.20, 0.40),
+        (x0 + x1) / 2 + 0.42 * (x1 - x0) * math.cos(angle),
+        (y0 + y1) / 2 + 0.42 * (y1 - y0) * math.sin(angle),
     )
 
 

@@ -2,11 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsol_bench.datasets.demo.stream import Stream
 
-Colour = tuple[float, float, float]
-"""Red, green, blue in 0..1."""
+
+class Colour(NamedTuple):
+    """Shares of light that a surface returns, each in 0..1."""
+
+    red: float
+    green: float
+    blue: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +57,14 @@ def sample_colour(stream: Stream) -> Colour:
         hue = stream.uniform(0.0, 6.0)
         saturation = 0.8 * stream.uniform() ** 1.5
     value = stream.uniform(0.15, 0.92)
-    return tuple(
-        value * (1.0 - saturation * min(1.0, max(0.0, 2.0 - abs((hue + turn) % 6.0 - 3.0))))
-        for turn in (0.0, 4.0, 2.0)
-    )
+    # A hue is 0..6; each channel is held back around the hue that it is opposite to.
+    held_back = [2.0 - abs((hue + turn) % 6.0 - 3.0) for turn in (0.0, 4.0, 2.0)]
+    return Colour(*(value * (1.0 - saturation * min(1.0, max(0.0, one))) for one in held_back))
 
 
 def luminance(colour: Colour) -> float:
     """How bright a colour looks, 0..1 (ITU-R BT.601)."""
-    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+    return 0.299 * colour.red + 0.587 * colour.green + 0.114 * colour.blue
 
 
 def contrasting_colour(stream: Stream, other: Colour, difference: float) -> Colour:
@@ -73,6 +78,5 @@ def contrasting_colour(stream: Stream, other: Colour, difference: float) -> Colo
 def near_colour(stream: Stream, other: Colour, spread: float) -> Colour:
     """A variation of a colour."""
     gain = math.exp(stream.normal(0.0, spread))
-    return tuple(
-        min(0.97, max(0.03, level * gain + stream.normal(0.0, spread * 0.2))) for level in other
-    )
+    levels = [level * gain + stream.normal(0.0, spread * 0.2) for level in other]
+    return Colour(*(min(0.97, max(0.03, level)) for level in levels))

@@ -102,14 +102,16 @@ def surface_colours(
 
 
 def _mixed(first: Field | float, second: float, share: Field) -> Field:
-    return first + share * (np.float32(second) - first)
+    start = np.asarray(first, dtype=np.float32)
+    return start + share * (np.float32(second) - start)
 
 
 def light_up(
     planes: list[Field], nearest: Field, look: Look, light: Light, pitch: float, stream: Stream
 ) -> list[Field]:
     """Colours under a light: relief (Lambert), grain and a highlight (Blinn)."""
-    grain = fractal(stream, *nearest.shape, 0.75, look.streak)
+    rows, columns = nearest.shape
+    grain = fractal(stream, rows, columns, 0.75, look.streak)
     depth = np.clip(-nearest / ROUNDNESS, 0, 1)
     relief = np.sqrt(depth * (2 - depth)) * ROUNDNESS
     relief += grain * np.float32(0.04 * look.grain)

@@ -1,9 +1,9 @@
 """Writes a rendered set as a folder in ILSVRC's layout (as on Kaggle).
 
-    LOC_synset_mapping.txt                              wnid and name of each class
-    ILSVRC/Data/CLS-LOC/<split>/DEMO_<split>_*.JPEG     images, numbered from 1
-    ILSVRC/Annotations/CLS-LOC/<split>/*.xml            their boxes
-    demo.json                                           what it was rendered from
+- `LOC_synset_mapping.txt`: wnid and name of each class.
+- `ILSVRC/Data/CLS-LOC/<split>/DEMO_<split>_00000001.JPEG`: images, from 1 on.
+- `ILSVRC/Annotations/CLS-LOC/<split>/DEMO_<split>_00000001.xml`: their boxes.
+- `demo.json`: what it was rendered from.
 """
 
 import json
