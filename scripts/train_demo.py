@@ -42,11 +42,11 @@ class Plan:
     """The settings of one training, written beside its weights."""
 
     arch: str
-    images: int = 32768
+    images: int
+    epochs: int
+    peak_rate: float
     held_out: int = 2048
-    epochs: int = 40
     batch: int = 256
-    peak_rate: float = 0.2
     decay: float = 5e-4
     seed: int = 1
 
@@ -202,9 +202,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("demo_weights"))
     parser.add_argument("--cache", type=Path, default=Path("demo_training_images"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--images", type=int, default=Plan.images)
-    parser.add_argument("--epochs", type=int, default=Plan.epochs)
-    parser.add_argument("--rate", type=float, default=Plan.peak_rate)
+    parser.add_argument("--images", type=int, default=32768)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--rate", type=float, default=0.2)
     parser.add_argument("--smoke", action="store_true", help="512 images, two epochs")
     flags = parser.parse_args()
     for arch in demo_archs if flags.arch == "all" else [flags.arch]:

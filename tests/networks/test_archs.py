@@ -15,7 +15,6 @@ from wsol_bench.networks.inputs import torchvision_input
 from wsol_bench.networks.layers import LayeredNet, local_response_norm, max_pool, scaled
 
 ALL = [(arch, topology) for arch, entry in ARCHS.items() for topology in entry.topologies]
-LAYERED = [(arch, "caffe") for arch in ARCHS]
 TORCHVISION = [(arch, topology) for arch, topology in ALL if topology == "torchvision"]
 
 # Channels and side of the features and of the layer where excitation backprop stops.
@@ -65,13 +64,13 @@ def test_the_table_is_keyed_by_the_names_of_its_archs():
 
 
 def test_the_table_of_sizes_covers_every_topology():
-    assert set(MAPS) == set(ALL)
+    assert set(MAPS) == {(arch, topology) for arch, topology in ALL if topology != "demo"}
 
 
-@pytest.mark.parametrize(("arch", "topology"), ALL)
-def test_maps_and_scores_have_the_documented_sizes(arch, topology):
+def map_sizes(arch: str, topology: str) -> tuple[tuple[int, int], ...]:
+    """Channels and side at the features and at the excitation role, by running the net."""
     entry = ARCHS[arch].topologies[topology]
-    net = on_meta(arch, topology)
+    net = on_meta(arch, topology, classes=21)
     shapes: dict[str, torch.Size] = {}
     for role in ("features", "excitation"):
         layer = net.get_submodule(entry.roles[role])
@@ -79,10 +78,24 @@ def test_maps_and_scores_have_the_documented_sizes(arch, topology):
             lambda _module, _inputs, output, role=role: shapes.update({role: output.shape})
         )
     side = entry.preprocessing.size
-    scores = net(torch.empty(2, 3, side, side, device="meta"))
-    assert scores.shape == (2, 1000)
-    expected = zip(("features", "excitation"), MAPS[arch, topology], strict=True)
-    assert shapes == {role: (2, channels, u, u) for role, (channels, u) in expected}
+    assert net(torch.empty(2, 3, side, side, device="meta")).shape == (2, 21)
+    for n, _, height, width in shapes.values():
+        assert (n, height) == (2, width)
+    return tuple((shape[1], shape[2]) for shape in (shapes["features"], shapes["excitation"]))
+
+
+@pytest.mark.parametrize(("arch", "topology"), MAPS)
+def test_maps_and_scores_have_the_documented_sizes(arch, topology):
+    assert map_sizes(arch, topology) == MAPS[arch, topology]
+
+
+@pytest.mark.parametrize("arch", [arch for arch, topology in ALL if topology == "demo"])
+def test_a_demo_net_has_the_full_nets_maps_and_fewer_channels(arch):
+    for (channels, side), (full_channels, full_side) in zip(
+        map_sizes(arch, "demo"), map_sizes(arch, "caffe"), strict=True
+    ):
+        assert side == full_side
+        assert channels < full_channels
 
 
 @pytest.mark.parametrize(("arch", "topology"), ALL)

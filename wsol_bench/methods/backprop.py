@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings, any_layer
+from wsol_bench.methods.entry import MapMethod, Settings, any_layer, on_cells
 from wsol_bench.networks.forward import Asks, Forward
 
 _REACH = 4.0
@@ -38,7 +38,7 @@ def backprop(forward: Forward, layer: str, classes: Tensor, settings: Settings) 
     Returns:
         (n, u, v) float32, >= 0, not normalised.
     """
-    maps = forward.gradient(layer, classes).abs().amax(dim=1)  # (n, u, v)
+    maps = on_cells(forward.gradient(layer, classes), layer).abs().amax(dim=1)  # (n, u, v)
     return smooth(maps, settings.sigma)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from wsol_bench.errors import UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.forward import Asks, Forward, Network
 from wsol_bench.settings import SIGMA
@@ -63,3 +64,17 @@ Method = MapMethod | BoxMethod
 def any_layer(network: Network, layer: str) -> None:
     """The check of a method that every network can carry, given the layer exists."""
     network.step(layer)
+
+
+def on_cells(values: Tensor, layer: str) -> Tensor:
+    """What was asked at a layer, seen to have cells, (n, k, u, v).
+
+    Raises:
+        UsageError: it has none, so there is no map to make of it.
+    """
+    if values.dim() != 4:
+        raise UsageError(
+            f"layer {layer!r} can give no map: its output is {tuple(values.shape[1:])}, expected "
+            "(channels, height, width). Name a layer below the flattening."
+        )
+    return values

@@ -14,7 +14,7 @@ sections 3.2 (MWP) and 3.4 (contrastive MWP).
 
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings
+from wsol_bench.methods.entry import MapMethod, Settings, on_cells
 from wsol_bench.networks.forward import Asks, Forward, Network
 
 
@@ -27,7 +27,7 @@ def mwp(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Te
         classes: (n,) class indices.
         settings: not used.
     """
-    return forward.excitation(layer, classes, contrastive=False).sum(dim=1)
+    return on_cells(forward.excitation(layer, classes, contrastive=False), layer).sum(dim=1)
 
 
 def c_mwp(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
@@ -35,7 +35,7 @@ def c_mwp(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> 
 
     Arguments as for `mwp`.
     """
-    return forward.excitation(layer, classes, contrastive=True).sum(dim=1)
+    return on_cells(forward.excitation(layer, classes, contrastive=True), layer).sum(dim=1)
 
 
 def _check(network: Network, layer: str) -> None:

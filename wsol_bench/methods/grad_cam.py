@@ -12,7 +12,7 @@ Gradient-based Localization, ICCV 2017, eqs. 1 and 2.
 import torch
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings, any_layer
+from wsol_bench.methods.entry import MapMethod, Settings, any_layer, on_cells
 from wsol_bench.networks.forward import Asks, Forward
 
 
@@ -29,7 +29,7 @@ def grad_cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) 
         (n, u, v) float32, >= 0, not normalised; all zero where no weighted sum of
         the features is positive.
     """
-    weights = forward.gradient(layer, classes).mean(dim=(2, 3))  # alpha, (n, k)
+    weights = on_cells(forward.gradient(layer, classes), layer).mean(dim=(2, 3))  # alpha, (n, k)
     return torch.einsum("nk,nkuv->nuv", weights, forward.features(layer)).relu()
 
 

@@ -61,7 +61,7 @@ def find_path(traced: fx.GraphModule, classifier: Step, layer: Step) -> Path:
     on_path = [step for step in reversed(steps) if step in feeding and step in fed - {layer}]
     if classifier not in on_path:
         raise NotApplicable(f"layer {layer.target} does not lie below {classifier.target}")
-    for step in on_path:
+    for step in reversed(on_path):  # from below: the first that fails is the cause
         _check(traced, step)
     at = on_path.index(classifier)
     needs = {source for step in on_path for source in step.all_input_nodes} | {scores}

@@ -183,9 +183,10 @@ class Forward:
         return self._excitations[key][contrastive]
 
     def _all_gradients(self, classes: Tensor) -> dict[str, Tensor]:
-        scores = self._values[self._plan.scores].flatten(1)
-        columns = classes.to(scores.device, non_blocking=True)[:, None]
-        total = scores.gather(1, columns).sum()  # images do not mix, so one pass serves all
+        with torch.enable_grad():
+            scores = self._values[self._plan.scores].flatten(1)
+            columns = classes.to(scores.device, non_blocking=True)[:, None]
+            total = scores.gather(1, columns).sum()  # images do not mix, so one pass serves all
         layers = sorted(self._plan.asks.gradients)
         wanted = [self._values[self._network.step(layer)] for layer in layers]
         return dict(zip(layers, torch.autograd.grad(total, wanted, retain_graph=True), strict=True))

@@ -6,6 +6,7 @@ turned off, and a layer's dotted path finds the step whose output it names.
 """
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -28,13 +29,13 @@ _KEEP_SIGN_FUNCTIONS = (F.max_pool2d, F.adaptive_avg_pool2d)
 def trace(module: nn.Module) -> fx.GraphModule:
     """Traces a module in evaluation mode and makes it ready to be asked.
 
-    The module's own parameters are shared, not copied, except where a batch norm
-    is folded into its convolution.
+    The module itself stays as it is: its layers are copied, frozen. Its parameters
+    are shared, not copied, except where a batch norm is folded into its convolution.
 
     Raises:
         UsageError: torch.fx cannot follow the module's control flow.
     """
-    module.eval()
+    module = _frozen(module).eval()
     try:
         graph = fx.Tracer().trace(module)
     except Exception as error:  # fx raises many kinds; all mean the same to a user
@@ -45,8 +46,7 @@ def trace(module: nn.Module) -> fx.GraphModule:
     traced = fx.GraphModule(module, graph)
     _fold_batch_norms(traced)
     _leave_no_step_in_place(traced)
-    traced.eval()
-    return traced.requires_grad_(False)
+    return traced.eval().requires_grad_(False)
 
 
 def layer_of(traced: fx.GraphModule, step: Step) -> nn.Module | None:
@@ -142,6 +142,14 @@ def channels_of(traced: fx.GraphModule, step: Step) -> int | None:
     if step.target is torch.cat:
         return sum(source for source in sources if source)
     return sources[0]
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    """A copy of a module, its layers its own, its parameters frozen and in shared memory."""
+    shared: dict[int, Tensor] = {id(buffer): buffer for buffer in module.buffers()}
+    for parameter in module.parameters():
+        shared[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+    return deepcopy(module, shared)
 
 
 def _paths(step: Step) -> Iterator[str]:

@@ -1,0 +1,389 @@
+"""Images to records: preprocessing by hand, order, batches, and what goes wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from wsol_bench.boxes import extract_box
+from wsol_bench.errors import DataError, RunError
+from wsol_bench.geometry import Size, box_iou
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.networks.archs import ARCHS
+from wsol_bench.networks.entry import Preprocessing
+from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.pipeline import Pipeline, Placed, exact_float32, normalise, records_of
+from wsol_bench.protocol import GRADCAM_ICCV17, PROTOCOLS
+from wsol_bench.records import Example, MapState, Record
+from wsol_bench.views import VIEWS
+
+CPU = torch.device("cpu")
+SIDE = 32
+CAFFE = Preprocessing(SIDE, "bgr", 1.0, (104.0, 117.0, 123.0))
+TORCHVISION = Preprocessing(SIDE, "rgb", 1 / 255, (0.5, 0.25, 0.125), (0.5, 0.25, 2.0))
+
+
+@dataclass
+class Pictures:
+    """A dataset in memory."""
+
+    pictures: dict[str, Image.Image]
+    examples: Sequence[Example]
+    name: str = "pictures"
+    wnids: Sequence[str] = ("n1", "n2", "n3", "n4", "n5", "n6")
+    class_names: Sequence[str] = ("a", "b", "c", "d", "e", "f")
+
+    def open(self, image_id: str) -> Image.Image:
+        if image_id not in self.pictures:
+            raise DataError(f"{image_id}: not found")
+        return self.pictures[image_id]
+
+
+def pictures(count: int) -> Pictures:
+    """Smooth pictures of several sizes, each with one or two true boxes."""
+    random = np.random.default_rng(0)
+    drawn, examples = {}, []
+    for number in range(count):
+        height, width = 40 + 7 * number, 90 - 5 * number
+        coarse = random.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        name = f"picture{count - number:02d}"  # names do not sort as the examples do
+        drawn[name] = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        boxes = [[2, 3, width - 4, height - 5], [0, 0, width / 2, height]][: number % 2 + 1]
+        examples.append(
+            Example(name, 100 + number, number % 6, np.array(boxes, float), Size(height, width))
+        )
+    return Pictures(drawn, tuple(examples))
+
+
+def small_net() -> nn.Sequential:
+    """A net that every method can be run on, with 6 classes."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, stride=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 12, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(12, 6),
+    )
+
+
+ROLES = {"features": "4", "excitation": "2"}
+
+
+def pipeline_of(net: nn.Module, classifier: str = "7", **options) -> Pipeline:
+    """All methods of the table on a net, as a run would place them."""
+    placed = [
+        Placed(method, ROLES[method.role] if method.role else PIXELS)
+        for method in METHODS.values()
+        if isinstance(method, MapMethod)
+    ]
+    settings = {
+        "network": Network(net, classifier).to(CPU),
+        "preprocessing": CAFFE,
+        "methods": tuple(placed),
+        "baselines": tuple(each for each in METHODS.values() if isinstance(each, BoxMethod)),
+        "protocol": GRADCAM_ICCV17,
+        "settings": Settings(),
+        "device": CPU,
+    }
+    return Pipeline(**settings | options)
+
+
+def run(
+    pipeline: Pipeline, dataset: Pictures, batch_size: int = 4, threads: int = 3
+) -> list[Record]:
+    examples = dataset.examples
+    batches = [examples[i : i + batch_size] for i in range(0, len(examples), batch_size)]
+    made = list(records_of(pipeline, dataset, batches, threads))
+    names = [list(dict.fromkeys(record.image_id for record in records)) for records in made]
+    assert names == [[example.image_id for example in batch] for batch in batches]
+    return [record for records in made for record in records]
+
+
+def plain(record: Record) -> tuple:
+    """A record as values that can be compared."""
+    return tuple(
+        value.tobytes() if isinstance(value, np.ndarray) else value
+        for value in (getattr(record, name) for name in Record.__slots__)
+    )
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    return run(pipeline_of(small_net()), pictures(9))
+
+
+# Preprocessing
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "expected"),
+    [
+        (CAFFE, [30 - 104, 20 - 117, 10 - 123]),  # blue, green, red
+        (
+            TORCHVISION,
+            [(10 / 255 - 0.5) / 0.5, (20 / 255 - 0.25) / 0.25, (30 / 255 - 0.125) / 2],
+        ),
+        (replace(CAFFE, order="rgb"), [10 - 104, 20 - 117, 30 - 123]),
+        (replace(CAFFE, scale=0.5, std=(1, 2, 4)), [15 - 104, (10 - 117) / 2, (5 - 123) / 4]),
+    ],
+)
+def test_one_pixel_is_normalised_as_by_hand(preprocessing, expected):
+    red_green_blue = torch.tensor([[[[10, 20, 30]]]], dtype=torch.uint8)
+    found = normalise(red_green_blue, preprocessing)
+    assert found.shape == (1, 3, 1, 1)
+    assert found.dtype == torch.float32
+    # A product, a difference and a quotient, each rounded to float32; the difference
+    # of numbers near 0.1 can be a small one.
+    assert found.flatten().tolist() == pytest.approx(expected, rel=1e-6, abs=1e-8)
+    assert red_green_blue.flatten().tolist() == [10, 20, 30]
+
+
+def test_normalising_keeps_every_pixel_in_its_place():
+    random = np.random.default_rng(0).integers(0, 256, (2, 5, 5, 3), dtype=np.uint8)
+    found = normalise(torch.from_numpy(random), CAFFE).numpy()
+    expected = random[..., ::-1].astype(np.float64) - np.array(CAFFE.mean)  # whole numbers
+    assert np.array_equal(found, expected.transpose(0, 3, 1, 2))
+
+
+TRAINED_ON_IMAGENET = [
+    (arch, name)
+    for arch, entry in ARCHS.items()
+    for name in entry.topologies
+    if name in ("caffe", "torchvision")
+]
+
+
+@pytest.mark.parametrize(("arch", "topology"), TRAINED_ON_IMAGENET)
+def test_an_image_of_imagenets_mean_colour_is_about_zero_to_a_network_trained_on_it(arch, topology):
+    # The classic mistakes (channel order, 0..1 for 0..255, mean twice) are off by
+    # far more than half a grey level, as are the published means of ImageNet.
+    preprocessing = ARCHS[arch].topologies[topology].preprocessing
+    imagenet = (123.68, 116.78, 103.94)  # red, green, blue
+    grey = torch.tensor(imagenet).round().to(torch.uint8).view(1, 1, 1, 3)
+    level = preprocessing.scale / np.array(preprocessing.std)  # one grey level
+    found = normalise(grey, preprocessing).flatten().numpy() / level
+    # Nets trained on -1..1 have the middle grey, 127.5, in place of ImageNet's mean.
+    middle = np.array(imagenet) - 127.5 if preprocessing.mean == (0.5, 0.5, 0.5) else 0.0
+    assert np.abs(found - middle).max() < 1.5
+
+
+def test_an_image_reaches_the_network_with_its_channels_in_order():
+    # Scores are the mean values of the net's own input channels.
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    net[2].weight.data, net[2].bias.data = torch.eye(3), torch.zeros(3)
+    coloured = Image.new("RGB", (20, 10), (10, 200, 90))
+    dataset = Pictures(
+        {"one": coloured}, [Example("one", 1, 0, np.array([[0.0, 0, 9, 9]]), Size(10, 20))]
+    )
+    (record,) = run(pipeline_of(net, "2", methods=()), dataset)
+    # Blue, green, red: 90 - 104, 200 - 117, 10 - 123, by falling score.
+    assert record.classes.tolist() == [1, 0, 2]
+    assert record.scores == pytest.approx([83, -14, -113], rel=1e-6)  # means of 1,024 cells
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_gives_one_tensor_for_each_of_its_windows(name):
+    image = Image.new("RGB", (50, 30), (1, 2, 3))
+    tensors = VIEWS[name].tensors(image, 24)
+    windows = VIEWS[name].windows(Size(30, 50))
+    assert tensors.shape == (len(windows), 24, 24, 3)
+    assert tensors.dtype == np.uint8
+    assert (tensors == [1, 2, 3]).all()
+
+
+def test_a_warp_averages_when_it_shrinks_and_shows_the_whole_image():
+    halves = Image.new("RGB", (80, 40))
+    halves.paste((255, 255, 255), (40, 0, 80, 40))
+    (shrunk,) = VIEWS["warp"].tensors(halves, 8)
+    assert (shrunk[:, :3] == 0).all()
+    assert (shrunk[:, 5:] == 255).all()
+    stripes = Image.fromarray(np.tile(np.uint8([0, 255]), (64, 32))).convert("RGB")
+    # Without averaging, every sample would lie between a black and a white column or
+    # on one: a widened filter gives the mean, up to the weights of its ends.
+    (grey,) = VIEWS["warp"].tensors(stripes, 8)
+    assert np.abs(grey.astype(int) - 127).max() <= 10
+    (window,) = VIEWS["warp"].windows(Size(40, 80))
+    assert (window.x0, window.y0, window.x1, window.y1, window.flipped) == (0, 0, 80, 40, False)
+
+
+# Records
+
+
+def test_records_come_in_the_order_of_the_examples_and_methods(records):
+    examples = pictures(9).examples
+    map_methods = [name for name, one in METHODS.items() if isinstance(one, MapMethod)]
+    box_methods = [name for name, one in METHODS.items() if isinstance(one, BoxMethod)]
+    expected = [(one.image_id, name) for one in examples for name in map_methods + box_methods]
+    assert [(record.image_id, record.method) for record in records] == expected
+
+
+def test_a_record_says_what_its_example_and_image_are(records):
+    of_id = {example.image_id: example for example in pictures(9).examples}
+    for record in records:
+        example = of_id[record.image_id]
+        assert (record.index, record.label) == (example.index, example.label)
+        assert Size(record.height, record.width) == example.size
+        assert record.true_boxes.tolist() == example.boxes.tolist()
+        assert record.iou == max(box_iou(record.box, one[None])[0] for one in example.boxes)
+        assert not record.blacklisted
+
+
+def test_records_are_those_made_step_by_step(records):
+    # Another way to the same: one image at a time, the plain module, each step by hand.
+    net, dataset = small_net().eval(), pictures(9)
+    for example in dataset.examples:
+        (found,) = [
+            one for one in records if (one.image_id, one.method) == (example.image_id, "grad_cam")
+        ]
+        warped = dataset.open(example.image_id).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        pixels = np.asarray(warped)[..., ::-1].astype(np.float32) - np.float32(CAFFE.mean)
+        features = net[:5](torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()))
+        scores = net[5:](features)
+        order = np.argsort(-scores[0].detach().numpy(), kind="stable")[:5]
+        assert found.classes.tolist() == order.tolist()
+        # Sums of at most 200 products in float32, in another order.
+        assert found.scores == pytest.approx(scores[0, order].detach().numpy(), rel=1e-4, abs=1e-4)
+        gradient = torch.autograd.grad(scores[0, example.label], features)[0]
+        map_ = (gradient.mean((2, 3), keepdim=True) * features).sum(1).relu()[0].detach().numpy()
+        box, state = extract_box(map_, example.size, GRADCAM_ICCV17.box_rule)
+        assert found.map_state is state
+        assert np.abs(found.box - box).max() <= 1  # a value at the threshold may be rounded away
+
+
+def test_maps_are_made_for_the_label_not_for_the_best_class(records):
+    others = Pictures(
+        pictures(9).pictures,
+        [replace(example, label=(example.label + 1) % 6) for example in pictures(9).examples],
+    )
+    again = run(pipeline_of(small_net()), others)
+    changed = [a.box.tolist() != b.box.tolist() for a, b in zip(records, again, strict=True)]
+    assert sum(changed) > len(changed) / 3
+    for one, other in zip(records, again, strict=True):
+        assert one.classes.tolist() == other.classes.tolist()
+
+
+@pytest.mark.parametrize(("batch_size", "threads"), [(1, 1), (7, 2), (50, 4)])
+def test_neither_the_batch_size_nor_the_threads_change_a_record(records, batch_size, threads):
+    again = run(pipeline_of(small_net()), pictures(9), batch_size, threads)
+    for one, other in zip(records, again, strict=True):
+        assert (one.image_id, one.method) == (other.image_id, other.method)
+        assert one.classes.tolist() == other.classes.tolist()
+        assert one.map_state is other.map_state
+        # Another batch adds in another order, so a value at the threshold can pass or not.
+        assert np.abs(one.box - other.box).max() <= 1
+        # Sums of at most 200 products in float32; see above.
+        assert one.scores == pytest.approx(other.scores, rel=1e-4, abs=1e-4)
+
+
+def test_a_run_made_again_gives_the_same_records_value_for_value(records):
+    again = run(pipeline_of(small_net()), pictures(9))
+    assert list(map(plain, again)) == list(map(plain, records))
+
+
+def test_the_blacklist_counts_in_the_official_order_of_images():
+    pipeline = pipeline_of(small_net(), methods=(), blacklist=frozenset({101, 3}))
+    found = {record.index: record.blacklisted for record in run(pipeline, pictures(4))}
+    assert found == {100: False, 101: True, 102: False, 103: False}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_every_protocol_runs_to_records(protocol):
+    found = run(pipeline_of(small_net(), protocol=protocol), pictures(3))
+    for record in found:
+        assert len(record.classes) == min(protocol.topk, 6)
+        assert (np.diff(record.scores) <= 0).all()
+        x0, y0, x1, y1 = record.box
+        assert 0 <= x0 < x1 <= record.width
+        assert 0 <= y0 < y1 <= record.height
+
+
+def constant(value: float) -> MapMethod:
+    """A method that gives the same value in every cell."""
+
+    def maps(forward, layer, classes, settings) -> Tensor:
+        return torch.full_like(forward.gradient(layer, classes)[:, 0], value)
+
+    return replace(METHODS["backprop"], name="constant", maps=maps)
+
+
+@pytest.mark.parametrize(
+    ("value", "state"), [(0.0, MapState.ZERO), (2.0, MapState.CONSTANT), (-1.0, MapState.CONSTANT)]
+)
+def test_a_degenerate_map_is_counted_and_has_the_whole_image_as_its_box(value, state):
+    pipeline = pipeline_of(small_net(), methods=(Placed(constant(value), PIXELS),), baselines=())
+    for record in run(pipeline, pictures(3)):
+        assert record.map_state is state
+        assert record.box.tolist() == [0, 0, record.width, record.height]
+
+
+# What goes wrong
+
+
+def test_weights_that_are_nan_are_an_error_that_names_the_first_image():
+    net = small_net()
+    net[7].weight.data[2, 3] = float("nan")
+    with pytest.raises(RunError, match=r"picture09: the network's scores hold NaN"):
+        run(pipeline_of(net), pictures(9))
+
+
+def test_scores_that_overflow_are_an_error_too():
+    net = small_net()
+    net[7].bias.data[1] = float("inf")
+    with pytest.raises(RunError, match=r"picture09: .*infinite"):
+        run(pipeline_of(net, methods=()), pictures(9))
+
+
+def test_a_map_that_is_nan_is_an_error_that_names_the_image_and_the_method():
+    def maps(forward, layer, classes, settings) -> Tensor:
+        found = forward.gradient(layer, classes)[:, 0].clone()
+        found[classes == 2, 3, 3] = float("nan")  # the third image's label
+        return found
+
+    broken = replace(METHODS["backprop"], name="broken", maps=maps)
+    with pytest.raises(RunError, match=r"picture07, broken: the map holds NaN"):
+        run(pipeline_of(small_net(), methods=(Placed(broken, PIXELS),)), pictures(9))
+
+
+@pytest.mark.parametrize("missing", ["picture09", "picture05", "picture01"])
+def test_an_image_that_cannot_be_opened_ends_the_run_and_is_named(missing):
+    dataset = pictures(9)
+    del dataset.pictures[missing]
+    with pytest.raises(DataError, match=missing):
+        run(pipeline_of(small_net()), dataset)
+
+
+def test_no_examples_make_no_records():
+    assert run(pipeline_of(small_net()), Pictures({}, ())) == []
+
+
+def test_float32_is_exact_inside_and_as_it_was_afterwards():
+    def flags() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before, inside = flags(), []
+
+    def fail() -> None:
+        with exact_float32():
+            inside.append(flags())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert inside == [(False, False)]
+    assert flags() == before
+
+
+def test_pictures_are_what_the_tests_take_them_for():
+    found: NDArray[np.uint8] = np.asarray(pictures(9).open("picture09"))
+    assert found.shape == (40, 90, 3)
+    assert found.std() > 10
