@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsol_bench.boxes import enlarge, extract_box, largest_component
+from wsol_bench.boxes import enlarge, extract_box, largest_component, map_state
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
 from wsol_bench.protocol import GRADCAM_ICCV17, PROTOCOLS, BoxRule
@@ -129,8 +129,8 @@ def test_components_worked_by_hand(mask, four, eight):
 
 
 def test_a_pixel_equal_to_the_threshold_is_kept():
-    values = np.array([[0.5, 0.25, 0.125]], np.float32)
-    assert largest_component(values, 0.25, True) == (0, 0, 2, 1)
+    values = np.array([[0.125, 0.25, 0.5, 0.25, 0.125]], np.float32)
+    assert largest_component(values, 0.25, True) == (1, 0, 4, 1)
 
 
 # Enlarging
@@ -262,6 +262,7 @@ def test_a_map_times_a_power_of_two_has_the_same_box(values, factor):
     ],
 )
 def test_a_degenerate_map_has_the_whole_image_as_its_box(values, state):
+    assert map_state(np.array(values, np.float32)) is state
     assert box_and_state(values, Size(5, 6)) == ((0, 0, 6, 5), state)
 
 

@@ -141,9 +141,7 @@ def test_public_names_are_declared_and_exist() -> None:
 
 
 @pytest.mark.parametrize("what", ["archs", "methods", "datasets", "protocols", "weights"])
-def test_list_prints_every_entry_of_a_table(
-    what: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_list_prints_every_entry_of_a_table(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
     assert len(capsys.readouterr().out.splitlines()) > 1
 

@@ -23,8 +23,10 @@ LAYERS = (
     ("wsol_bench.pipeline",),
     ("wsol_bench.engine.*",),
     ("wsol_bench.manifest", "wsol_bench.tables"),
-    ("wsol_bench.evaluate", "wsol_bench.catalog"),
+    ("wsol_bench.prepare", "wsol_bench.catalog"),
+    ("wsol_bench.evaluate",),
     ("wsol_bench.report.*",),
+    ("wsol_bench.cli_data",),
     ("wsol_bench.cli",),
     ("wsol_bench.__main__",),
 )

@@ -21,7 +21,7 @@ IDENTITY = {"arch": "vgg16", "methods": {"cam": "relu5_3"}, "sigma": 0.02, "imag
 
 def record(number: int, method: str = "cam", state: MapState = MapState.OK) -> Record:
     """One record whose numbers need every bit of their types."""
-    random = np.random.default_rng(number)
+    random = np.random.default_rng([number, len(method)])
     return Record(
         image_id=f"ILSVRC2012_val_{number:08d}",
         index=number,

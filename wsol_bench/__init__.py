@@ -48,4 +48,7 @@ def run(*, quiet: bool = True, **settings: Any) -> "Result":
     """
     from wsol_bench.evaluate import evaluate  # imports torch, which takes seconds
 
-    return evaluate(RunSettings.of(**settings), quiet=quiet)
+    named = RunSettings.of(**settings)
+    if len(named.by_arch()) > 1:
+        raise UsageError(f"arch={named.arch!r}: expected one arch; call run() for each.")
+    return evaluate(named, quiet=quiet)[0]

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.datasets.catalog import LAYOUTS
+from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import find
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
@@ -39,6 +40,8 @@ def _methods() -> Iterable[tuple[str, ...]]:
 
 
 def _datasets() -> Iterable[tuple[str, ...]]:
+    for name, dataset in NAMED.items():
+        yield f"{name} (by name)", dataset.description
     for name, layout in LAYOUTS.items():
         yield name, layout.description
 

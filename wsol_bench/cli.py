@@ -13,6 +13,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from wsol_bench.cli_data import data_app
 from wsol_bench.errors import (
     EXIT_FINE,
     EXIT_INTERRUPTED,
@@ -22,7 +23,7 @@ from wsol_bench.errors import (
     WsolBenchError,
 )
 from wsol_bench.protocol import DEFAULT_PROTOCOL
-from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
+from wsol_bench.settings import DEFAULT_DATA, DEFAULT_METHODS, SIGMA, RunSettings, names_in
 
 PROGRAM = "wsol-bench"
 
@@ -37,7 +38,6 @@ WHERE = Group("Which images", sort_key=2)
 HOW = Group("How", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
-data_app = App(name="data", help="Look at datasets.")
 app.command(data_app)
 
 
@@ -45,12 +45,12 @@ app.command(data_app)
 def run(
     *,
     arch: Annotated[str, Parameter(group=WHAT)],
-    weights: Annotated[str, Parameter(group=WHAT)] = "torchvision",
+    weights: Annotated[str | None, Parameter(group=WHAT)] = None,
     methods: Annotated[str, Parameter(group=WHAT)] = ",".join(DEFAULT_METHODS),
     protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
     layer: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
     sigma: Annotated[float, Parameter(group=WHAT)] = SIGMA,
-    data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")],
+    data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
     layout: Annotated[str | None, Parameter(group=WHERE)] = None,
     limit: Annotated[int | None, Parameter(group=WHERE)] = None,
     allow_missing: Annotated[bool, Parameter(group=WHERE, negative=())] = False,
@@ -69,10 +69,10 @@ def run(
     Parameters
     ----------
     arch
-        The network: vgg16, alexnet, googlenet, ... (see: list archs).
+        The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these three.
     weights
-        torchvision, caffe:PATH of a .caffemodel, or the PATH of a .safetensors or .pth
-        state dict.
+        torchvision, demo, caffe:PATH of a .caffemodel, or the PATH of a .safetensors or
+        .pth state dict. Where not given, the demo's for the demo, else torchvision's.
     methods
         Comma-separated (see: list methods).
     protocol
@@ -82,7 +82,8 @@ def run(
     sigma
         Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
     data
-        Folder or tar with images and boxes.
+        Folder or tar with images and boxes, or "demo": rendered images that need nothing
+        else on the disk.
     layout
         Of the dataset, where looking at it does not tell (see: list datasets).
     limit
@@ -128,13 +129,15 @@ def run(
         gate=_gate_in(gate),
     )
     from wsol_bench.evaluate import evaluate
+    from wsol_bench.result import to_json
     from wsol_bench.tables import print_result
 
-    result = evaluate(settings, quiet=quiet, verbose=verbose)
+    results = evaluate(settings, quiet=quiet, verbose=verbose)
     if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
+        print(json.dumps(to_json(results), ensure_ascii=False))
     else:
-        print_result(result)
+        for result in results:
+            print_result(result)
 
 
 @app.command(name="list")
@@ -149,33 +152,6 @@ def list_names(what: str, /) -> None:
     from wsol_bench.catalog import print_catalog
 
     print_catalog(what)
-
-
-@data_app.command
-def check(
-    path: Path,
-    /,
-    *,
-    layout: str | None = None,
-    limit: int | None = None,
-    allow_missing: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
-    """Look through a dataset: counts, missing and unreadable images, boxes, labels, sizes.
-
-    Parameters
-    ----------
-    path
-        Folder or tar with images and boxes.
-    layout
-        Of the dataset, where looking at it does not tell.
-    limit
-        Only the first so many images.
-    allow_missing
-        Report absent images and go on with those present.
-    """
-    from wsol_bench.report.dataset import print_check
-
-    return print_check(path, layout, limit, allow_missing)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,12 +45,16 @@ def identify(
 
 
 def describe(
-    identity: Mapping[str, Any],
-    settings: RunSettings,
-    result: Result,
-    facts: Mapping[str, object],
+    identity: Mapping[str, Any], settings: RunSettings, result: Result, facts: Mapping[str, object]
 ) -> dict[str, Any]:
-    """The whole manifest of a finished run."""
+    """The whole manifest of a finished run.
+
+    Args:
+        identity: from `identify`.
+        settings: as the user gave them.
+        result: rows of all its networks.
+        facts: whatever else explains a number, as plain JSON values.
+    """
     return {
         "identity": dict(identity),
         "status": "finished",

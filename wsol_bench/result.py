@@ -1,7 +1,7 @@
 """What a run came to: one row of errors per method, and where it came from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,16 @@ RESULT_SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The errors of one method."""
+    """The errors of one method on one network.
 
+    Attributes:
+        arch, weights: of the network; CAM's may be another than the result's.
+        method, title: the method's name, and as a paper's table writes it.
+        errors: its rates.
+    """
+
+    arch: str
+    weights: str
     method: str
     title: str
     errors: Errors
@@ -29,6 +37,8 @@ class Row:
         intervals = {metric: rate.interval() for metric, rate in rates.items()}
         return {
             "method": self.method,
+            "arch": self.arch,
+            "weights": self.weights,
             **{metric: rate.percent for metric, rate in rates.items()},
             "ci": {metric: [each.low, each.high] for metric, each in intervals.items()},
             "n_loc": self.errors.top1_loc.n,
@@ -99,3 +109,10 @@ class Result:
             Path(path).write_text(text, encoding="utf-8")
         except OSError as error:
             raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def to_json(results: Sequence[Result]) -> dict[str, Any]:
+    """One result's own object, or several in one."""
+    if len(results) == 1:
+        return results[0].to_json()
+    return {"schema": RESULT_SCHEMA, "results": [result.to_json() for result in results]}

@@ -1,7 +1,9 @@
 """What a user asks of a run, before any of it is looked up."""
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wsol_bench.errors import unknown_name
@@ -14,14 +16,23 @@ SIGMA = 0.02
 """Of Backprop's Gaussian, as a share of the map's side."""
 
 
+DEFAULT_DATA = "demo"
+
+ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"all": ("vgg16", "alexnet", "googlenet")}
+)
+"""Names of several archs: those of Table 1, in its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """The settings of one run; the command line's flags, one for one.
 
     Attributes:
-        arch: a name of `list archs`.
-        weights: "torchvision", "caffe:PATH" or a PATH to a state dict.
-        data: the folder or tar of a dataset.
+        arch: a name of `list archs`, or of a set of them.
+        weights: "torchvision", "demo", "caffe:PATH" or a PATH to a state dict; None
+            takes the dataset's own where it has some, else torchvision's.
+        data: the folder or tar of a dataset, or the name of an embedded one.
         layout: of the dataset; None looks at the folder.
         methods: names of `list methods`, in the order of the rows.
         protocol: a name of `list protocols`.
@@ -39,8 +50,8 @@ class RunSettings:
     """
 
     arch: str
-    weights: str
-    data: str
+    weights: str | None = None
+    data: str = DEFAULT_DATA
     layout: str | None = None
     methods: tuple[str, ...] = DEFAULT_METHODS
     protocol: str = DEFAULT_PROTOCOL
@@ -54,6 +65,15 @@ class RunSettings:
     layers: dict[str, str] = field(default_factory=dict)
     blacklist: Path | None = None
     gate: float | str | None = None
+
+    def by_arch(self) -> tuple["RunSettings", ...]:
+        """The settings of each arch; those of a set get folders beneath `out`."""
+        if self.arch not in ARCH_SETS:
+            return (self,)
+        return tuple(
+            replace(self, arch=arch, out=self.out and self.out / arch)
+            for arch in ARCH_SETS[self.arch]
+        )
 
     @classmethod
     def of(cls, **values: Any) -> "RunSettings":

@@ -37,9 +37,10 @@ def terminal_table(result: Result) -> Table:
     for metric in METRICS:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
     for row in result.rows:
-        table.add_row(row.title, *(f"{getattr(row.errors, m).percent:.2f}" for m in METRICS))
+        title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
+        table.add_row(title, *(f"{getattr(row.errors, m).percent:.2f}" for m in METRICS))
         table.add_row("", *(_interval(row, metric) for metric in METRICS), style="dim")
-        paper = find_row(result.arch, row.method, result.protocol) if result.is_ilsvrc else None
+        paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
         if paper:
             figures = (paper.figures.get(metric) for metric in METRICS)
             table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in figures))

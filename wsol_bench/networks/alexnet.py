@@ -101,6 +101,7 @@ def torchvision_alexnet(classes: int) -> nn.Module:
 ALEXNET = Arch(
     name="alexnet",
     title="AlexNet",
+    companion="alexnet_cam",
     topologies={
         "demo": Topology(
             build=partial(alexnet, width=0.125),

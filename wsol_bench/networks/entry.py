@@ -49,15 +49,12 @@ class Topology:
             contrast of c-MWP is taken) -> name of the layer, a submodule's
             dotted path. The first two name a layer's output.
         preprocessing: of the published weights.
-        unused: prefixes of entries that weights files carry and the net does
-            not need, such as auxiliary heads.
         published: what `--gate` compares with, or None.
     """
 
     build: Callable[[int], nn.Module]
     roles: Mapping[str, str]
     preprocessing: Preprocessing
-    unused: tuple[str, ...] = ()
     published: PublishedError | None = None
 
 
@@ -70,8 +67,10 @@ class Arch:
         title: as a paper's table writes it, such as "VGG-16".
         topologies: "torchvision", "caffe" or "demo" -> the net that such weights
             are for.
+        companion: the arch that carries CAM where this one cannot, or None.
     """
 
     name: str
     title: str
     topologies: Mapping[str, Topology]
+    companion: str | None = None

@@ -86,6 +86,7 @@ def torchvision_vgg16(classes: int) -> nn.Module:
 VGG16 = Arch(
     name="vgg16",
     title="VGG-16",
+    companion="vgg16_cam",
     topologies={
         "demo": Topology(
             build=partial(vgg16, width=0.1),

@@ -79,6 +79,11 @@ def load_weights(arch: Arch, spec: str, classes: int) -> LoadedNetwork:
     )
 
 
+def has_own_weights(arch: Arch, spec: str) -> bool:
+    """Whether the same spec names weights for this arch too, as it does without a path."""
+    return spec in SOURCES and SOURCES[spec].topology in arch.topologies
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """One way to name weights: which topology, where the file is, how to read it."""

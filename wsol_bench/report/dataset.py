@@ -1,10 +1,19 @@
-"""What `data check` prints."""
+"""What the `data` commands print."""
 
+from dataclasses import fields
 from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
 
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.check import DatasetReport, check_dataset
+from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.datasets.demo import write
+from wsol_bench.datasets.named import NAMED
+from wsol_bench.datasets.statistics import BoxStatistics, statistics
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE
+from wsol_bench.geometry import Size
 from wsol_bench.progress import progress
 
 _NAMED = 5
@@ -58,8 +67,8 @@ def report_lines(report: DatasetReport) -> list[str]:
         found = report.box_statistics
         lines.append(
             f"box area share: median {found.median_area_share:.3f}, "
-            f"mean {found.mean_area_share:.3f}; one box in {found.single_box_share:.1%} of images; the centred box is right on "
-            f"{found.centred_box_accuracy:.1%}"
+            f"mean {found.mean_area_share:.3f}; one box in {found.single_box_share:.1%} of images; "
+            f"the centred box is right on {found.centred_box_accuracy:.1%}"
         )
     return [*lines, f"index sha256: {report.sha256}"]
 
@@ -69,3 +78,56 @@ def _finding(what: str, found: tuple[str, ...] | list[str]) -> str:
         return f"{what}: none"
     more = ", ..." if len(found) > _NAMED else ""
     return f"{what}: {len(found):,}: {', '.join(found[:_NAMED])}{more}"
+
+
+ILSVRC_500 = BoxStatistics(
+    images=500,
+    boxes=770,
+    median_area_share=0.2344,
+    mean_area_share=0.3318,
+    single_box_share=0.772,
+    mean_boxes_per_image=1.54,
+    centred_box_accuracy=0.568,
+    median_image_aspect=1.3333,
+    median_box_aspect=1.0568,
+)
+"""The first 500 validation images of ILSVRC, by `data statistics` on them."""
+
+
+def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -> None:
+    """Renders a set of demo images with a progress bar.
+
+    Raises:
+        UsageError, DataError: see `write`.
+    """
+    with progress("Rendering the demo", count, quiet=quiet) as advance:
+        write(folder, count, seed, split, on_image=lambda: advance(1))
+
+
+def print_statistics(data: str, layout: str | None, allow_missing: bool) -> None:
+    """Prints a dataset's box statistics beside ILSVRC's on stdout.
+
+    Raises:
+        DataError: the dataset cannot be opened, or an image has no size.
+    """
+    named = NAMED.get(data)
+    path = named.folder(quiet=False) if named else Path(data)
+    dataset = open_dataset(path, layout, allow_missing=allow_missing)
+    found = statistics(
+        (example.size or _decoded_size(dataset, example.image_id), example.boxes)
+        for example in dataset.examples
+    )
+    table = Table("", dataset.name, "ILSVRC val, first 500", box=None, header_style="bold")
+    for field in fields(BoxStatistics):
+        here, there = getattr(found, field.name), getattr(ILSVRC_500, field.name)
+        table.add_row(field.name.replace("_", " "), _number(here), _number(there))
+    Console().print(table)
+
+
+def _decoded_size(dataset: ImageDataset, image_id: str) -> Size:
+    image = dataset.open(image_id)
+    return Size(image.height, image.width)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,182 @@
+"""Settings become things: every name is looked up, checked and opened before a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from wsol_bench.datasets.blacklist import read_blacklist
+from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.classes import official_classes
+from wsol_bench.datasets.named import NAMED
+from wsol_bench.errors import NotApplicable, UsageError, find
+from wsol_bench.manifest import identify
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.entry import BoxMethod, MapMethod, Method, Settings
+from wsol_bench.networks.archs import ARCHS
+from wsol_bench.networks.entry import Arch
+from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.weights import LoadedNetwork, load_weights
+from wsol_bench.pipeline import Pipeline, Placed
+from wsol_bench.protocol import PROTOCOLS
+from wsol_bench.records import Dataset
+from wsol_bench.settings import RunSettings
+
+FALLBACK_WEIGHTS = "torchvision"
+"""Where neither the user nor the dataset names any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The images of a run, opened once for all its archs.
+
+    Attributes:
+        dataset: the examples.
+        weights: the spec of the weights to use with it.
+        note: what a user must know of the dataset, or "".
+    """
+
+    dataset: Dataset
+    weights: str
+    note: str
+
+    @property
+    def is_ilsvrc(self) -> bool:
+        """Whether its classes are the 1,000 of ILSVRC, as published figures need."""
+        return tuple(self.dataset.wnids) == tuple(official_classes().wnids)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One arch of a run, ready to run.
+
+    Attributes:
+        methods: those asked for that this network can carry, in the order asked.
+        not_applicable: method -> why this network cannot carry it.
+        identity: what decides the records, for the manifest.
+    """
+
+    settings: RunSettings
+    arch: Arch
+    loaded: LoadedNetwork
+    source: Source
+    pipeline: Pipeline
+    methods: tuple[Method, ...]
+    not_applicable: dict[str, str]
+    identity: dict[str, object]
+
+
+def open_source(settings: RunSettings, *, quiet: bool) -> Source:
+    """Opens the dataset that the settings name.
+
+    Raises:
+        UsageError, DataError: see `open_dataset`.
+    """
+    named = NAMED.get(settings.data)
+    path = named.folder(quiet=quiet) if named else Path(settings.data).expanduser()
+    dataset = open_dataset(
+        path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
+    )
+    weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
+    return Source(dataset, weights, named.note if named else "")
+
+
+def check(settings: RunSettings) -> None:
+    """Sees that names and numbers make sense, before anything is opened.
+
+    Raises:
+        UsageError: one does not; names the flag.
+    """
+    find("arch", settings.arch, ARCHS)
+    find("protocol", settings.protocol, PROTOCOLS)
+    for method in settings.methods:
+        find("method", method, METHODS)
+    for method in settings.layers:
+        if not isinstance(find("method", method, METHODS), MapMethod):
+            raise UsageError(f"--layer {method}=...: {method} reads no layer.")
+    if not settings.methods:
+        raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
+    if settings.batch_size < 1:
+        raise UsageError(f"--batch-size {settings.batch_size}: expected 1 or more.")
+    if settings.threads is not None and settings.threads < 1:
+        raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
+    if not 0 <= settings.sigma <= 1:
+        raise UsageError(f"--sigma {settings.sigma:g}: expected a share of the side, 0 to 1.")
+    find_device(settings.device)
+
+
+def prepare(settings: RunSettings, source: Source) -> Prepared:
+    """Loads the network and places each method at its layer.
+
+    Args:
+        settings: checked.
+        source: the dataset and the weights' spec.
+
+    Raises:
+        WeightsError, DataError, UsageError: something is missing or bad; names it.
+    """
+    arch = ARCHS[settings.arch]
+    asked = tuple(METHODS[name] for name in dict.fromkeys(settings.methods))
+    blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
+    loaded = load_weights(arch, source.weights, len(source.dataset.wnids))
+    network = Network(loaded.module, loaded.topology.roles["classifier"])
+    placed, not_applicable = _place(network, loaded, asked, settings.layers)
+    device = find_device(settings.device)
+    pipeline = Pipeline(
+        network=network.to(device),
+        preprocessing=loaded.topology.preprocessing,
+        methods=placed,
+        baselines=tuple(method for method in asked if isinstance(method, BoxMethod)),
+        protocol=PROTOCOLS[settings.protocol],
+        settings=Settings(layers=settings.layers, sigma=settings.sigma),
+        device=device,
+        blacklist=blacklist,
+    )
+    return Prepared(
+        settings=settings,
+        arch=arch,
+        loaded=loaded,
+        source=source,
+        pipeline=pipeline,
+        methods=tuple(method for method in asked if method.name not in not_applicable),
+        not_applicable=not_applicable,
+        identity=identify(arch, loaded, source.dataset, pipeline),
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one.
+
+    Raises:
+        UsageError: torch cannot use it here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"--device {name}: not usable here ({reason}). Try --device cpu."
+        ) from error
+    return device
+
+
+def _place(
+    network: Network, loaded: LoadedNetwork, asked: tuple[Method, ...], layers: dict[str, str]
+) -> tuple[tuple[Placed, ...], dict[str, str]]:
+    """Each map method at its layer, and why those that cannot run cannot."""
+    placed, not_applicable = [], {}
+    for method in asked:
+        if isinstance(method, BoxMethod):
+            continue
+        default = loaded.topology.roles[method.role] if method.role else PIXELS
+        layer = layers.get(method.name, default)
+        try:
+            method.check(network, layer)
+        except NotApplicable as error:
+            not_applicable[method.name] = str(error)
+        else:
+            placed.append(Placed(method, layer))
+    return tuple(placed), not_applicable

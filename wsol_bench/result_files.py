@@ -1,0 +1,172 @@
+"""Results as they lie on the disk, read back to be compared.
+
+A result file holds the object of `Result.to_json`, or several of them under
+"results"; a run's folder holds one in its manifest. A file may say under
+"tolerance" how far each metric may move, in points: {"top1_loc": 0.5}.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wsol_bench.errors import DataError, UsageError, unknown_name
+from wsol_bench.result import RESULT_SCHEMA
+from wsol_bench.scoring import METRICS
+from wsol_bench.store import MANIFEST, RunFolder
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RowName:
+    """Which row of a result: a method on an arch."""
+
+    arch: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.arch} {self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    """What a result file or a run's folder holds.
+
+    Attributes:
+        path: as the user gave it.
+        document: the JSON object, to write it again; null in place of NaN.
+        rows: row -> metric -> error in per cent, or None where there is no figure,
+            as of an error over 0 images.
+        conditions: an arch or a row, as text -> what its figures were measured
+            under, by name. Figures under other conditions cannot be compared.
+        tolerance: metric -> points, for the metrics that the file states one for.
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+    rows: Mapping[RowName, Mapping[str, float | None]]
+    conditions: Mapping[str, Mapping[str, str | int]]
+    tolerance: Mapping[str, float]
+
+
+def read_results(path: Path) -> StoredResults:
+    """Reads a result file, or the result in a run's folder.
+
+    Raises:
+        DataError: it is missing, unreadable, unfinished, not JSON, of another
+            schema or malformed; the message names the file and what is wrong.
+    """
+    text = _result_of_run(path) if path.is_dir() else _text_of(path)
+    try:
+        document = json.loads(text, parse_constant=lambda constant: None)
+        return _parse(path, document)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON ({error}). {_EXPECTED}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: {error}. {_EXPECTED}") from error
+
+
+def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
+    """Writes a result file anew, with these tolerances.
+
+    Raises:
+        UsageError: the path is a run's folder, whose figures belong to its records.
+        DataError: the file cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"--update: {path} is a folder; only a result file can be rewritten.")
+    document = {name: value for name, value in new.document.items() if name != "tolerance"}
+    if tolerance:
+        document["tolerance"] = dict(tolerance)
+    try:
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def require_tolerance(metric: str, points: object) -> float:
+    """The tolerance of a metric.
+
+    Raises:
+        ValueError: there is no such metric, or this is no number of points.
+    """
+    if metric not in METRICS:
+        raise ValueError(str(unknown_name("metric", metric, METRICS)).removesuffix("."))
+    return _percent(points, f"the tolerance of {metric}")
+
+
+_EXPECTED = "Expected what `run --json` prints, or a run's folder."
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). {_EXPECTED}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not JSON, not even text. {_EXPECTED}") from error
+
+
+def _result_of_run(path: Path) -> str:
+    manifest = RunFolder(path).manifest()
+    if "result" not in manifest:
+        raise DataError(
+            f"{path / MANIFEST}: the run has not finished, so it has no result. "
+            "Run the same command again to finish it."
+        )
+    return json.dumps(manifest["result"])
+
+
+def _parse(path: Path, document: object) -> StoredResults:
+    top = _require(document, dict, "the file")
+    if top.get("schema") != RESULT_SCHEMA:
+        raise ValueError(f"expected 'schema' {RESULT_SCHEMA}, got {top.get('schema')!r}")
+    results = _get(top, "results", list, "the file") if "results" in top else [top]
+    rows: dict[RowName, Mapping[str, float | None]] = {}
+    conditions: dict[str, Mapping[str, str | int]] = {}
+    for number, result in enumerate(results, 1):
+        arch = _get(_require(result, dict, f"result {number}"), "arch", str, f"result {number}")
+        texts = {name: _get(result, name, str, arch) for name in ("dataset", "protocol", "weights")}
+        conditions[arch] = {**texts, "n": _get(result, "n", int, arch)}
+        for row in _get(result, "rows", list, arch):
+            method = _get(
+                _require(row, dict, f"a row of {arch}"), "method", str, f"a row of {arch}"
+            )
+            name = RowName(row.get("arch", arch), method)
+            if name in rows:
+                raise ValueError(f"{name} is there twice")
+            rows[name] = {metric: _figure(row, metric, name) for metric in METRICS}
+            conditions[str(name)] = {"n_loc": _get(row, "n_loc", int, str(name))}
+    given = _get(top, "tolerance", dict, "the file") if "tolerance" in top else {}
+    tolerance = {metric: require_tolerance(metric, points) for metric, points in given.items()}
+    return StoredResults(path, top, rows, conditions, tolerance)
+
+
+def _figure(row: Mapping[str, Any], metric: str, name: RowName) -> float | None:
+    figure = row.get(metric)
+    return None if figure is None else _percent(figure, f"{metric} of {name}")
+
+
+def _percent(value: object, what: str) -> float:
+    number = _require(value, (int, float), what)
+    if not 0 <= number <= 100:
+        raise ValueError(f"{what}: expected 0 to 100, got {number}")
+    return float(number)
+
+
+def _get(entries: Mapping[str, Any], name: str, kind: type[Value], where: str) -> Value:
+    return _require(entries.get(name), kind, f"{name!r} of {where}")
+
+
+def _require(value: object, kind: Any, what: str) -> Any:
+    # A bool is an int to Python, and never a figure or a count.
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{what}: expected {_KINDS[kind]}, got {value!r:.40}")
+    return value
+
+
+_KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"} | {
+    (int, float): "a number"
+}
