@@ -15,10 +15,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from wsol_bench.boxes import enlarge, extract_box, largest_component, map_state
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
-from wsol_bench.protocol import GRADCAM_ICCV17, PROTOCOLS, BoxRule
+from wsol_bench.protocol import PROTOCOLS, BoxRule
 from wsol_bench.records import MapState
 
-RULE = GRADCAM_ICCV17.box_rule
+RULE = PROTOCOLS["gradcam-iccv17"].box_rule
 CONNECTIVITIES = (4, 8)
 # The first call of compiled code compiles it, or loads what was compiled before.
 unhurried = settings(deadline=None)

@@ -13,27 +13,47 @@ PACKAGE = ROOT / "wsol_bench"
 
 LAYERS = (
     ("wsol_bench.errors",),
-    ("wsol_bench.geometry", "wsol_bench.protocol", "wsol_bench.statistics"),
+    ("wsol_bench.geometry", "wsol_bench.protocol", "wsol_bench.statistics", "wsol_bench.resample"),
     ("wsol_bench.settings", "wsol_bench.records", "wsol_bench.paper"),
-    ("wsol_bench.views", "wsol_bench.boxes", "wsol_bench.scoring", "wsol_bench.progress"),
-    ("wsol_bench.store", "wsol_bench.gate", "wsol_bench.result"),
+    (
+        "wsol_bench.views",
+        "wsol_bench.boxes",
+        "wsol_bench.scoring",
+        "wsol_bench.progress",
+    ),
+    ("wsol_bench.store", "wsol_bench.gate", "wsol_bench.result", "wsol_bench.changes"),
+    ("wsol_bench.rescore",),
+    ("wsol_bench.ablation",),
+    ("wsol_bench.result_files",),
+    ("wsol_bench.compare",),
+    ("wsol_bench.flags", "wsol_bench.true_boxes", "wsol_bench.guesses"),
+    ("wsol_bench.paired", "wsol_bench.breakdown", "wsol_bench.failures"),
     ("wsol_bench.networks.*",),
     ("wsol_bench.methods.*",),
     ("wsol_bench.datasets.*",),
     ("wsol_bench.pipeline",),
     ("wsol_bench.engine.*",),
     ("wsol_bench.manifest", "wsol_bench.tables"),
-    ("wsol_bench.prepare", "wsol_bench.catalog"),
+    ("wsol_bench.paired_table", "wsol_bench.devkit", "wsol_bench.coco"),
+    ("wsol_bench.prepare", "wsol_bench.catalog", "wsol_bench.doctor"),
     ("wsol_bench.evaluate",),
+    ("wsol_bench.table1",),
     ("wsol_bench.report.*",),
-    ("wsol_bench.cli_data",),
+    ("wsol_bench.cli_data", "wsol_bench.cli_runs"),
     ("wsol_bench.cli",),
     ("wsol_bench.__main__",),
 )
 """From the bottom up. The package's own __init__ re-exports and imports lazily."""
 
 TABLES = ("wsol_bench.methods.catalog",)
-LIGHT_COMMANDS = (("--help",), ("run", "--help"), ("--version",))
+LIGHT_COMMANDS = (
+    ("--help",),
+    ("run", "--help"),
+    ("compare", "--help"),
+    ("doctor", "--help"),
+    ("score", "--help"),
+    ("--version",),
+)
 
 
 def modules() -> list[str]:

@@ -19,7 +19,7 @@ from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.entry import Preprocessing
 from wsol_bench.networks.forward import PIXELS, Network
 from wsol_bench.pipeline import Pipeline, Placed, exact_float32, normalise, records_of
-from wsol_bench.protocol import GRADCAM_ICCV17, PROTOCOLS
+from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.records import Example, MapState, Record
 from wsol_bench.views import VIEWS
 
@@ -91,7 +91,7 @@ def pipeline_of(net: nn.Module, classifier: str = "7", **options) -> Pipeline:
         "preprocessing": CAFFE,
         "methods": tuple(placed),
         "baselines": tuple(each for each in METHODS.values() if isinstance(each, BoxMethod)),
-        "protocol": GRADCAM_ICCV17,
+        "protocol": PROTOCOLS["gradcam-iccv17"],
         "settings": Settings(),
         "device": CPU,
     }
@@ -255,7 +255,7 @@ def test_records_are_those_made_step_by_step(records):
         assert found.scores == pytest.approx(scores[0, order].detach().numpy(), rel=1e-4, abs=1e-4)
         gradient = torch.autograd.grad(scores[0, example.label], features)[0]
         map_ = (gradient.mean((2, 3), keepdim=True) * features).sum(1).relu()[0].detach().numpy()
-        box, state = extract_box(map_, example.size, GRADCAM_ICCV17.box_rule)
+        box, state = extract_box(map_, example.size, PROTOCOLS["gradcam-iccv17"].box_rule)
         assert found.map_state is state
         assert np.abs(found.box - box).max() <= 1  # a value at the threshold may be rounded away
 

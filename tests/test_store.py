@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.protocol import GRADCAM_ICCV17
+from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.records import MapState, Record
 from wsol_bench.scoring import score
 from wsol_bench.statistics import Rate
@@ -85,7 +85,7 @@ def test_outcomes_are_those_of_one_methods_records_over_all_shards(folder):
 
 
 def test_a_table_without_records_is_scored_over_no_images():
-    errors = score(outcomes_of(to_table([]), "cam"), GRADCAM_ICCV17)
+    errors = score(outcomes_of(to_table([]), "cam"), PROTOCOLS["gradcam-iccv17"])
     assert errors.top1_cls == errors.top5_loc == Rate(0, 0)
 
 
@@ -179,6 +179,10 @@ def test_a_shard_that_could_not_be_finished_is_not_there(folder, monkeypatch, fa
     assert list((folder.path / "records").iterdir()) == []
 
 
+class Killed(BaseException):
+    """Ends a process in the middle of what it does: nothing cleans up after it."""
+
+
 def test_a_shard_is_under_another_name_until_it_is_whole(folder, monkeypatch):
     # A process killed at any moment before the rename leaves only what is there then.
     seen = []
@@ -188,14 +192,17 @@ def test_a_shard_is_under_another_name_until_it_is_whole(folder, monkeypatch):
         assert not folder.has_shard(0)
         with pytest.raises(DataError, match="holds no records"):
             folder.read()
-        raise KeyboardInterrupt
+        raise Killed
 
-    monkeypatch.setattr(Path, "replace", look)
-    with pytest.raises(KeyboardInterrupt):
-        folder.write_shard(0, RECORDS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", look)
+        with pytest.raises(Killed):
+            folder.write_shard(0, RECORDS)
     assert pq.read_table(pa.BufferReader(seen[0])).num_rows == len(RECORDS)
     assert not folder.has_shard(0)
     folder.begin(IDENTITY)  # and the run goes on
+    folder.write_shard(0, RECORDS)
+    assert folder.read().num_rows == len(RECORDS)
 
 
 def test_a_shard_is_replaced_whole(folder):

@@ -4,14 +4,20 @@ The work is compiled and runs outside the interpreter lock, so that boxes of one
 batch are drawn while the network runs the next.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from wsol_bench.errors import RunError
-from wsol_bench.geometry import Boxes, Size, whole_image_box
+from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocol import BoxRule
 from wsol_bench.records import MapState
+from wsol_bench.resample import KERNELS
 
 Map = NDArray[np.float32]
 Runs = NDArray[np.int32]
@@ -35,13 +41,16 @@ def map_state(values: Map) -> MapState:
     return MapState.OK if largest > 0 else MapState.EMPTY
 
 
-def extract_box(values: Map, size: Size, rule: BoxRule) -> tuple[Boxes, MapState]:
-    """The box of the largest component of what passes the threshold.
+def extract_box(
+    values: Map, size: Size, rule: BoxRule, window: Window | None = None
+) -> tuple[Boxes, MapState]:
+    """The box that a rule draws from a map.
 
     Args:
         values: (u, v) float32, one map, at the resolution it was made at.
         size: of the original image.
-        rule: threshold as a share of the maximum, and connectivity.
+        rule: upsampling, threshold, connectivity, component.
+        window: the part of the image that the map shows; None is all of it.
 
     Returns:
         (4,) float64 half-open xyxy in original pixels, and the map's state. Of
@@ -54,13 +63,29 @@ def extract_box(values: Map, size: Size, rule: BoxRule) -> tuple[Boxes, MapState
     state = map_state(values)
     if state is not MapState.OK:
         return whole_image_box(size), state
-    enlarged = enlarge(np.ascontiguousarray(values, dtype=np.float32), size.height, size.width)
+    window = window or Window.whole(size)
+    height, width = (max(1, round(side)) for side in window.sides)
+    enlarged = UPSAMPLINGS[rule.upsampling](
+        np.ascontiguousarray(values, dtype=np.float32), height, width
+    )
     largest = float(enlarged.max())
     if largest <= 0:  # a smaller image can miss every positive value of the map
         return whole_image_box(size), MapState.EMPTY
+    reference = {"max": largest, "mean": float(enlarged.mean(dtype=np.float64))}[rule.reference]
     # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
-    box = largest_component(enlarged, rule.threshold * largest, rule.connectivity == 8)
-    return np.array(box, dtype=np.float64), state
+    threshold = rule.threshold * reference
+    least = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
+    if least > largest:
+        return whole_image_box(size), MapState.EMPTY
+    box = COMPONENTS[rule.component](enlarged, least, rule.connectivity == 8)
+    return _in_image(box, (height, width), window), state
+
+
+def _in_image(box: tuple[int, int, int, int], shape: tuple[int, int], window: Window) -> Boxes:
+    """A box of the enlarged map in the pixels of the original image."""
+    y_scale, x_scale = (side / length for side, length in zip(window.sides, shape, strict=True))
+    scale = np.array([x_scale, y_scale, x_scale, y_scale])
+    return np.array(box, dtype=np.float64) * scale + [window.x0, window.y0, window.x0, window.y0]
 
 
 @_compiled
@@ -182,3 +207,61 @@ def _box_of_largest(
             x0, x1 = min(x0, start[run]), max(x1, stop[run])
             y1 = row[run] + 1
     return x0, y0, x1, y1
+
+
+def _by_taps(kernel: str, values: Map, height: int, width: int) -> Map:
+    rows, row_weights = KERNELS[kernel](values.shape[0], height)
+    columns, column_weights = KERNELS[kernel](values.shape[1], width)
+    return _weigh_taps(values, rows, row_weights, columns, column_weights)
+
+
+@_compiled
+def _weigh_taps(
+    values: Map,
+    rows: NDArray[np.int64],
+    row_weights: Map,
+    columns: NDArray[np.int64],
+    column_weights: Map,
+) -> Map:
+    """Weighted sums of source values, first along rows, then along columns."""
+    stretched = np.zeros((values.shape[0], len(columns)), np.float32)
+    for i in range(values.shape[0]):
+        for x in range(len(columns)):
+            for k in range(columns.shape[1]):
+                stretched[i, x] += column_weights[x, k] * values[i, columns[x, k]]
+    result = np.zeros((len(rows), len(columns)), np.float32)
+    for y in range(len(rows)):
+        for k in range(rows.shape[1]):
+            source, weight = stretched[rows[y, k]], row_weights[y, k]
+            for x in range(len(columns)):
+                result[y, x] += weight * source[x]
+    return result
+
+
+def box_of_all(values: Map, threshold: float, eight_connected: bool) -> tuple[int, int, int, int]:
+    """The box round every pixel of `values >= threshold`, half-open xyxy."""
+    kept = values >= threshold
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def peak_component(
+    values: Map, threshold: float, eight_connected: bool
+) -> tuple[int, int, int, int]:
+    """The box of the component that holds the largest value (the first of equals)."""
+    labels, _ = ndimage.label(values >= threshold, np.ones((3, 3)) if eight_connected else None)
+    peak = labels.ravel()[values.argmax()]
+    rows, columns = ndimage.find_objects((labels == peak).astype(np.int32))[0]
+    return columns.start, rows.start, columns.stop, rows.stop
+
+
+UPSAMPLINGS: Mapping[str, Callable[[Map, int, int], Map]] = MappingProxyType(
+    {
+        "bilinear": enlarge,
+        "bicubic": partial(_by_taps, "bicubic"),
+        "nearest": partial(_by_taps, "nearest"),
+    }
+)
+COMPONENTS: Mapping[str, Callable[[Map, float, bool], tuple[int, int, int, int]]] = (
+    MappingProxyType({"largest": largest_component, "all": box_of_all, "peak": peak_component})
+)

@@ -14,6 +14,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from wsol_bench.cli_data import data_app
+from wsol_bench.cli_runs import RUN_COMMANDS
 from wsol_bench.errors import (
     EXIT_FINE,
     EXIT_INTERRUPTED,
@@ -39,6 +40,8 @@ HOW = Group("How", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
 app.command(data_app)
+for command in RUN_COMMANDS:
+    app.command(command)
 
 
 @app.command
@@ -48,6 +51,7 @@ def run(
     weights: Annotated[str | None, Parameter(group=WHAT)] = None,
     methods: Annotated[str, Parameter(group=WHAT)] = ",".join(DEFAULT_METHODS),
     protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
+    change: Annotated[list[str] | None, Parameter("--set", group=WHAT, negative=())] = None,
     layer: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
     sigma: Annotated[float, Parameter(group=WHAT)] = SIGMA,
     data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
@@ -60,6 +64,7 @@ def run(
     threads: Annotated[int | None, Parameter(group=HOW)] = None,
     gate: Annotated[str | None, Parameter(group=HOW)] = None,
     out: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    keep_maps: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False,
     as_json: Annotated[bool, Parameter("--json", group=OUTPUT, negative=())] = False,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], group=OUTPUT, negative=())] = False,
     verbose: Annotated[bool, Parameter(["--verbose", "-v"], group=OUTPUT, negative=())] = False,
@@ -76,7 +81,9 @@ def run(
     methods
         Comma-separated (see: list methods).
     protocol
-        View, box rule and scoring (see: list protocols).
+        View, box rule and scoring (see: list protocols), or a TOML file of one.
+    change
+        FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be repeated.
     layer
         METHOD=NAME: read this layer instead of the arch's own. May be repeated.
     sigma
@@ -93,7 +100,7 @@ def run(
     blacklist
         File of 1-based image indices that localization errors leave out.
     batch_size
-        Images per forward pass.
+        Tensors per forward pass; ten crops of an image are ten.
     device
         auto, cpu, cuda, cuda:1, mps.
     threads
@@ -103,6 +110,8 @@ def run(
         per cent given.
     out
         Folder for records and run.json. The same command again finishes what is missing.
+    keep_maps
+        Keep low-resolution maps in --out, to score them again without a network.
     as_json
         One JSON object on stdout instead of the table.
     quiet
@@ -117,6 +126,8 @@ def run(
         layout=layout,
         methods=names_in(methods),
         protocol=protocol,
+        changes=tuple(change or ()),
+        keep_maps=keep_maps,
         out=out,
         limit=limit,
         allow_missing=allow_missing,
@@ -152,6 +163,51 @@ def list_names(what: str, /) -> None:
     from wsol_bench.catalog import print_catalog
 
     print_catalog(what)
+
+
+@app.command
+def compare(
+    baseline: Path,
+    new: Path,
+    /,
+    *,
+    tolerance: Annotated[list[str] | None, Parameter(negative=())] = None,
+    markdown: Annotated[bool, Parameter(negative=())] = False,
+    update: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Compare two results cell by cell; exit 4 where one moved further than it may.
+
+    Parameters
+    ----------
+    baseline
+        What `run --json` printed, or a run's folder.
+    new
+        What to hold against it, likewise.
+    tolerance
+        METRIC=POINTS: how far a metric may move. May be repeated. Where not given,
+        what the baseline states under "tolerance", else 0.5.
+    markdown
+        Print Markdown, for a CI summary.
+    update
+        Then write the new figures into the baseline, which keeps its tolerances.
+    """
+    from wsol_bench.report.comparison import print_comparison
+
+    return print_comparison(baseline, new, tolerance or [], markdown=markdown, update=update)
+
+
+@app.command
+def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False) -> int:
+    """Print what a bug report needs; exit 1 where something essential is broken.
+
+    Parameters
+    ----------
+    as_json
+        One JSON object on stdout instead of the text.
+    """
+    from wsol_bench.report.doctor import print_doctor
+
+    return print_doctor(as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

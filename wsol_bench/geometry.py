@@ -25,18 +25,21 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the original image that one input tensor shows.
+    """The part of the original image that a map shows.
 
     Attributes:
-        x0, y0, x1, y1: half-open, in original pixels; may leave the image.
-        flipped: whether the input shows the part mirrored left to right.
+        x0, y0, x1, y1: half-open, in original pixels.
     """
 
     x0: float
     y0: float
     x1: float
     y1: float
-    flipped: bool = False
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Height and width in original pixels."""
+        return self.y1 - self.y0, self.x1 - self.x0
 
     @classmethod
     def whole(cls, size: Size) -> "Window":

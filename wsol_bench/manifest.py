@@ -7,6 +7,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.weights import LoadedNetwork
@@ -14,6 +15,7 @@ from wsol_bench.pipeline import Pipeline
 from wsol_bench.records import Dataset
 from wsol_bench.result import Result
 from wsol_bench.settings import RunSettings
+from wsol_bench.store import as_plain
 
 _PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
 
@@ -30,15 +32,17 @@ def identify(
         "arch": arch.name,
         "weights": loaded.name,
         "weights_sha256": loaded.sha256,
-        "preprocessing": _plain(asdict(pipeline.preprocessing)),
+        "preprocessing": as_plain(asdict(pipeline.preprocessing)),
         "dataset": dataset.name,
         "dataset_sha256": index_sha256(dataset),
         "images": len(dataset.examples),
         "classes": len(dataset.wnids),
-        "protocol": _plain(asdict(pipeline.protocol)),
+        "is_ilsvrc": is_ilsvrc(dataset),
+        "protocol": as_plain(asdict(pipeline.protocol)),
         "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
         "baselines": [baseline.name for baseline in pipeline.baselines],
         "sigma": pipeline.settings.sigma,
+        "keep_maps": pipeline.keep_maps,
         "blacklist": len(blacklist),
         "blacklist_sha256": sha256(repr(blacklist).encode()).hexdigest(),
     }
@@ -58,7 +62,7 @@ def describe(
     return {
         "identity": dict(identity),
         "status": "finished",
-        "settings": _plain(asdict(settings)),
+        "settings": as_plain(asdict(settings)),
         "versions": versions(),
         **facts,
         "result": result.to_json(),
@@ -75,12 +79,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it, so that it equals what is read back."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

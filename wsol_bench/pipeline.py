@@ -18,14 +18,14 @@ from torch import Tensor
 
 from wsol_bench.boxes import extract_box
 from wsol_bench.errors import RunError
-from wsol_bench.geometry import Boxes, Size, box_iou
+from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
 from wsol_bench.networks.entry import Preprocessing
 from wsol_bench.networks.forward import Asks, Network
 from wsol_bench.protocol import Protocol
 from wsol_bench.records import Dataset, Example, MapState, Record
-from wsol_bench.scoring import rank_classes
-from wsol_bench.views import VIEWS, Tensors
+from wsol_bench.scoring import label_iou, rank_classes
+from wsol_bench.views import VIEWS, Tensors, View
 
 _BATCHES_AHEAD = 2
 """How many batches are decoded before the network asks for them."""
@@ -52,6 +52,8 @@ class Pipeline:
         settings: of the methods.
         device: where the network is.
         blacklist: 1-based indices left out of localization errors.
+        keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
+            from what is kept, so that drawing them again gives the same.
     """
 
     network: Network
@@ -62,6 +64,12 @@ class Pipeline:
     settings: Settings
     device: torch.device
     blacklist: frozenset[int] = frozenset()
+    keep_maps: bool = False
+
+    @property
+    def view(self) -> View:
+        """The protocol's view."""
+        return VIEWS[self.protocol.view]
 
     @property
     def asks(self) -> Asks:
@@ -78,11 +86,30 @@ class _Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What the network said of a batch, on the CPU."""
+    """What the network said of a batch of n images, on the CPU.
+
+    Attributes:
+        batch: the images.
+        scores: (n, C), the mean over each image's tensors.
+        maps: method -> (n, t, u, v).
+    """
 
     batch: list[_Prepared]
     scores: NDArray[np.float32]
     maps: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a batch of n images came to.
+
+    Attributes:
+        records: one per image and method, image after image.
+        maps: method -> (n, t, u, v) half floats; empty where none are kept.
+    """
+
+    records: list[Record]
+    maps: dict[str, NDArray[np.float16]]
 
 
 def records_of(
@@ -90,8 +117,8 @@ def records_of(
     dataset: Dataset,
     batches: Sequence[Sequence[Example]],
     threads: int,
-) -> Iterator[list[Record]]:
-    """Runs batches of examples and gives each batch's records, in order.
+) -> Iterator[Made]:
+    """Runs batches of examples and gives what each came to, in order.
 
     Args:
         pipeline: what to run.
@@ -105,14 +132,15 @@ def records_of(
     """
     asks = pipeline.asks
     with ThreadPoolExecutor(threads) as pool, exact_float32():
-        drawn: deque[list[Future[list[Record]]]] = deque()
+        drawn: deque[tuple[_Answers, list[Future[list[Record]]]]] = deque()
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
             answers = _ask(pipeline, batch, asks)
-            drawn.append([pool.submit(_records, pipeline, answers, i) for i in range(len(batch))])
+            futures = [pool.submit(_records, pipeline, answers, i) for i in range(len(batch))]
+            drawn.append((answers, futures))
             if len(drawn) > 1:
-                yield _gather(drawn.popleft())
+                yield _gather(pipeline, *drawn.popleft())
         while drawn:
-            yield _gather(drawn.popleft())
+            yield _gather(pipeline, *drawn.popleft())
 
 
 @contextmanager
@@ -164,29 +192,44 @@ def _prepare_ahead(
 
 def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
     image = dataset.open(example.image_id)
-    view = VIEWS[pipeline.protocol.view]
-    tensors = view.tensors(image, pipeline.preprocessing.size)
+    tensors = pipeline.view.tensors(image, pipeline.preprocessing.size)
     return _Prepared(example, Size(image.height, image.width), tensors)
 
 
 def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
     stacked = torch.from_numpy(np.concatenate([prepared.tensors for prepared in batch]))
     inputs = normalise(stacked.to(pipeline.device), pipeline.preprocessing)
+    tensors = pipeline.view.count
     labels = torch.tensor([prepared.example.label for prepared in batch])
+    classes = labels.repeat_interleave(tensors)
     forward = pipeline.network.forward(inputs, asks)
-    maps = {
-        placed.method.name: placed.method.maps(forward, placed.layer, labels, pipeline.settings)
-        for placed in pipeline.methods
-    }
+    scores = forward.scores.float().unflatten(0, (len(batch), tensors)).mean(dim=1)
+    maps = {}
+    for placed in pipeline.methods:
+        made = placed.method.maps(forward, placed.layer, classes, pipeline.settings)
+        made = made.float().unflatten(0, (len(batch), tensors))
+        maps[placed.method.name] = (as_kept(made).float() if pipeline.keep_maps else made).cpu()
     return _Answers(
         batch,
-        scores=forward.scores.float().cpu().numpy(),
-        maps={name: values.float().cpu().numpy() for name, values in maps.items()},
+        scores=scores.cpu().numpy(),
+        maps={name: values.numpy() for name, values in maps.items()},
     )
 
 
-def _gather(futures: list[Future[list[Record]]]) -> list[Record]:
-    return [record for future in futures for record in future.result()]
+def as_kept(maps: Tensor) -> Tensor:
+    """Maps as they are kept, (n, t, u, v) half floats, each image's scaled to 1.
+
+    A threshold is a share of the maximum or the mean, so the scale does not count.
+    NaN stays NaN and a map of zeros stays zero.
+    """
+    largest = maps.abs().amax(dim=(1, 2, 3), keepdim=True)
+    return torch.where(largest > 0, maps / largest, maps).half()
+
+
+def _gather(pipeline: Pipeline, answers: _Answers, futures: list[Future[list[Record]]]) -> Made:
+    records = [record for future in futures for record in future.result()]
+    kept = answers.maps if pipeline.keep_maps else {}
+    return Made(records, {name: maps.astype(np.float16) for name, maps in kept.items()})
 
 
 def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
@@ -214,7 +257,7 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
             scores=scores[classes],
             box=box,
             true_boxes=example.boxes,
-            iou=float(box_iou(box, example.boxes).max()),
+            iou=label_iou(box, example.boxes, pipeline.protocol),
             map_state=state,
             blacklisted=example.index in pipeline.blacklist,
         )
@@ -223,10 +266,11 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
 
 
 def _draw(pipeline: Pipeline, answers: _Answers, placed: Placed, i: int) -> tuple[Boxes, MapState]:
-    prepared = answers.batch[i]
+    prepared, size = answers.batch[i], answers.batch[i].size
+    side = pipeline.preprocessing.size
     try:
-        return extract_box(
-            answers.maps[placed.method.name][i], prepared.size, pipeline.protocol.box_rule
-        )
+        joined = pipeline.view.join(answers.maps[placed.method.name][i], side)
+        window = pipeline.view.window(size, side)
+        return extract_box(joined, size, pipeline.protocol.box_rule, window)
     except RunError as error:
         raise RunError(f"{prepared.example.image_id}, {placed.method.name}: {error}") from error

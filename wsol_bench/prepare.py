@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 
+from wsol_bench.changes import resolve
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.datasets.classes import official_classes
+from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import NotApplicable, UsageError, find
 from wsol_bench.manifest import identify
@@ -18,7 +19,6 @@ from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.forward import PIXELS, Network
 from wsol_bench.networks.weights import LoadedNetwork, load_weights
 from wsol_bench.pipeline import Pipeline, Placed
-from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.records import Dataset
 from wsol_bench.settings import RunSettings
 
@@ -43,7 +43,7 @@ class Source:
     @property
     def is_ilsvrc(self) -> bool:
         """Whether its classes are the 1,000 of ILSVRC, as published figures need."""
-        return tuple(self.dataset.wnids) == tuple(official_classes().wnids)
+        return is_ilsvrc(self.dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def check(settings: RunSettings) -> None:
         UsageError: one does not; names the flag.
     """
     find("arch", settings.arch, ARCHS)
-    find("protocol", settings.protocol, PROTOCOLS)
+    resolve(settings.protocol, settings.changes)
     for method in settings.methods:
         find("method", method, METHODS)
     for method in settings.layers:
@@ -127,10 +127,11 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         preprocessing=loaded.topology.preprocessing,
         methods=placed,
         baselines=tuple(method for method in asked if isinstance(method, BoxMethod)),
-        protocol=PROTOCOLS[settings.protocol],
+        protocol=resolve(settings.protocol, settings.changes),
         settings=Settings(layers=settings.layers, sigma=settings.sigma),
         device=device,
         blacklist=blacklist,
+        keep_maps=settings.keep_maps,
     )
     return Prepared(
         settings=settings,

@@ -5,6 +5,7 @@ A constant of a protocol stands here once and nowhere else.
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +13,39 @@ class BoxRule:
     """How a map becomes a box.
 
     Attributes:
-        threshold: share of the map's maximum, after the map has been brought to
-            the image's size, that a pixel must reach (>=) to be kept.
+        threshold: times the map's maximum or mean, once the map has been brought to
+            the image's size, is the least value kept.
+        reference: what the threshold is a multiple of.
+        strict: whether a kept value must be above (>), not at least (>=).
+        upsampling: how the map is brought to the image's size.
         connectivity: 8 joins pixels that touch at a corner, 4 only at a side.
+        component: whose box it is: of the "largest" component by pixels, of "all"
+            kept pixels, or of the component that holds the "peak".
     """
 
     threshold: float
-    connectivity: int
+    reference: Literal["max", "mean"] = "max"
+    strict: bool = False
+    upsampling: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    connectivity: Literal[4, 8] = 8
+    component: Literal["largest", "all", "peak"] = "largest"
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How a map is scored at every threshold instead of one.
+
+    Attributes:
+        side: maps and true boxes are brought to a square of this side, in pixels.
+        thresholds: how many, evenly from 0 to 1 of the min-max normalised map.
+        ious: the least IoUs of a right box, averaged.
+        any_component: whether any component's box may be the right one.
+    """
+
+    side: int
+    thresholds: int
+    ious: tuple[float, ...]
+    any_component: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +59,10 @@ class Protocol:
         box_rule: how a map becomes a box.
         iou: the least IoU of a right box.
         topk: how many classes the second pair of errors looks at.
+        truth: which of several true boxes may be met: "any", or only the "largest",
+            or only the "first" as annotated.
+        inclusive: whether boxes are taken as inclusive, off by one, as some do.
+        sweep: how the map is scored at every threshold, or None.
     """
 
     name: str
@@ -40,14 +71,50 @@ class Protocol:
     box_rule: BoxRule
     iou: float = 0.5
     topk: int = 5
+    truth: Literal["any", "largest", "first"] = "any"
+    inclusive: bool = False
+    sweep: Sweep | None = None
 
 
-GRADCAM_ICCV17 = Protocol(
-    name="gradcam-iccv17",
-    source="Selvaraju et al., Grad-CAM, ICCV 2017, section 4.1; the authors' code warps the image",
-    view="warp",
-    box_rule=BoxRule(threshold=0.15, connectivity=8),
+_CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+
+PROTOCOLS = MappingProxyType(
+    {
+        "gradcam-iccv17": Protocol(
+            name="gradcam-iccv17",
+            source="Selvaraju et al., Grad-CAM, ICCV 2017, section 4.1; the authors' code warps",
+            view="warp",
+            box_rule=BoxRule(threshold=0.15),
+        ),
+        "cam-cvpr16": Protocol(
+            name="cam-cvpr16",
+            source="Zhou et al., CAM, CVPR 2016, section 3.2; the threshold of the authors' code",
+            view="ten-crops",
+            box_rule=BoxRule(threshold=20 / 255, strict=True, upsampling="bicubic"),
+        ),
+        "zhang-eccv16": Protocol(
+            name="zhang-eccv16",
+            source=(
+                "Zhang et al., Excitation Backprop, ECCV 2016, section 4.2; the paper tunes the "
+                "multiple of the mean per method and does not print it: give it by --set threshold="
+            ),
+            view="warp",
+            box_rule=BoxRule(threshold=1.0, reference="mean", component="all"),
+        ),
+        "maxboxacc": Protocol(
+            name="maxboxacc",
+            source=f"{_CHOE}: largest component, IoU 0.5",
+            view="warp",
+            box_rule=BoxRule(threshold=0.15),
+            sweep=Sweep(side=224, thresholds=1000, ious=(0.5,), any_component=False),
+        ),
+        "maxboxacc-v2": Protocol(
+            name="maxboxacc-v2",
+            source=f"{_CHOE}, extended version: any component, mean over IoU 0.3, 0.5, 0.7",
+            view="warp",
+            box_rule=BoxRule(threshold=0.15),
+            sweep=Sweep(side=224, thresholds=1000, ious=(0.3, 0.5, 0.7), any_component=True),
+        ),
+    }
 )
-
-PROTOCOLS = MappingProxyType({protocol.name: protocol for protocol in (GRADCAM_ICCV17,)})
-DEFAULT_PROTOCOL = GRADCAM_ICCV17.name
+DEFAULT_PROTOCOL = "gradcam-iccv17"

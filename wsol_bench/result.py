@@ -37,6 +37,7 @@ class Row:
         intervals = {metric: rate.interval() for metric, rate in rates.items()}
         return {
             "method": self.method,
+            "title": self.title,
             "arch": self.arch,
             "weights": self.weights,
             **{metric: rate.percent for metric, rate in rates.items()},

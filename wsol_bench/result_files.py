@@ -1,8 +1,8 @@
 """Results as they lie on the disk, read back to be compared.
 
 A result file holds the object of `Result.to_json`, or several of them under
-"results"; a run's folder holds one in its manifest. A file may say under
-"tolerance" how far each metric may move, in points: {"top1_loc": 0.5}.
+"results"; a run's folder holds one in its manifest, or a folder per arch. A file
+may say under "tolerance" how far each metric may move, in points: {"top1_loc": 0.5}.
 """
 
 import json
@@ -110,13 +110,22 @@ def _text_of(path: Path) -> str:
 
 
 def _result_of_run(path: Path) -> str:
+    """The JSON text of the run's result; of all results where the run had several archs."""
+    archs = sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
+    if (path / MANIFEST).exists() or not archs:
+        return json.dumps(_finished_result(path))
+    results = [_finished_result(arch) for arch in archs]
+    return json.dumps({"schema": RESULT_SCHEMA, "results": results})
+
+
+def _finished_result(path: Path) -> object:
     manifest = RunFolder(path).manifest()
     if "result" not in manifest:
         raise DataError(
             f"{path / MANIFEST}: the run has not finished, so it has no result. "
             "Run the same command again to finish it."
         )
-    return json.dumps(manifest["result"])
+    return manifest["result"]
 
 
 def _parse(path: Path, document: object) -> StoredResults:
@@ -128,20 +137,38 @@ def _parse(path: Path, document: object) -> StoredResults:
     conditions: dict[str, Mapping[str, str | int]] = {}
     for number, result in enumerate(results, 1):
         arch = _get(_require(result, dict, f"result {number}"), "arch", str, f"result {number}")
-        texts = {name: _get(result, name, str, arch) for name in ("dataset", "protocol", "weights")}
-        conditions[arch] = {**texts, "n": _get(result, "n", int, arch)}
+        conditions[arch] = _conditions_of(result, arch)
         for row in _get(result, "rows", list, arch):
-            method = _get(
-                _require(row, dict, f"a row of {arch}"), "method", str, f"a row of {arch}"
-            )
-            name = RowName(row.get("arch", arch), method)
+            name = _name_of(row, arch)
             if name in rows:
                 raise ValueError(f"{name} is there twice")
             rows[name] = {metric: _figure(row, metric, name) for metric in METRICS}
-            conditions[str(name)] = {"n_loc": _get(row, "n_loc", int, str(name))}
+            conditions[str(name)] = _row_conditions_of(row, name, result)
     given = _get(top, "tolerance", dict, "the file") if "tolerance" in top else {}
     tolerance = {metric: require_tolerance(metric, points) for metric, points in given.items()}
     return StoredResults(path, top, rows, conditions, tolerance)
+
+
+def _conditions_of(result: Mapping[str, Any], arch: str) -> dict[str, str | int]:
+    texts = {name: _get(result, name, str, arch) for name in ("dataset", "protocol", "weights")}
+    return {**texts, "n": _get(result, "n", int, arch)}
+
+
+def _row_conditions_of(
+    row: Mapping[str, Any], name: RowName, result: Mapping[str, Any]
+) -> dict[str, str | int]:
+    """What a row adds to its result's conditions: a blacklist, the weights of a CAM net."""
+    found = {"images without localization": result["n"] - _get(row, "n_loc", int, str(name))}
+    if name.arch == result["arch"] or "weights" not in row:
+        return found
+    return {**found, "weights": _get(row, "weights", str, str(name))}
+
+
+def _name_of(row: object, arch: str) -> RowName:
+    """Of a row under this arch; CAM's row names another, the CAM net's."""
+    entries = _require(row, dict, f"a row of {arch}")
+    method = _get(entries, "method", str, f"a row of {arch}")
+    return RowName(_get({"arch": arch, **entries}, "arch", str, f"{arch} {method}"), method)
 
 
 def _figure(row: Mapping[str, Any], metric: str, name: RowName) -> float | None:

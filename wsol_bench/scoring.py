@@ -10,11 +10,14 @@ Source: Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge,
 IJCV 2015, section 4; the devkit's eval_localization_flat.m.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.geometry import Boxes, box_iou
 from wsol_bench.protocol import Protocol
 from wsol_bench.statistics import Rate
 
@@ -73,6 +76,28 @@ def right_classes(outcomes: Outcomes, topk: int) -> tuple[NDArray[np.bool_], NDA
     """Whether the best class, and any of the k best, is the label; (n,) each."""
     hits = outcomes.classes[:, :topk] == outcomes.labels[:, None]
     return hits[:, :1].any(axis=1), hits.any(axis=1)
+
+
+def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
+    """The IoU that counts of the box drawn for an image's label.
+
+    Args:
+        box: (4,) half-open xyxy.
+        true_boxes: (m, 4) of the label, m >= 1.
+        protocol: which true boxes may be met, and whether boxes are off by one.
+    """
+    drawn = box + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else box
+    return float(box_iou(drawn, TRUTHS[protocol.truth](true_boxes)).max())
+
+
+def _largest(boxes: Boxes) -> Boxes:
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return boxes[[int(areas.argmax())]]
+
+
+TRUTHS: Mapping[str, Callable[[Boxes], Boxes]] = MappingProxyType(
+    {"any": lambda boxes: boxes, "largest": _largest, "first": lambda boxes: boxes[:1]}
+)
 
 
 def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

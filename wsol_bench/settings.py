@@ -35,16 +35,18 @@ class RunSettings:
         data: the folder or tar of a dataset, or the name of an embedded one.
         layout: of the dataset; None looks at the folder.
         methods: names of `list methods`, in the order of the rows.
-        protocol: a name of `list protocols`.
+        protocol: a name of `list protocols`, or the path of a TOML file.
         out: the run's folder, or None to keep no records.
         limit: only the first so many images.
         allow_missing: go on where annotated images are absent.
-        batch_size: images per forward pass; no result depends on it.
+        batch_size: tensors per forward pass; no result depends on it.
         device: "auto", or what torch calls it, such as "cuda:1".
         threads: for decoding and boxes; None takes one per core.
         sigma: of Backprop's Gaussian, as a share of the map's side.
         layers: method -> layer in place of the arch's own.
         blacklist: file of 1-based indices left out of localization errors.
+        changes: field=value pairs that replace fields of the protocol.
+        keep_maps: keep low-resolution maps in `out`, to score again without a network.
         gate: top-1 error in per cent to check against, "published" for the one
             stated for the weights, or None for no check.
     """
@@ -64,6 +66,8 @@ class RunSettings:
     sigma: float = SIGMA
     layers: dict[str, str] = field(default_factory=dict)
     blacklist: Path | None = None
+    changes: tuple[str, ...] = ()
+    keep_maps: bool = False
     gate: float | str | None = None
 
     def by_arch(self) -> tuple["RunSettings", ...]:

@@ -2,6 +2,7 @@
 
 OUT/run.json            the resolved settings, versions, hashes, counts, seconds
 OUT/records/NNNNN.parquet  one shard: a fixed range of the dataset's examples
+OUT/maps/NNNNN-METHOD.npy  its maps, where they are kept
 
 A shard is written to a temporary name and renamed, so one that is there is whole:
 a Parquet file cut off in the middle cannot be read at all.
@@ -9,13 +10,15 @@ a Parquet file cut off in the middle cannot be read at all.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.records import Record
@@ -23,6 +26,7 @@ from wsol_bench.scoring import Outcomes
 
 MANIFEST = "run.json"
 SHARDS = "records"
+MAPS = "maps"
 
 SCHEMA = pa.schema(
     [
@@ -114,6 +118,34 @@ class RunFolder:
         pq.write_table(to_table(records), sink, compression="zstd")
         _replace(self._shard(number), sink.getvalue().to_pybytes())
 
+    def write_maps(self, number: int, method: str, maps: NDArray[np.float16]) -> None:
+        """Writes one shard's maps of one method, (n, t, u, v), before its records.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        buffer = BytesIO()
+        np.save(buffer, maps, allow_pickle=False)
+        (self.path / MAPS).mkdir(exist_ok=True)
+        _replace(self._maps(number, method), buffer.getvalue())
+
+    def read_maps(self, method: str) -> Iterator[NDArray[np.float16]]:
+        """The kept maps of one method, (t, u, v) each, in the order of the records.
+
+        Raises:
+            DataError: none were kept, or a file is unreadable.
+        """
+        for path in sorted((self.path / SHARDS).glob("*.parquet")):
+            kept = self._maps(int(path.stem), method)
+            try:
+                yield from np.load(kept, allow_pickle=False)
+            except FileNotFoundError as error:
+                raise DataError(
+                    f"{kept}: no maps of {method} are kept. Run again with --keep-maps."
+                ) from error
+            except (ValueError, OSError, EOFError) as error:
+                raise DataError(f"{kept}: not a readable array ({error}).") from error
+
     def read(self) -> pa.Table:
         """All records, shard after shard.
 
@@ -124,6 +156,9 @@ class RunFolder:
         if not paths:
             raise DataError(f"{self.path / SHARDS}: holds no records.")
         return pa.concat_tables([_read_shard(path) for path in paths])
+
+    def _maps(self, number: int, method: str) -> Path:
+        return self.path / MAPS / f"{number:05d}-{method}.npy"
 
     def _shard(self, number: int) -> Path:
         return self.path / SHARDS / f"{number:05d}.parquet"
@@ -137,6 +172,15 @@ class RunFolder:
                 f"--out {self.path}: holds the records of another run ({what}). "
                 "Give another folder, or the settings of that run."
             )
+
+
+def as_plain(value: Any) -> Any:
+    """The value as JSON has it, so that it equals what is read back."""
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def to_table(records: Iterable[Record]) -> pa.Table:

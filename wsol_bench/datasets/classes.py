@@ -14,6 +14,7 @@ from pathlib import Path
 from wsol_bench.datasets.scanning import is_file
 from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.records import Dataset
 
 MAPPING_NAME = "LOC_synset_mapping.txt"
 OFFICIAL_SOURCE = "the 1,000 ILSVRC classes"
@@ -78,6 +79,11 @@ def official_classes() -> ClassList:
     """The 1,000 classes of ILSVRC 2012, as the package carries them."""
     file = resources.files("wsol_bench.datasets") / "imagenet_classes.txt"
     return parse_classes(file.read_text(encoding="utf-8"), OFFICIAL_SOURCE)
+
+
+def is_ilsvrc(dataset: Dataset) -> bool:
+    """Whether a dataset's classes are the 1,000 of ILSVRC, in order."""
+    return tuple(dataset.wnids) == tuple(official_classes().wnids)
 
 
 def parse_classes(text: str, source: str) -> ClassList:

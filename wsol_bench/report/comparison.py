@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.compare import (
-    DEFAULT_TOLERANCE,
     FAILURES,
     Cell,
     Comparison,
@@ -17,6 +16,7 @@ from wsol_bench.compare import (
     read_tolerances,
 )
 from wsol_bench.errors import EXIT_FINE, RegressionError
+from wsol_bench.progress import say
 from wsol_bench.result_files import read_results, write_results
 
 HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
@@ -45,15 +45,15 @@ def print_comparison(
         DataError, UsageError: one of the two, or a tolerance, is bad.
     """
     given = read_tolerances(tolerances)
-    old = read_results(baseline)
-    comparison = compare(old, read_results(new), given)
+    old, now = read_results(baseline), read_results(new)
+    comparison = compare(old, now, given)
     if markdown:
         print(markdown_of(comparison, baseline, new))
     else:
         print_terminal(comparison)
     if update:
-        write_results(baseline, read_results(new), old.tolerance)
-        print(f"{baseline} now holds the new figures.")
+        write_results(baseline, now, old.tolerance)
+        say(f"{baseline} now holds the figures of {new}.")
     elif comparison.failures:
         lines = "".join(f"\n  {failure}" for failure in comparison.failures)
         raise RegressionError(f"{new} is not what {baseline} says:{lines}\n{_WHAT_TO_DO}")
@@ -133,16 +133,13 @@ def _entries(cell: Cell) -> tuple[str, ...]:
 
 def summary_lines(comparison: Comparison) -> list[str]:
     """How many cells are the same, which hold no figure, and the outcome."""
-    count, same = len(comparison.cells), len(comparison.cells) - len(comparison.changed)
-    lines = [f"{same} of {count} cells are the same."]
+    same = len(comparison.cells) - len(comparison.changed)
+    lines = [f"{same} of {len(comparison.cells)} cells are the same."]
     empty = comparison.without_figure
     if empty:
         named = ", ".join(f"{cell.row} {cell.metric}" for cell in empty)
-        lines.append(f"No figure on either side: {named}.")
-    return [*lines, _outcome(comparison)]
-
-
-def _outcome(comparison: Comparison) -> str:
-    if not comparison.failures:
-        return "Nothing moved by more than its tolerance."
-    return f"{len(comparison.failures)} of it fail: see below"
+        lines.append(f"Of these, without a figure on either side: {named}.")
+    failures = len(comparison.failures)
+    if not failures:
+        return [*lines, "Nothing differs by more than its tolerance (points of error)."]
+    return [*lines, f"{failures} {'failure' if failures == 1 else 'failures'}."]

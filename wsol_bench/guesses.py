@@ -1,0 +1,79 @@
+"""What a method would hand in for an image: up to five classes, each with a box."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from wsol_bench.errors import DataError, UsageError
+
+Corners = tuple[float, float, float, float]
+"""One box, half-open (x0, y0, x1, y1) in original pixels."""
+
+EMPTY_BOX: Corners = (0.0, 0.0, 0.0, 0.0)
+"""Covers no pixel, so it is right for no image; stands for a box that was not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One class and its box.
+
+    Attributes:
+        label: class index; -1 for a class that the dataset does not have.
+        box: half-open; `EMPTY_BOX` where none was made.
+        score: before the softmax; None where a file does not say.
+    """
+
+    label: int
+    box: Corners
+    score: float | None = None
+
+
+Guesses = Mapping[str, Sequence[Guess]]
+"""Image id -> its guesses by falling score."""
+
+
+def guesses_of(
+    table: pa.Table,
+    method: str,
+    boxes: Mapping[str, Mapping[int, Corners]] | None = None,
+    *,
+    empty_others: bool = False,
+) -> dict[str, tuple[Guess, ...]]:
+    """The guesses of one method's records: their best classes, each with its box.
+
+    A record knows the box of the label's class only. The boxes of the other classes come
+    from `boxes`, or are left empty: that changes no error, because a class that is not the
+    label is wrong whatever its box, but such a file says nothing about those classes.
+
+    Args:
+        table: records of `store.SCHEMA`.
+        method: whose records count.
+        boxes: image id -> class index -> box, for classes other than the label.
+        empty_others: give `EMPTY_BOX` to a class whose box is not known.
+
+    Raises:
+        UsageError: a box is not known and `empty_others` is not given.
+        DataError: the table has no record of the method.
+    """
+    part = table.filter(pa.compute.equal(table["method"], method))
+    if not len(part):
+        raise DataError(f"no record of {method}. Export a method that the run has.")
+    columns = ("image_id", "label", "classes", "scores", "x0", "y0", "x1", "y1")
+    found: dict[str, tuple[Guess, ...]] = {}
+    for image_id, label, classes, scores, *corners in zip(
+        *(part[name].to_pylist() for name in columns), strict=True
+    ):
+        known = {**(boxes or {}).get(image_id, {}), label: tuple(corners)}
+        unknown = [one for one in classes if one not in known]
+        if unknown and not empty_others:
+            raise UsageError(
+                f"{image_id}: the records of {method} hold the box of the label's class alone, and "
+                f"{len(unknown)} of its {len(classes)} best classes are others. Run with --boxes "
+                "top5 for all five boxes, or allow empty boxes for the others."
+            )
+        found[image_id] = tuple(
+            Guess(one, known.get(one, EMPTY_BOX), score)
+            for one, score in zip(classes, scores, strict=True)
+        )
+    return found
