@@ -20,8 +20,7 @@ from PIL import Image, ImageDraw
 
 from wsol_bench.boxes import enlarge, extract_box
 from wsol_bench.geometry import Boxes, Size, box_iou
-from wsol_bench.methods.entry import MapMethod
-from wsol_bench.pipeline import Pipeline, Placed, normalise
+from wsol_bench.pipeline import Pipeline, normalise
 from wsol_bench.prepare import check, open_source, prepare
 from wsol_bench.records import Example
 from wsol_bench.scoring import rank_classes

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsol_bench.boxes import enlarge, extract_box, largest_component, map_state
+from wsol_bench.boxes import COMPONENTS, enlarge, extract_box, largest_component, map_state
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
 from wsol_bench.protocol import PROTOCOLS, BoxRule
@@ -225,15 +225,53 @@ def test_a_pixel_at_exactly_the_threshold_is_in_the_box(largest):
     assert box_and_state([[largest, below, 0]], Size(1, 3)) == ((0, 0, 1, 1), MapState.OK)
 
 
+def round_all(mask: np.ndarray, values: np.ndarray, connectivity: int) -> tuple:
+    return box_of(np.argwhere(mask).tolist())
+
+
+def round_the_largest(mask: np.ndarray, values: np.ndarray, connectivity: int) -> tuple:
+    return filled_box(mask, connectivity)
+
+
+def round_the_peak(mask: np.ndarray, values: np.ndarray, connectivity: int) -> tuple:
+    peak = np.unravel_index(values.argmax(), values.shape)
+    return box_of(next(one for one in flood_fill(mask, connectivity) if peak in one))
+
+
+ROUND = {"all": round_all, "largest": round_the_largest, "peak": round_the_peak}
+
+
+def test_every_choice_of_component_has_a_plain_derivation():
+    assert set(ROUND) == set(COMPONENTS)
+
+
+@pytest.mark.parametrize("connectivity", CONNECTIVITIES)
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("reference", ["max", "mean"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_rules_box_is_that_of_the_pixels_it_keeps(strict, reference, component, connectivity):
+    rule = BoxRule(0.5, reference, strict, "bilinear", connectivity, component)
+    for seed in range(20):
+        # Whole numbers, so that many lie at the threshold itself.
+        values = np.random.default_rng(seed).integers(-4, 9, (8, 8)).astype(np.float32)
+        least = 0.5 * {"max": values.max(), "mean": values.mean(dtype=float)}[reference]
+        mask = values > least if strict else values >= least
+        box, state = extract_box(values, Size(8, 8), rule)  # the map's own size: no rounding
+        assert state is MapState.OK
+        assert tuple(box) == ROUND[component](mask, values, connectivity)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
-def test_a_protocols_box_is_that_of_the_pixels_at_or_above_its_share_of_the_maximum(protocol):
+def test_a_protocols_box_is_that_of_its_rule(protocol):
     rule = protocol.box_rule
     for seed in range(20):
-        values = np.random.default_rng(seed).normal(size=(9, 12)).astype(np.float32)
-        mask = values.astype(float) >= rule.threshold * float(values.max())
-        box, state = extract_box(values, Size(9, 12), rule)  # the map's own size: no rounding
+        values = np.random.default_rng(seed).normal(0.2, 1, (9, 12)).astype(np.float32)
+        least = {"max": float(values.max()), "mean": values.mean(dtype=float)}[rule.reference]
+        least *= rule.threshold
+        mask = values > least if rule.strict else values >= least
+        box, state = extract_box(values, Size(9, 12), rule)
         assert state is MapState.OK
-        assert tuple(box) == filled_box(mask, rule.connectivity)
+        assert tuple(box) == ROUND[rule.component](mask, values, rule.connectivity)
 
 
 @unhurried

@@ -32,6 +32,7 @@ IMAGES = 8
 FENCE = re.compile(
     r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S
 )
+ANY_PYTHON = re.compile(r"^[ \t>]*(?:```|~~~)[ \t]*(?:py|python|python3|pycon)\b", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 
@@ -46,7 +47,7 @@ for page, (folder, blocks) in json.load(sys.stdin).items():
             exec(compile("\\n" * line + text, page, "exec"), namespace)
     except BaseException:
         failures[page] = traceback.format_exc()
-sys.exit("\\n".join(f"{page}: {told}" for page, told in failures.items()))
+sys.exit("\\n".join(f"{page}: {told}" for page, told in failures.items()) or 0)
 """
 """Run by itself, because it imports the copied package under the package's own name."""
 
@@ -101,9 +102,7 @@ def apply(diff: str, root: Path) -> None:
 
 
 def test_every_python_block_runs_in_a_package_changed_as_the_pages_say(tmp_path, monkeypatch):
-    shutil.copytree(
-        ROOT / "wsol_bench", tmp_path / "copy/wsol_bench", copy_function=copy_if_there
-    )
+    shutil.copytree(ROOT / "wsol_bench", tmp_path / "copy/wsol_bench", copy_function=copy_if_there)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write(demo_folder(), IMAGES, DEFAULT_SEED, workers=1)
     work = {}
@@ -133,7 +132,7 @@ def test_every_python_block_runs_in_a_package_changed_as_the_pages_say(tmp_path,
 
 @every_page
 def test_no_block_of_python_is_written_so_that_it_would_be_missed(page):
-    fences = re.findall(r"^[ \t>]*(?:```|~~~)[ \t]*(?:py|python|python3|pycon)\b", page.read_text(), re.M)
+    fences = ANY_PYTHON.findall(page.read_text(encoding="utf-8"))
     assert len(fences) == sum(block.language == "python" for block in blocks_of(page))
 
 
@@ -151,8 +150,8 @@ def test_every_relative_link_leads_to_a_file_and_its_heading(page):
 
 def anchors_of(page: Path) -> set[str]:
     """The headings' anchors, as GitHub makes them."""
-    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(prose_of(page)))
-    return {heading.replace(" ", "-") for heading in plain}
+    headings = (heading.lower() for heading in HEADING.findall(prose_of(page)))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

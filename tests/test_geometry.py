@@ -96,4 +96,5 @@ def test_iou_with_no_boxes_is_an_empty_answer():
 def test_the_whole_image_is_width_then_height():
     size = Size(height=3, width=7)
     assert whole_image_box(size).tolist() == [0, 0, 7, 3]
-    assert Window.whole(size) == Window(0, 0, 7, 3, flipped=False)
+    assert Window.whole(size) == Window(0, 0, 7, 3)
+    assert Window(1, 2, 8, 5).sides == (3, 7)  # height, width

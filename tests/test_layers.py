@@ -31,6 +31,7 @@ LAYERS = (
     ("wsol_bench.networks.*",),
     ("wsol_bench.methods.*",),
     ("wsol_bench.datasets.*",),
+    ("wsol_bench.swept",),
     ("wsol_bench.pipeline",),
     ("wsol_bench.engine.*",),
     ("wsol_bench.manifest", "wsol_bench.tables"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wsol_bench.boxes import extract_box
 from wsol_bench.errors import DataError, RunError
-from wsol_bench.geometry import Size, box_iou
+from wsol_bench.geometry import Size, Window, box_iou
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
 from wsol_bench.networks.archs import ARCHS
@@ -103,7 +103,7 @@ def run(
 ) -> list[Record]:
     examples = dataset.examples
     batches = [examples[i : i + batch_size] for i in range(0, len(examples), batch_size)]
-    made = list(records_of(pipeline, dataset, batches, threads))
+    made = [one.records for one in records_of(pipeline, dataset, batches, threads)]
     names = [list(dict.fromkeys(record.image_id for record in records)) for records in made]
     assert names == [[example.image_id for example in batch] for batch in batches]
     return [record for records in made for record in records]
@@ -192,13 +192,19 @@ def test_an_image_reaches_the_network_with_its_channels_in_order():
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_gives_one_tensor_for_each_of_its_windows(name):
-    image = Image.new("RGB", (50, 30), (1, 2, 3))
-    tensors = VIEWS[name].tensors(image, 24)
-    windows = VIEWS[name].windows(Size(30, 50))
-    assert tensors.shape == (len(windows), 24, 24, 3)
+def test_a_view_gives_as_many_tensors_as_it_says_and_joins_their_maps_into_one(name):
+    view, image = VIEWS[name], Image.new("RGB", (50, 30), (1, 2, 3))
+    tensors = view.tensors(image, 24)
+    assert tensors.shape == (view.count, 24, 24, 3)
     assert tensors.dtype == np.uint8
     assert (tensors == [1, 2, 3]).all()
+    joined = view.join(np.ones((view.count, 4, 4), np.float32), 24)
+    assert joined.ndim == 2
+    assert joined.dtype == np.float32
+    assert joined.max() > 0
+    window = view.window(Size(30, 50), 24)
+    assert 0 <= window.x0 < window.x1 <= 50
+    assert 0 <= window.y0 < window.y1 <= 30
 
 
 def test_a_warp_averages_when_it_shrinks_and_shows_the_whole_image():
@@ -212,8 +218,7 @@ def test_a_warp_averages_when_it_shrinks_and_shows_the_whole_image():
     # on one: a widened filter gives the mean, up to the weights of its ends.
     (grey,) = VIEWS["warp"].tensors(stripes, 8)
     assert np.abs(grey.astype(int) - 127).max() <= 10
-    (window,) = VIEWS["warp"].windows(Size(40, 80))
-    assert (window.x0, window.y0, window.x1, window.y1, window.flipped) == (0, 0, 80, 40, False)
+    assert VIEWS["warp"].window(Size(40, 80), 8) == Window(0, 0, 80, 40)
 
 
 # Records

@@ -240,7 +240,7 @@ def _weigh_taps(
 
 def box_of_all(values: Map, threshold: float, eight_connected: bool) -> tuple[int, int, int, int]:
     """The box round every pixel of `values >= threshold`, half-open xyxy."""
-    kept = values >= threshold
+    kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
     rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -249,7 +249,8 @@ def peak_component(
     values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
     """The box of the component that holds the largest value (the first of equals)."""
-    labels, _ = ndimage.label(values >= threshold, np.ones((3, 3)) if eight_connected else None)
+    kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
+    labels, _ = ndimage.label(kept, np.ones((3, 3)) if eight_connected else None)
     peak = labels.ravel()[values.argmax()]
     rows, columns = ndimage.find_objects((labels == peak).astype(np.int32))[0]
     return columns.start, rows.start, columns.stop, rows.stop

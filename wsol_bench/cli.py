@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -65,6 +65,7 @@ def run(
     gate: Annotated[str | None, Parameter(group=HOW)] = None,
     out: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     keep_maps: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False,
+    boxes: Annotated[Literal["label", "top5"], Parameter(group=OUTPUT)] = "label",
     as_json: Annotated[bool, Parameter("--json", group=OUTPUT, negative=())] = False,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], group=OUTPUT, negative=())] = False,
     verbose: Annotated[bool, Parameter(["--verbose", "-v"], group=OUTPUT, negative=())] = False,
@@ -112,6 +113,8 @@ def run(
         Folder for records and run.json. The same command again finishes what is missing.
     keep_maps
         Keep low-resolution maps in --out, to score them again without a network.
+    boxes
+        top5 also draws the boxes of the five best classes, for a submission file.
     as_json
         One JSON object on stdout instead of the table.
     quiet
@@ -127,6 +130,7 @@ def run(
         methods=names_in(methods),
         protocol=protocol,
         changes=tuple(change or ()),
+        boxes=boxes,
         keep_maps=keep_maps,
         out=out,
         limit=limit,

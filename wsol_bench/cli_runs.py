@@ -1,25 +1,32 @@
 """The commands on runs that are there, and on many of them: parse, call, print."""
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from wsol_bench.errors import UsageError
 from wsol_bench.settings import RunSettings
 
 Switch = Annotated[bool, Parameter(negative=())]
 
 
 def score(
-    run: Path,
+    run: Path | None = None,
     /,
     *,
     protocol: str | None = None,
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    tune_on: Path | None = None,
+    predictions: Path | None = None,
+    data: Path | None = None,
+    class_map: Path | None = None,
+    blacklist: Path | None = None,
+    limit: int | None = None,
+    allow_missing: Switch = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Score a run again, under its own or another protocol, without the network.
+    """Score a run again without its network, or anybody's predictions.
 
     Parameters
     ----------
@@ -30,17 +37,99 @@ def score(
         another rule need a run that was made with --keep-maps.
     change
         FIELD=VALUE: replace a field of the protocol, such as iou=0.3. May be repeated.
+    tune_on
+        Another run of the same kind, on other images, to choose the threshold of
+        maxboxacc on.
+    predictions
+        A prediction file of the ILSVRC devkit's form, in place of a run.
+    data
+        The images' folder or tar, for --predictions.
+    class_map
+        File of "WNID id" lines, for --predictions over classes that are not ILSVRC's.
+    blacklist
+        File of 1-based image indices that localization errors leave out, for --predictions.
+    limit
+        Only the first so many images, for --predictions.
+    allow_missing
+        Go on where annotated images are absent, for --predictions.
     as_json
         One JSON object on stdout instead of the table.
     """
-    from wsol_bench.report.rescoring import score_run
-    from wsol_bench.tables import print_result
+    from wsol_bench.report import rescoring
 
-    result = score_run(run, protocol, tuple(change or ()))
-    if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
-    else:
-        print_result(result)
+    if (run is None) == (predictions is None):
+        raise UsageError("score: expected a run's folder, or --predictions FILE --data DIR.")
+    if predictions is not None:
+        if data is None:
+            raise UsageError("score --predictions: needs --data, the images' folder or tar.")
+        files = rescoring.PredictionFiles(
+            predictions, data, class_map, blacklist, limit, allow_missing
+        )
+        rescoring.print_predictions(files, protocol, tuple(change or ()), as_json=as_json)
+    elif run is not None:
+        rescoring.print_score(run, protocol, tuple(change or ()), tune_on, as_json=as_json)
+
+
+def export(
+    run: Path,
+    out: Path,
+    /,
+    *,
+    method: str,
+    format: Literal["devkit", "coco"] = "devkit",
+    class_map: Path | None = None,
+) -> None:
+    """Write a run's boxes for an outside scorer.
+
+    Parameters
+    ----------
+    run
+        The run's folder. Made with --boxes top5 it has a box for each of five classes,
+        else for the label's only; the others are then written as empty boxes, which
+        changes no error.
+    out
+        The file to write.
+    method
+        Whose boxes.
+    format
+        devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
+        coco: results JSON.
+    class_map
+        File of "WNID id" lines, for classes that are not ILSVRC's.
+    """
+    from wsol_bench.report.exports import export_run
+
+    export_run(run, out, method, format, class_map)
+
+
+def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
+    """Print the paired difference of every two rows of a run, or of several runs.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs over the same images.
+    metric
+        Which error.
+    """
+    from wsol_bench.report.statistics import print_pairs
+
+    print_pairs(runs, metric)
+
+
+def breakdown(run: Path, /, *, method: str) -> None:
+    """Print a method's errors by box size and number, and how its boxes fail.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    method
+        Which method's records.
+    """
+    from wsol_bench.report.statistics import print_breakdown
+
+    print_breakdown(run, method)
 
 
 def ablate(run: Path, /) -> None:
@@ -115,4 +204,4 @@ def table1(
         print(path)
 
 
-RUN_COMMANDS = (score, ablate, table1)
+RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, export)

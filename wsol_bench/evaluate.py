@@ -102,6 +102,7 @@ def _facts(part: Prepared) -> dict[str, object]:
         "device": str(part.pipeline.device),
         "weights_ignored": list(part.loaded.ignored),
         "missing_images": len(part.source.dataset.missing_ids),
+        "wnids": list(part.source.dataset.wnids),
     }
 
 

@@ -43,6 +43,7 @@ def identify(
         "baselines": [baseline.name for baseline in pipeline.baselines],
         "sigma": pipeline.settings.sigma,
         "keep_maps": pipeline.keep_maps,
+        "class_boxes": pipeline.class_boxes,
         "blacklist": len(blacklist),
         "blacklist_sha256": sha256(repr(blacklist).encode()).hexdigest(),
     }

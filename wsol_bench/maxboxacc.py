@@ -1,6 +1,6 @@
-r"""MaxBoxAcc and MaxBoxAccV2: the share of right boxes at the best threshold.
+"""MaxBoxAcc and MaxBoxAccV2: the share of right boxes at the best threshold.
 
-With s a map enlarged to 224x224 and scaled to 0..1 by its least and largest value,
+With s a map brought to 224x224 and scaled to 0..1 by its least and largest value,
 box(s, t) the box of the largest component of s >= t, and B an image's true boxes,
 
     BoxAcc(t, d) = 1/N sum_n 1[IoU(box(s_n, t), B_n) >= d],
@@ -10,93 +10,65 @@ MaxBoxAccV2 differs in two things: an image is right at t when the box of *any*
 component is, and the figure is the mean over d = 0.3, 0.5, 0.7 of max_t BoxAcc(t, d),
 each d with its own best t. Thresholds are 0, 0.001, ..., 0.999. The class is given.
 
-A threshold that is best on the split that is scored has seen its boxes. So three
-figures are kept apart: `fixed` at a threshold named beforehand, `tuned` at one that
-was best on another split, and `oracle` at the scored split's own best, which is what
-the paper's names stand for.
+A threshold that is best on the scored split has seen that split's boxes. So three
+figures are kept apart: `fixed` at a threshold named beforehand, `tuned` at the one
+that is best on another split, and `oracle` at the scored split's own best, which is
+what the paper's names stand for.
 
 Source: Choe et al., Evaluating Weakly Supervised Object Localization Methods Right,
-CVPR 2020, section 4.1; for V2 the extended version, arXiv 2007.04178, section 4.1,
-and the authors' code, github.com/clovaai/wsolevaluation.
+CVPR 2020, section 4; for V2 its extended version, arXiv 2007.04178, and the authors'
+code, github.com/clovaai/wsolevaluation (evaluation.py, inference.py).
 
 Where the authors' code leaves these definitions, this module keeps to them:
 
-- The code cuts maps to 8 bits and the threshold to a whole number of them, and keeps
-  what is strictly above: the 1,000 thresholds are at most 255 different ones, and
-  at t = 0 nothing but the pixels that round down to 0 is left out. Here maps keep
-  their full precision and s >= t is kept, as the paper writes.
-- The code takes the contour that encloses the largest polygon through pixel centres,
-  holes filled in; under V2 the outlines of holes are boxes too. Here it is the
-  component with the most pixels, 8-connected as contours are, and holes are none.
-- The code's x + w is a half-open end, cut to 223 and then scored as an inclusive one,
-  so predicted boxes away from the border are a pixel too wide and too high; true
-  boxes are rounded down to whole pixels. Here boxes are half-open and true boxes are
-  scaled without rounding.
-- The code makes a constant or NaN map all 0, and its box empty. Here a constant map's
-  box is the whole image, as in every protocol of this project, and a NaN is an error.
+- The code cuts maps and thresholds to 8 bits, so that its 1,000 thresholds are 255
+  different ones, and keeps what is strictly above. Here maps keep their precision
+  and s >= t is kept.
+- The code takes the contour whose polygon through pixel centres encloses most, holes
+  filled in; under V2 the outline of a hole gives a box too. Here components are
+  8-connected, as contours are, the largest has the most pixels, and holes are none.
+- The code's x + w is a half-open end, cut to 223, but it is scored as inclusive: a
+  box that ends inside the image is scored a pixel too wide and too high. It rounds
+  true boxes down to whole pixels. Here boxes are half-open and not rounded.
+- Where nothing passes, the code scores its empty box (0, 0, 0, 0) as one pixel, and
+  it makes a constant or NaN map all 0, which is that case. Here an empty box is never
+  right, a constant map's box is the whole image at every threshold, as in the other
+  protocols, and a NaN is an error.
+
+How a map is brought to 224x224 is the protocol's `box_rule.upsampling`. The code uses
+OpenCV's bicubic (a = -0.75), on maps of centre crops (256 to 224) or of warped images.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wsol_bench.errors import UsageError
+from wsol_bench.boxes import UPSAMPLINGS, Map
+from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.protocol import Protocol, Sweep
 from wsol_bench.statistics import Rate
 from wsol_bench.sweep import ComponentBoxes, component_boxes, largest_boxes
 
-Map = NDArray[np.float32]
 Right = NDArray[np.bool_]
-"""Whether an image is right at each threshold and least IoU, (T, d)."""
+"""Whether one image is right at each threshold and least IoU, (T, d)."""
 
+# No fastmath, as in boxes.
 _compiled = njit(cache=True, nogil=True)
 
 
-@dataclass(frozen=True, slots=True)
-class BoxAcc:
-    """A metric of boxes over thresholds.
-
-    Attributes:
-        name: the paper's.
-        ious: least IoUs of a right box, rising; the figure is the mean over them.
-        every_component: any component's box may be right, not only the largest's.
-        connectivity: 8 joins pixels that touch at a corner, 4 only at a side.
-        side: maps are enlarged to side x side, and boxes scaled to it.
-        steps: thresholds are 0, 1/steps, ..., (steps - 1)/steps of the map's range.
-    """
-
-    name: str
-    ious: tuple[float, ...]
-    every_component: bool
-    connectivity: int = 8
-    side: int = 224
-    steps: int = 1000
-
-    @property
-    def thresholds(self) -> NDArray[np.float64]:
-        """Shares of a map's range, (steps,)."""
-        return np.arange(self.steps) / self.steps
-
-
-MAXBOXACC = BoxAcc("MaxBoxAcc", ious=(0.5,), every_component=False)
-MAXBOXACC_V2 = BoxAcc("MaxBoxAccV2", ious=(0.3, 0.5, 0.7), every_component=True)
-
-BOX_ACCS = MappingProxyType({"maxboxacc": MAXBOXACC, "maxboxacc-v2": MAXBOXACC_V2})
-
-
 class Choice(StrEnum):
-    """How a figure's threshold was chosen."""
+    """How a figure's thresholds were chosen."""
 
     FIXED = "fixed"
     """Named beforehand."""
     TUNED = "tuned"
     """Best on another split."""
     ORACLE = "oracle"
-    """Best on the split that is scored: an upper bound, not a result."""
+    """Best on the scored split: what could be reached, not what would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +100,8 @@ class ThresholdCurve:
     Attributes:
         thresholds: (T,) rising.
         ious: (d,) least IoUs, rising.
-        right: (T, d) int64, right images.
-        n: images counted.
+        right: (T, d) int64, images that are right.
+        n: images that were counted.
     """
 
     thresholds: NDArray[np.float64]
@@ -143,13 +115,13 @@ class ThresholdCurve:
         Raises:
             UsageError: the curve has no such threshold; names the nearest.
         """
-        nearest = int(np.argmin(np.abs(self.thresholds - threshold)))
-        if not np.isclose(self.thresholds[nearest], threshold, rtol=0, atol=1e-9):
+        place = int(np.argmin(np.abs(self.thresholds - threshold)))
+        if not np.isclose(self.thresholds[place], threshold, rtol=0, atol=1e-9):
             raise UsageError(
-                f"the curve has no threshold {threshold:g}; the nearest is "
-                f"{self.thresholds[nearest]:g}"
+                f"the curve has no threshold {threshold:g}; "
+                f"the nearest is {self.thresholds[place]:g}"
             )
-        return self._figure(Choice.FIXED, np.full(len(self.ious), nearest))
+        return self._figure(Choice.FIXED, np.full(len(self.ious), place))
 
     def tuned(self, other: "ThresholdCurve") -> Figure:
         """The figure at the thresholds that are best on another split.
@@ -158,23 +130,21 @@ class ThresholdCurve:
             UsageError: the other curve is this one, or has other thresholds or IoUs.
         """
         if other is self:
-            raise UsageError("thresholds are tuned on another split than the one scored")
-        same = np.array_equal(self.thresholds, other.thresholds) and self.ious == other.ious
-        if not same:
-            raise UsageError("both curves need the same thresholds and least IoUs")
-        return self._figure(Choice.TUNED, other.best)
+            raise UsageError("thresholds have to be tuned on another split than the one scored")
+        if self.ious != other.ious or not np.array_equal(self.thresholds, other.thresholds):
+            raise UsageError("both splits' curves need the same thresholds and least IoUs")
+        return self._figure(Choice.TUNED, other.best())
 
     def oracle(self) -> Figure:
         """The figure at this split's own best thresholds, such as MaxBoxAcc."""
-        return self._figure(Choice.ORACLE, self.best)
+        return self._figure(Choice.ORACLE, self.best())
 
-    @property
     def best(self) -> NDArray[np.intp]:
-        """For each least IoU the place of its best threshold, the lowest of equals; (d,)."""
+        """For each least IoU the index of its best threshold, the lowest of equals; (d,)."""
         return np.argmax(self.right, axis=0)
 
     def _figure(self, choice: Choice, places: NDArray[np.intp]) -> Figure:
-        right = self.right[places, np.arange(len(self.ious))]
+        right = self.right[places, np.arange(len(self.ious))]  # (d,)
         return Figure(
             choice=choice,
             ious=self.ious,
@@ -184,7 +154,10 @@ class ThresholdCurve:
 
 
 class CurveCounter:
-    """Counts images into a curve; its memory does not grow with them."""
+    """Counts images into a curve, in memory that does not grow with them.
+
+    Not for several threads at once: let them `judge`, and one `add`.
+    """
 
     def __init__(self, thresholds: NDArray[np.float64], ious: tuple[float, ...]) -> None:
         self._thresholds = thresholds
@@ -202,37 +175,49 @@ class CurveCounter:
         return ThresholdCurve(self._thresholds, self._ious, self._right.copy(), self._n)
 
 
-def judge(values: Map, size: Size, truths: Boxes, metric: BoxAcc) -> Right:
+def thresholds_of(sweep: Sweep) -> NDArray[np.float64]:
+    """Shares of a map's range: 0, 1/T, ..., (T - 1)/T."""
+    return np.arange(sweep.thresholds) / sweep.thresholds
+
+
+def judge(values: Map, size: Size, truths: Boxes, protocol: Protocol) -> Right:
     """Whether one image is right at every threshold.
 
-    Runs mostly outside the interpreter lock.
+    A map that says nothing is judged like any other; `boxes.map_state` tells.
 
     Args:
-        values: (u, v), the map of the image's class, at any resolution.
+        values: (u, v), the whole image's map of its class, at any resolution.
         size: of the original image.
-        truths: (m, 4) half-open xyxy in original pixels; with none nothing is right.
-        metric: an entry of `BOX_ACCS`.
+        truths: (m, 4) half-open xyxy in original pixels, those that may be met; where
+            there is none, nothing is right.
+        protocol: one with a sweep; of its box rule upsampling, connectivity and strict.
 
     Returns:
-        (metric.steps, len(metric.ious)).
+        (T, d).
 
     Raises:
         RunError: the map holds NaN or infinite values.
+        UsageError: the protocol has no sweep.
     """
-    side = metric.side
-    scale = np.array([side / size.width, side / size.height] * 2)
-    scaled = np.asarray(truths, np.float64).reshape(-1, 4) * scale
-    canvas = enlarge_cubic(np.ascontiguousarray(values, np.float32), side, side)
-    least, most = float(canvas.min()), float(canvas.max())
-    if least == most:  # 0..1 is not defined; the whole image at every threshold
-        boxes = np.tile(np.array([0, 0, side, side], np.int32), (metric.steps, 1))
-        return right_boxes(boxes, scaled, metric.ious)
-    thresholds = least + metric.thresholds * (most - least)
-    if metric.every_component:
-        spans = component_boxes(canvas, thresholds, connectivity=metric.connectivity)
-        return right_spans(spans, scaled, metric.ious, metric.steps)
-    boxes = largest_boxes(canvas, thresholds, connectivity=metric.connectivity)
-    return right_boxes(boxes, scaled, metric.ious)
+    sweep, rule = protocol.sweep, protocol.box_rule
+    if sweep is None:
+        raise UsageError(f"protocol {protocol.name} has one threshold and no sweep")
+    side = sweep.side
+    in_square = np.reshape(truths, (-1, 4)) * (np.array([side, side] * 2) / (size[::-1] * 2))
+    square = UPSAMPLINGS[rule.upsampling](np.ascontiguousarray(values, np.float32), side, side)
+    least, largest = float(square.min()), float(square.max())
+    if not np.isfinite(largest - least):
+        raise RunError("the map holds NaN or infinite values")
+    if least == largest:  # it has no range to take shares of
+        boxes = np.broadcast_to(np.array([0, 0, side, side], np.int32), (sweep.thresholds, 4))
+        return right_boxes(boxes.copy(), in_square, sweep.ious)
+    shares = thresholds_of(sweep)
+    steps = least + shares * (largest - least)
+    if sweep.any_component:
+        found = component_boxes(square, steps, connectivity=rule.connectivity, strict=rule.strict)
+        return right_components(found, in_square, sweep.ious, steps.size)
+    boxes = largest_boxes(square, steps, connectivity=rule.connectivity, strict=rule.strict)
+    return right_boxes(boxes, in_square, sweep.ious)
 
 
 def right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: tuple[float, ...]) -> Right:
@@ -240,8 +225,8 @@ def right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: tuple[float, ...]
 
     Args:
         boxes: (T, 4) half-open xyxy.
-        truths: (m, 4) in the same pixels.
-        ious: (d,) least IoUs with any of the truths, rising.
+        truths: (m, 4) float64 in the same pixels.
+        ious: (d,) least IoUs with any of the truths, rising and above 0.
 
     Returns:
         (T, d).
@@ -249,17 +234,17 @@ def right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: tuple[float, ...]
     return _right_boxes(boxes, truths, np.array(ious))
 
 
-def right_spans(
-    spans: ComponentBoxes, truths: Boxes, ious: tuple[float, ...], steps: int
+def right_components(
+    found: ComponentBoxes, truths: Boxes, ious: tuple[float, ...], thresholds: int
 ) -> Right:
-    """Whether any component's box is right at each of `steps` thresholds, (steps, d)."""
-    return _right_spans(spans.boxes, spans.start, spans.stop, truths, np.array(ious), steps)
+    """Whether any component's box is right at each threshold, (thresholds, d)."""
+    return _right_components(
+        found.boxes, found.start, found.stop, truths, np.array(ious), thresholds
+    )
 
 
 @_compiled
-def _right_boxes(
-    boxes: NDArray[np.int32], truths: Boxes, ious: NDArray[np.float64]
-) -> Right:
+def _right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: NDArray[np.float64]) -> Right:
     right = np.zeros((boxes.shape[0], ious.size), np.bool_)
     for i in range(boxes.shape[0]):
         right[i, : _reached(boxes[i], truths, ious)] = True
@@ -267,102 +252,42 @@ def _right_boxes(
 
 
 @_compiled
-def _right_spans(
+def _right_components(
     boxes: NDArray[np.int32],
     start: NDArray[np.int32],
     stop: NDArray[np.int32],
     truths: Boxes,
     ious: NDArray[np.float64],
-    steps: int,
+    thresholds: int,
 ) -> Right:
-    more = np.zeros((steps + 1, ious.size), np.int32)  # right components at i less those at i - 1
+    change = np.zeros((thresholds + 1, ious.size), np.int32)  # of the number of right boxes
     for i in range(boxes.shape[0]):
         for d in range(_reached(boxes[i], truths, ious)):
-            more[start[i], d] += 1
-            more[stop[i], d] -= 1
-    right = np.zeros((steps, ious.size), np.bool_)
+            change[start[i], d] += 1
+            change[stop[i], d] -= 1
+    right = np.zeros((thresholds, ious.size), np.bool_)
     for d in range(ious.size):
         number = 0
-        for i in range(steps):
-            number += more[i, d]
+        for i in range(thresholds):
+            number += change[i, d]
             right[i, d] = number > 0
     return right
 
 
 @_compiled
 def _reached(box: NDArray[np.int32], truths: Boxes, ious: NDArray[np.float64]) -> int:
-    """How many of the rising least IoUs the box reaches; IoU as in `geometry.box_iou`."""
-    x0, y0, x1, y1 = (np.float64(box[0]), np.float64(box[1]), np.float64(box[2]), np.float64(box[3]))
+    """How many of the rising least IoUs a box reaches; IoU as `geometry.box_iou` has it."""
     best = 0.0
+    area = np.float64(box[2] - box[0]) * np.float64(box[3] - box[1])
     for i in range(truths.shape[0]):
-        width = max(min(x1, truths[i, 2]) - max(x0, truths[i, 0]), 0.0)
-        height = max(min(y1, truths[i, 3]) - max(y0, truths[i, 1]), 0.0)
-        shared = width * height
-        own = (x1 - x0) * (y1 - y0)
-        other = max(truths[i, 2] - truths[i, 0], 0.0) * max(truths[i, 3] - truths[i, 1], 0.0)
-        union = own + other - shared
+        x0, y0, x1, y1 = truths[i]
+        width = min(np.float64(box[2]), x1) - max(np.float64(box[0]), x0)
+        height = min(np.float64(box[3]), y1) - max(np.float64(box[1]), y0)
+        shared = max(width, 0.0) * max(height, 0.0)
+        union = area + max(x1 - x0, 0.0) * max(y1 - y0, 0.0) - shared
         if union > 0:
             best = max(best, shared / union)
     reached = 0
     while reached < ious.size and best >= ious[reached]:
         reached += 1
     return reached
-
-
-@_compiled
-def enlarge_cubic(values: Map, height: int, width: int) -> Map:
-    """Bicubic interpolation with half-pixel centres, a = -0.75, edges repeated.
-
-    The same as OpenCV's INTER_CUBIC, which the authors use, and as torch's
-    `interpolate(mode="bicubic", align_corners=False)`. It overshoots: a map that is
-    nowhere negative can become so. It does not average when it shrinks.
-
-    Args:
-        values: (u, v) float32.
-        height, width: of the result.
-
-    Source:
-        Keys, Cubic convolution interpolation, IEEE TASSP 29(6), 1981.
-    """
-    rows, columns = values.shape
-    across, share = _cubic_taps(columns, width)
-    down, weight = _cubic_taps(rows, height)
-    stretched = np.empty((rows, width), np.float32)
-    for i in range(rows):
-        for x in range(width):
-            total = np.float32(0)
-            for j in range(4):
-                total += share[x, j] * values[i, across[x, j]]
-            stretched[i, x] = total
-    result = np.empty((height, width), np.float32)
-    for y in range(height):
-        a, b, c, d = (
-            stretched[down[y, 0]],
-            stretched[down[y, 1]],
-            stretched[down[y, 2]],
-            stretched[down[y, 3]],
-        )
-        p, q, r, s = weight[y]
-        for x in range(width):
-            result[y, x] = p * a[x] + q * b[x] + r * c[x] + s * d[x]
-    return result
-
-
-@_compiled
-def _cubic_taps(source: int, target: int) -> tuple[NDArray[np.int64], Map]:
-    """For each target position its four source positions and their weights, (target, 4)."""
-    a = -0.75
-    places = np.empty((target, 4), np.int64)
-    weights = np.empty((target, 4), np.float32)
-    for i in range(target):
-        position = (i + 0.5) * source / target - 0.5
-        first = int(np.floor(position))
-        t = position - first
-        for j in range(4):
-            places[i, j] = min(max(first - 1 + j, 0), source - 1)
-            far = abs(j - 1 - t)
-            if far <= 1:
-                weights[i, j] = ((a + 2) * far - (a + 3)) * far * far + 1
-            else:
-                weights[i, j] = ((a * far - 5 * a) * far + 8 * a) * far - 4 * a
-    return places, weights

@@ -54,6 +54,7 @@ class Pipeline:
         blacklist: 1-based indices left out of localization errors.
         keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
             from what is kept, so that drawing them again gives the same.
+        class_boxes: whether to draw also the boxes of the best classes.
     """
 
     network: Network
@@ -65,6 +66,7 @@ class Pipeline:
     device: torch.device
     blacklist: frozenset[int] = frozenset()
     keep_maps: bool = False
+    class_boxes: bool = False
 
     @property
     def view(self) -> View:
@@ -91,12 +93,16 @@ class _Answers:
     Attributes:
         batch: the images.
         scores: (n, C), the mean over each image's tensors.
-        maps: method -> (n, t, u, v).
+        best: (n, k) the best classes, falling.
+        maps: method -> (n, t, u, v), of the labels.
+        class_maps: for each of the k best classes the same; empty where not wanted.
     """
 
     batch: list[_Prepared]
     scores: NDArray[np.float32]
+    best: NDArray[np.int64]
     maps: dict[str, NDArray[np.float32]]
+    class_maps: tuple[dict[str, NDArray[np.float32]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,20 +206,28 @@ def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
     stacked = torch.from_numpy(np.concatenate([prepared.tensors for prepared in batch]))
     inputs = normalise(stacked.to(pipeline.device), pipeline.preprocessing)
     tensors = pipeline.view.count
-    labels = torch.tensor([prepared.example.label for prepared in batch])
-    classes = labels.repeat_interleave(tensors)
     forward = pipeline.network.forward(inputs, asks)
-    scores = forward.scores.float().unflatten(0, (len(batch), tensors)).mean(dim=1)
-    maps = {}
-    for placed in pipeline.methods:
-        made = placed.method.maps(forward, placed.layer, classes, pipeline.settings)
-        made = made.float().unflatten(0, (len(batch), tensors))
-        maps[placed.method.name] = (as_kept(made).float() if pipeline.keep_maps else made).cpu()
-    return _Answers(
-        batch,
-        scores=scores.cpu().numpy(),
-        maps={name: values.numpy() for name, values in maps.items()},
-    )
+    scores = forward.scores.float().unflatten(0, (len(batch), tensors)).mean(dim=1).cpu().numpy()
+    best = rank_classes(scores, pipeline.protocol.topk)
+
+    def maps_of(classes: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        asked = torch.from_numpy(np.repeat(classes, tensors))
+        made = {
+            placed.method.name: placed.method.maps(forward, placed.layer, asked, pipeline.settings)
+            for placed in pipeline.methods
+        }
+        return {name: _on_cpu(maps, pipeline, tensors) for name, maps in made.items()}
+
+    labels = np.array([prepared.example.label for prepared in batch])
+    class_maps = (maps_of(column.copy()) for column in best.T if pipeline.class_boxes)
+    return _Answers(batch, scores, best, maps_of(labels), tuple(class_maps))
+
+
+def _on_cpu(maps: Tensor, pipeline: Pipeline, tensors: int) -> NDArray[np.float32]:
+    by_image = maps.float().unflatten(0, (-1, tensors))  # (n, t, u, v)
+    kept = as_kept(by_image).float() if pipeline.keep_maps else by_image
+    array: NDArray[np.float32] = kept.cpu().numpy()
+    return array
 
 
 def as_kept(maps: Tensor) -> Tensor:
@@ -242,9 +256,9 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
             f"{example.image_id}: the network's scores hold NaN or infinite values. "
             "Check the weights and their preprocessing."
         )
-    classes = rank_classes(scores[None], pipeline.protocol.topk)[0]
-    drawn = {placed.method.name: _draw(pipeline, answers, placed, i) for placed in pipeline.methods}
-    drawn |= {baseline.name: (baseline.box(size), MapState.OK) for baseline in pipeline.baselines}
+    classes = answers.best[i]
+    drawn = _draw_all(pipeline, answers.maps, prepared, i)
+    others = [_draw_all(pipeline, maps, prepared, i) for maps in answers.class_maps]
     return [
         Record(
             image_id=example.image_id,
@@ -257,6 +271,7 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
             scores=scores[classes],
             box=box,
             true_boxes=example.boxes,
+            class_boxes=np.array([each[name][0] for each in others]).reshape(-1, 4),
             iou=label_iou(box, example.boxes, pipeline.protocol),
             map_state=state,
             blacklisted=example.index in pipeline.blacklist,
@@ -265,12 +280,17 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
     ]
 
 
-def _draw(pipeline: Pipeline, answers: _Answers, placed: Placed, i: int) -> tuple[Boxes, MapState]:
-    prepared, size = answers.batch[i], answers.batch[i].size
-    side = pipeline.preprocessing.size
-    try:
-        joined = pipeline.view.join(answers.maps[placed.method.name][i], side)
-        window = pipeline.view.window(size, side)
-        return extract_box(joined, size, pipeline.protocol.box_rule, window)
-    except RunError as error:
-        raise RunError(f"{prepared.example.image_id}, {placed.method.name}: {error}") from error
+def _draw_all(
+    pipeline: Pipeline, maps: dict[str, NDArray[np.float32]], prepared: _Prepared, i: int
+) -> dict[str, tuple[Boxes, MapState]]:
+    """Method -> the box of the i-th image's map, and baseline -> its box."""
+    size, side = prepared.size, pipeline.preprocessing.size
+    window = pipeline.view.window(size, side)
+    drawn = {}
+    for name, made in maps.items():
+        try:
+            joined = pipeline.view.join(made[i], side)
+            drawn[name] = extract_box(joined, size, pipeline.protocol.box_rule, window)
+        except RunError as error:
+            raise RunError(f"{prepared.example.image_id}, {name}: {error}") from error
+    return drawn | {each.name: (each.box(size), MapState.OK) for each in pipeline.baselines}

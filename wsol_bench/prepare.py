@@ -132,6 +132,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         device=device,
         blacklist=blacklist,
         keep_maps=settings.keep_maps,
+        class_boxes=settings.boxes == "top5",
     )
     return Prepared(
         settings=settings,

@@ -92,9 +92,10 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
         DataError: the protocol needs maps that were not kept.
         UsageError: the protocol has another view.
     """
-    rows, states = {}, {}
+    rows: dict[str, Row] = {}
+    states: dict[str, dict[str, int]] = {}
     for part in parts:
-        _check_view(part, protocol)
+        require_view(part, protocol)
         for row in part.rows:
             method = row["method"]
             table = redrawn(part, method, protocol)
@@ -173,7 +174,12 @@ def _draw_all(
         yield from pool.map(draw, zip(joined_maps(part, method), sizes, strict=True))
 
 
-def _check_view(part: Part, protocol: Protocol) -> None:
+def require_view(part: Part, protocol: Protocol) -> None:
+    """Sees that a run has the view that a protocol needs.
+
+    Raises:
+        UsageError: it has another.
+    """
     view = part.identity["protocol"]["view"]
     if view != protocol.view:
         raise UsageError(

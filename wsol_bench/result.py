@@ -40,7 +40,8 @@ class Row:
             "title": self.title,
             "arch": self.arch,
             "weights": self.weights,
-            **{metric: rate.percent for metric, rate in rates.items()},
+            # None, not NaN, which JSON does not have, where no image counts
+            **{metric: rate.percent if rate.n else None for metric, rate in rates.items()},
             "ci": {metric: [each.low, each.high] for metric, each in intervals.items()},
             "n_loc": self.errors.top1_loc.n,
         }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from wsol_bench.errors import unknown_name
 from wsol_bench.protocol import DEFAULT_PROTOCOL
@@ -46,6 +46,8 @@ class RunSettings:
         layers: method -> layer in place of the arch's own.
         blacklist: file of 1-based indices left out of localization errors.
         changes: field=value pairs that replace fields of the protocol.
+        boxes: "label" draws the box of the label's class, the only one that can
+            count; "top5" also those of the best classes, for a submission file.
         keep_maps: keep low-resolution maps in `out`, to score again without a network.
         gate: top-1 error in per cent to check against, "published" for the one
             stated for the weights, or None for no check.
@@ -67,6 +69,7 @@ class RunSettings:
     layers: dict[str, str] = field(default_factory=dict)
     blacklist: Path | None = None
     changes: tuple[str, ...] = ()
+    boxes: Literal["label", "top5"] = "label"
     keep_maps: bool = False
     gate: float | str | None = None
 

@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
         ("x1", pa.float64()),
         ("y1", pa.float64()),
         ("true_boxes", pa.list_(pa.float64())),  # 4 m numbers, box after box
+        ("class_boxes", pa.list_(pa.float64())),  # 4 k numbers, or none
         ("iou", pa.float64()),
         ("map_state", pa.string()),
         ("blacklisted", pa.bool_()),
@@ -197,6 +198,7 @@ def to_table(records: Iterable[Record]) -> pa.Table:
             "scores": record.scores,
             **dict(zip(("x0", "y0", "x1", "y1"), record.box.tolist(), strict=True)),
             "true_boxes": record.true_boxes.ravel(),
+            "class_boxes": record.class_boxes.ravel(),
             "iou": record.iou,
             "map_state": str(record.map_state),
             "blacklisted": record.blacklisted,

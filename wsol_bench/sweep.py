@@ -1,88 +1,51 @@
 """A map's boxes at every threshold, in one pass over its pixels.
 
-Pixels enter in falling order of value and join the components of the neighbours
-that are in already, so each component's box grows instead of being looked for
-again at each threshold. It is exact: a pixel's level is the number of thresholds
-that it passes, compared in float64, and pixels are sorted by level.
+Pixels enter in falling order of value and join the components of the neighbours that
+are in already (union-find), so a component's box grows instead of being looked for
+again at each threshold. The boxes are those of labelling afresh, ties included.
 
-Three things make it fast. Levels come from a table over the value range, with one
-comparison. Which neighbours are in before a pixel depends on the levels alone, so
-eight comparisons for all pixels at once give a byte per pixel. Neighbours that
-touch each other are in one component already, so of each such group only one is
-asked, and on a smooth map nearly every pixel has one group.
+It is fast because neighbours that touch one another are in one component already:
+of each such group only one has to be asked, a byte per pixel says which groups there
+are, and on a smooth map nearly every pixel has one group. So unions are rare, and
+the components are few enough to stay in the first cache.
 
-Source: the order of entering is that of a component tree: Najman and Couprie,
+Source: entering by falling value builds a component tree: Najman and Couprie,
 Building the component tree in quasi-linear time, IEEE TIP 15(11), 2006.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wsol_bench.errors import RunError, UsageError
+from wsol_bench.pixel_order import RING, PixelOrder, neighbour_groups, pixel_order
 
 Thresholds = NDArray[np.float64]
 """Rising thresholds in the map's own units, (T,)."""
 
-_MOST_THRESHOLDS = _LONGEST_SIDE = 2**16 - 2  # a level and a padded coordinate are 16 bits
-
-_RING = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
-"""A pixel's eight neighbours as (down, right), clockwise; bit i of `earlier` is the i-th."""
-
-_CELLS_PER_THRESHOLD = 16
-"""Fineness of the table over the value range; finer gave nothing in measurements."""
-
-# Unsigned, because numba tests every signed index for being negative.
-_ONE, _LOW, _BITS = np.uint32(1), np.uint32(0xFFFF), np.uint32(16)
-_NONE = np.uint32(0xFFFFFFFF)
-
-# A component's columns: of its pixels, the first and last in raster order as
-# row << 16 | column (so their rows are the box's), and the least and largest column.
-_PARENT, _AREA, _FIRST, _LAST, _LEFT, _RIGHT, _STAMP, _SPAN = range(8)
-
-# No fastmath, as in boxes.
+# No fastmath, as in pixel_order.
 _compiled = njit(cache=True, nogil=True)
 
+# A component's columns: the component it went into, or itself; pixels; the first and
+# last pixel in raster order, whose rows are the box's; the least and largest column;
+# the level at which it last changed; its last row in the spans.
+_PARENT, _AREA, _FIRST, _LAST, _LEFT, _RIGHT, _STAMP, _SPAN = range(8)
+
+# Unsigned, because numba tests every signed index for being negative.
+_ONE, _COLUMN, _BITS = np.uint32(1), np.uint32(0xFFFF), np.uint32(16)
+_NONE = np.uint32(0xFFFFFFFF)
+
 _Numbers = NDArray[np.uint32]
-_Table = NDArray[np.int32]
-
-
-class _Forest(NamedTuple):
-    """A map whose pixels enter level by level; arrays of places are flat, with a border.
-
-    Attributes:
-        order: the pixels by level, as row << 16 | column, counted from 1.
-        begin: where in `order` each level begins.
-        stride: places in a row.
-        earlier: for each place which neighbours enter before it, as bits.
-        near: for each such byte, the distances to the neighbours to ask; 0 ends them.
-        label: for each place in, a component that it was once in.
-        part: the components, joined ones among them.
-        changed, lost: of the last level, the components that stand with more pixels
-            than before, and those that went into others.
-    """
-
-    order: _Numbers
-    begin: NDArray[np.int64]
-    stride: int
-    earlier: NDArray[np.uint8]
-    near: _Table
-    label: _Numbers
-    part: _Numbers
-    changed: _Numbers
-    lost: _Numbers
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentBoxes:
     """Boxes of all components, each with the thresholds at which it stands.
 
-    At threshold i the components' boxes are those with `start <= i < stop`. A box
-    stands once for each component that has it.
+    At threshold i the components' boxes are those with `start <= i < stop`. Each
+    component has its own entries, so a box that two have in turn is there twice.
 
     Attributes:
         boxes: (e, 4) int32 half-open xyxy.
@@ -120,8 +83,8 @@ def largest_boxes(
         UsageError: the thresholds do not rise, are not finite or too many, or the
             connectivity is neither 4 nor 8.
     """
-    values, steps = _check(values, thresholds, strict)
-    return _largest_boxes(values, steps, _groups(connectivity))
+    order = pixel_order(values, thresholds, strict=strict)
+    return _largest_boxes(order, neighbour_groups(connectivity))
 
 
 def component_boxes(
@@ -133,76 +96,47 @@ def component_boxes(
 ) -> ComponentBoxes:
     """The boxes of all components at every threshold.
 
-    Arguments and errors are those of `largest_boxes`. There is one entry per box
-    that a component ever has, not per threshold, so a map whose components hardly
-    change has few.
+    Arguments and errors are those of `largest_boxes`. An entry is a box for as long
+    as its component keeps it, so their number grows with what happens in a map and
+    not with the thresholds.
     """
-    values, steps = _check(values, thresholds, strict)
-    spans = _component_boxes(values, steps, _groups(connectivity))
+    order = pixel_order(values, thresholds, strict=strict)
+    spans = _component_boxes(order, neighbour_groups(connectivity))
     return ComponentBoxes(boxes=spans[:, :4], start=spans[:, 4], stop=spans[:, 5])
 
 
-def _check(
-    values: NDArray[np.float32], thresholds: Thresholds, strict: bool
-) -> tuple[NDArray[np.float32], Thresholds]:
-    values = np.ascontiguousarray(values)
-    steps = np.ascontiguousarray(thresholds, dtype=np.float64)
-    if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
-        raise RunError("the map holds NaN or infinite values")
-    if max(values.shape) > _LONGEST_SIDE:
-        raise RunError(f"the map is {values.shape}; a side may be {_LONGEST_SIDE:,} at most")
-    if steps.size > _MOST_THRESHOLDS:
-        raise UsageError(f"{steps.size:,} thresholds; at most {_MOST_THRESHOLDS:,} are possible")
-    if strict:  # above t is the same as at least the next float64 after t
-        steps = np.nextafter(steps, np.inf)
-    if not np.isfinite(steps).all() or (np.diff(steps) < 0).any():
-        raise UsageError("thresholds have to be finite and to rise; sort them first")
-    return values, steps
+class _Forest(NamedTuple):
+    """The components of the pixels that are in; places are flat, as in `PixelOrder`.
 
-
-@lru_cache
-def _groups(connectivity: int) -> NDArray[np.int8]:
-    """For each set of neighbours, one of each group that touch one another.
-
-    Returns:
-        (256, 4) int8 places in `_RING`, -1 where there are fewer than four groups.
-        A group that does not touch the pixel itself is left out.
+    Attributes:
+        near: (256, 5) for each set of neighbours the distances to those to ask; a 0
+            ends them.
+        label: for each place that is in, a component that it was once in.
+        part: (c, 8) the components, also those that went into others.
+        changed, lost: of the last level, the components that stand with more pixels
+            than before it, and those that went into others.
     """
-    if connectivity not in (4, 8):
-        raise UsageError(f"connectivity is {connectivity}; it can be 4 or 8")
-    reach = 1 if connectivity == 4 else 2  # squared distance of touching pixels
-    places = np.array(_RING)
-    near = ((places[:, None] - places) ** 2).sum(axis=-1) <= reach  # (8, 8)
-    touching = (places**2).sum(axis=-1) <= reach  # (8,) which touch the pixel
-    groups = np.full((256, 4), -1, np.int8)
-    for subset in range(256):
-        left = {i for i in range(8) if subset >> i & 1}
-        found = 0
-        while left:
-            group, edge = set[int](), {left.pop()}
-            while edge:
-                group |= edge
-                edge = {i for i in left for j in edge if near[i, j]}
-                left -= edge
-            if any(touching[i] for i in group):
-                groups[subset, found] = min(i for i in group if touching[i])
-                found += 1
-    groups.flags.writeable = False
-    return groups
+
+    near: NDArray[np.int32]
+    label: _Numbers
+    part: _Numbers
+    changed: _Numbers
+    lost: _Numbers
 
 
 @_compiled
-def _largest_boxes(
-    values: NDArray[np.float32], thresholds: Thresholds, groups: NDArray[np.int8]
-) -> NDArray[np.int32]:
-    forest = _plant(values, thresholds, groups)
+def _largest_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.int32]:
+    forest = _empty_forest(order, groups)
     part = forest.part
-    boxes = np.zeros((thresholds.size, 4), np.int32)
+    top = order.begin.size - 2
+    boxes = np.zeros((top, 4), np.int32)
     number = 0
     best, area, first = np.uint32(0), np.uint32(0), np.uint32(0)
-    for level in range(thresholds.size, 0, -1):
-        number, changed, _ = _enter(forest, level, number)
-        for c in forest.changed[:changed]:  # all others are as they were
+    for level in range(top, 0, -1):
+        number, changed, _ = _enter(order, forest, level, number)
+        # Components only grow. If the best has not, it is as it was; if it went into
+        # another, that one has changed and is larger. So the others can be left out.
+        for c in forest.changed[:changed]:
             larger = part[c, _AREA] > area
             if larger or (part[c, _AREA] == area and part[c, _FIRST] < first):
                 best, area, first = c, part[c, _AREA], part[c, _FIRST]
@@ -212,21 +146,20 @@ def _largest_boxes(
 
 
 @_compiled
-def _component_boxes(
-    values: NDArray[np.float32], thresholds: Thresholds, groups: NDArray[np.int8]
-) -> NDArray[np.int32]:
-    forest = _plant(values, thresholds, groups)
+def _component_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.int32]:
+    """(e, 6): box, start, stop."""
+    forest = _empty_forest(order, groups)
     part = forest.part
-    spans = np.empty((values.size, 6), np.int32)  # box, start, stop; at most one per pixel
+    spans = np.empty((order.pixels.size, 6), np.int32)  # each begins with a pixel of its own
     box = np.empty(4, np.int32)
     number, found = 0, 0
-    for level in range(thresholds.size, 0, -1):
-        number, changed, lost = _enter(forest, level, number)
+    for level in range(order.begin.size - 2, 0, -1):
+        number, changed, lost = _enter(order, forest, level, number)
         for c in forest.lost[:lost]:
             _end_span(part, c, spans, level)
         for c in forest.changed[:changed]:
             _write_box(part, c, box)
-            if part[c, _SPAN] == _NONE or not _same(spans[part[c, _SPAN]], box):
+            if part[c, _SPAN] == _NONE or not _same_box(spans[part[c, _SPAN]], box):
                 _end_span(part, c, spans, level)
                 part[c, _SPAN] = found
                 spans[found, :4], spans[found, 4], spans[found, 5] = box, 0, level
@@ -235,151 +168,45 @@ def _component_boxes(
 
 
 @_compiled
-def _plant(
-    values: NDArray[np.float32], thresholds: Thresholds, groups: NDArray[np.int8]
-) -> _Forest:
-    """The map before any pixel is in."""
-    height, width = values.shape
-    levels = _levels(values, thresholds)
-    order, begin = _by_level(levels, thresholds.size)
-    places = levels.size
+def _empty_forest(order: PixelOrder, groups: NDArray[np.int8]) -> _Forest:
+    near = np.zeros((256, 5), np.int32)
+    for subset in range(256):
+        for j in range(4):
+            if groups[subset, j] >= 0:
+                down, right = RING[groups[subset, j]]
+                near[subset, j] = down * order.stride + right
+    places = order.earlier.size
     return _Forest(
-        order=order,
-        begin=begin,
-        stride=np.uint32(width + 2),
-        earlier=_earlier(levels).ravel(),
-        near=_offsets(groups, width + 2),
+        near=near,
         label=np.empty(places, np.uint32),
-        part=np.empty((places // 2, 8), np.uint32),
+        part=np.empty((places // 2, 8), np.uint32),  # a chequerboard has half the pixels
         changed=np.empty(places, np.uint32),
         lost=np.empty(places, np.uint32),
     )
 
 
 @_compiled
-def _levels(values: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.uint16]:
-    """How many thresholds each pixel passes, (h + 2, w + 2) with a border of 0.
-
-    The range of the thresholds is cut into cells. Finding the cell of a number
-    never falls as the number rises, rounding included, so a pixel passes all
-    thresholds of lower cells, none of higher ones, and only those of its own have
-    to be compared.
-    """
-    height, width = values.shape
-    levels = np.zeros((height + 2, width + 2), np.uint16)
-    count = thresholds.size
-    if count == 0:
-        return levels
-    least, extent = thresholds[0], thresholds[-1] - thresholds[0]
-    cells = _CELLS_PER_THRESHOLD * count
-    scale = cells / extent if extent > 0 else 0.0
-    if not np.isfinite(scale):
-        scale = 0.0
-    below = np.zeros(cells + 1, np.uint16)  # thresholds in lower cells
-    for threshold in thresholds:
-        below[_cell(threshold, least, scale, cells) + 1] += 1
-    crowded = below.max() > 1
-    for cell in range(cells):
-        below[cell + 1] += below[cell]
-    steps = np.append(thresholds, np.inf)
-    found = np.empty(width, np.int32)
-    for y in range(height):
-        for x in range(width):
-            found[x] = _cell(np.float64(values[y, x]), least, scale, cells)
-        for x in range(width):
-            value = np.float64(values[y, x])
-            k = np.uint64(below[found[x]])
-            k += np.uint64(steps[k] <= value)
-            while crowded and steps[k] <= value:
-                k += np.uint64(1)
-            levels[y + 1, x + 1] = k
-    return levels
-
-
-@_compiled
-def _by_level(levels: NDArray[np.uint16], top: int) -> tuple[_Numbers, NDArray[np.int64]]:
-    """Sorts the pixels by level, and in raster order within one.
-
-    Returns:
-        The pixels as row << 16 | column, counted from 1; and where each level
-        begins, (top + 2,).
-    """
-    height, width = levels.shape
-    begin = np.zeros(top + 2, np.int64)
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            begin[levels[y, x] + _ONE] += 1
-    begin = np.cumsum(begin)
-    free = begin.copy()
-    order = np.empty((height - 2) * (width - 2), np.uint32)
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            k = levels[y, x]
-            order[free[k]] = y << 16 | x
-            free[k] += 1
-    return order, begin
-
-
-@_compiled
-def _cell(value: float, least: float, scale: float, cells: int) -> int:
-    return int(min(max((value - least) * scale, 0.0), cells - 1.0))
-
-
-@_compiled
-def _earlier(levels: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """For each pixel, as bits in the order of `_RING`, which neighbours are in before it."""
-    height, width = levels.shape
-    earlier = np.zeros((height, width), np.uint8)
-    bit = np.uint8
-    for y in range(1, height - 1):
-        above, row, below, bits = levels[y - 1], levels[y], levels[y + 1], earlier[y]
-        for x in range(1, width - 1):
-            own = row[x]
-            bits[x] = (  # a later neighbour in raster order has to be higher, an earlier as high
-                bit(row[x + 1] > own)
-                | (bit(below[x + 1] > own) << bit(1))
-                | (bit(below[x] > own) << bit(2))
-                | (bit(below[x - 1] > own) << bit(3))
-                | (bit(row[x - 1] >= own) << bit(4))
-                | (bit(above[x - 1] >= own) << bit(5))
-                | (bit(above[x] >= own) << bit(6))
-                | (bit(above[x + 1] >= own) << bit(7))
-            )
-    return earlier
-
-
-@_compiled
-def _offsets(groups: NDArray[np.int8], stride: int) -> _Table:
-    """Distances to the neighbours in `groups` in the flat map; 0 where there is none."""
-    offsets = np.zeros((256, 5), np.int32)  # the fifth stays 0 and ends each row
-    for subset in range(256):
-        for j in range(4):
-            if groups[subset, j] >= 0:
-                down, right = _RING[groups[subset, j]]
-                offsets[subset, j] = down * np.int64(stride) + right
-    return offsets
-
-
-@_compiled
-def _enter(forest: _Forest, level: int, number: int) -> tuple[int, int, int]:
-    """Puts the pixels of one level in.
+def _enter(order: PixelOrder, forest: _Forest, level: int, number: int) -> tuple[int, int, int]:
+    """Puts the pixels of one level into a forest.
 
     Args:
-        forest: is changed.
-        level: all higher ones are in.
+        order: of the map.
+        forest: holds the pixels of all higher levels.
+        level: which to put in.
         number: how many components there have been.
 
     Returns:
         The new number, and how many are in `changed` and in `lost`.
     """
-    part, label, near, earlier = forest.part, forest.label, forest.near, forest.earlier
-    stamp, touched, lost = np.uint32(level), 0, 0
-    for i in range(forest.begin[level], forest.begin[level + 1]):
-        pixel = forest.order[i]
-        column = pixel & _LOW
-        place = np.uint32((pixel >> _BITS) * forest.stride + column)
-        around = near[earlier[place]]
-        if around[0] == 0:
+    part, label, near = forest.part, forest.label, forest.near
+    stride, stamp = np.uint32(order.stride), np.uint32(level)
+    touched, lost = 0, 0
+    for i in range(order.begin[level], order.begin[level + 1]):
+        pixel = order.pixels[i]
+        column = pixel & _COLUMN
+        place = np.uint32((pixel >> _BITS) * stride + column)
+        ask = near[order.earlier[place]]
+        if ask[0] == 0:
             c = np.uint32(number)
             number += 1
             part[c, _PARENT], part[c, _AREA] = c, 0
@@ -387,10 +214,10 @@ def _enter(forest: _Forest, level: int, number: int) -> tuple[int, int, int]:
             part[c, _LEFT], part[c, _RIGHT] = column, column
             part[c, _STAMP], part[c, _SPAN] = _NONE, _NONE
         else:
-            c = _root_of(part, label[np.uint32(place + around[0])])
+            c = _root_of(part, label[np.uint32(place + ask[0])])
             j = 1
-            while around[j] != 0:
-                d = _root_of(part, label[np.uint32(place + around[j])])
+            while ask[j] != 0:
+                d = _root_of(part, label[np.uint32(place + ask[j])])
                 if d != c:
                     c, forest.lost[lost] = _join(part, c, d)
                     lost += 1
@@ -414,7 +241,15 @@ def _enter(forest: _Forest, level: int, number: int) -> tuple[int, int, int]:
 
 
 @_compiled
-def _join(part: _Numbers, c: int, d: int) -> tuple[int, int]:
+def _root_of(part: _Numbers, c: np.uint32) -> np.uint32:
+    while part[c, _PARENT] != c:
+        part[c, _PARENT] = part[part[c, _PARENT], _PARENT]
+        c = part[c, _PARENT]
+    return c
+
+
+@_compiled
+def _join(part: _Numbers, c: np.uint32, d: np.uint32) -> tuple[np.uint32, np.uint32]:
     """Makes two components one; returns the larger, which stays, and the smaller."""
     if part[d, _AREA] > part[c, _AREA]:
         c, d = d, c
@@ -428,16 +263,8 @@ def _join(part: _Numbers, c: int, d: int) -> tuple[int, int]:
 
 
 @_compiled
-def _root_of(part: _Numbers, c: int) -> int:
-    while part[c, _PARENT] != c:
-        part[c, _PARENT] = part[part[c, _PARENT], _PARENT]
-        c = part[c, _PARENT]
-    return c
-
-
-@_compiled
-def _write_box(part: _Numbers, c: int, box: NDArray[np.int32]) -> None:
-    # Places are counted from 1, so a last one is the half-open end as it stands.
+def _write_box(part: _Numbers, c: np.uint32, box: NDArray[np.int32]) -> None:
+    # Rows and columns are counted from 1, so the last ones are half-open ends as they stand.
     box[0] = part[c, _LEFT] - _ONE
     box[1] = (part[c, _FIRST] >> _BITS) - _ONE
     box[2] = part[c, _RIGHT]
@@ -445,12 +272,12 @@ def _write_box(part: _Numbers, c: int, box: NDArray[np.int32]) -> None:
 
 
 @_compiled
-def _same(a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
+def _same_box(a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
     return a[0] == b[0] and a[1] == b[1] and a[2] == b[2] and a[3] == b[3]
 
 
 @_compiled
-def _end_span(part: _Numbers, c: int, spans: NDArray[np.int32], k: int) -> None:
-    """Ends a component's span, if it has one, above the threshold of level k."""
+def _end_span(part: _Numbers, c: np.uint32, spans: NDArray[np.int32], level: int) -> None:
+    """Lets a component's last span, if it has one, begin above a level's threshold."""
     if part[c, _SPAN] != _NONE:
-        spans[part[c, _SPAN], 4] = k
+        spans[part[c, _SPAN], 4] = level

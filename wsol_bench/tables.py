@@ -38,7 +38,7 @@ def terminal_table(result: Result) -> Table:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
     for row in result.rows:
         title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
-        table.add_row(title, *(f"{getattr(row.errors, m).percent:.2f}" for m in METRICS))
+        table.add_row(title, *(_percent(row, metric) for metric in METRICS))
         table.add_row("", *(_interval(row, metric) for metric in METRICS), style="dim")
         paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
         if paper:
@@ -59,6 +59,14 @@ def print_result(result: Result) -> None:
             console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
 
 
+def _percent(row: Row, metric: str) -> str:
+    rate = getattr(row.errors, metric)
+    return f"{rate.percent:.2f}" if rate.n else "n/a"
+
+
 def _interval(row: Row, metric: str) -> str:
-    interval = getattr(row.errors, metric).interval()
+    rate = getattr(row.errors, metric)
+    if not rate.n:
+        return ""
+    interval = rate.interval()
     return f"{interval.low:.1f}–{interval.high:.1f}"

@@ -204,6 +204,36 @@ def test_grad_cam_is_cam_on_every_arch_that_ends_in_pooling(tiny):
         assert torch.allclose(grad_cam, cam.relu() / cells, rtol=1e-4, atol=1e-6 * cam.abs().max())
 
 
+def ends_in(*layers: nn.Module) -> nn.Sequential:
+    """A convolution, a ReLU and the layers, the last of them the classifier."""
+    *between, classifier = layers
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), *between)
+    net.add_module("classifier", classifier)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("net", "layer", "reason"),
+    [
+        (ends_in(nn.Flatten(), nn.Linear(8, 5)), "1", "classifier comes after 1$"),
+        (ends_in(nn.AdaptiveAvgPool2d(1), nn.Conv2d(2, 5, 1)), "1", "classifier is Conv2d"),
+        (
+            ends_in(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 5)),
+            "0",
+            "the layer that is averaged, 1, not 0",
+        ),
+        (
+            ends_in(nn.AdaptiveAvgPool2d(2), nn.Dropout(), nn.Flatten(), nn.Linear(8, 5)),
+            "1",
+            "one weight per feature map; classifier takes 8 inputs from 2 maps",
+        ),
+    ],
+)
+def test_cam_says_what_stands_in_its_way(net, layer, reason):
+    with pytest.raises(NotApplicable, match=reason):
+        METHODS["cam"].check(Network(net, "classifier"), layer)
+
+
 @every_map_method
 def test_an_unknown_layer_is_a_usage_error_that_names_the_nearest(method):
     with pytest.raises(UsageError, match=r"'faetures'.* Did you mean features"):

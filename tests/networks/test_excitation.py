@@ -592,6 +592,11 @@ def ends_in(*layers: nn.Module) -> nn.Sequential:
         (ends_in(nn.BatchNorm2d(4)), "1", r"BatchNorm2d\) has no excitation rule"),
         (ends_in(nn.Conv2d(4, 4, 1)), "1", "input of 3 .* can be negative"),  # no ReLU after it
         (ends_in(nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU()), "1", "3 .* can be negative"),
+        (
+            ends_in(nn.Conv2d(4, 4, 1), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1)),
+            "1",
+            "4 .* can be negative",
+        ),
         (ends_in(), PIXELS, "input of 0 .* can be negative"),
         (ends_in(), "classifier", "classifier does not lie below classifier"),
     ],

@@ -121,8 +121,10 @@ def test_scores_and_features_are_those_of_the_module(net, images):
 )
 def test_gradients_are_those_of_autograd_on_the_module(net, images, layers):
     kept, scores = plainly(net, images)
-    forward = Network(net, "classifier").forward(images, asked(gradients=layers))
+    forward = Network(net, "classifier").forward(images, asked(gradients=layers, features=layers))
+    assert not forward.scores.requires_grad
     for layer in layers:
+        assert not forward.features(layer).requires_grad
         # Image by image, so that a mixing of images would show.
         expected = sum(
             torch.autograd.grad(scores[n, label], kept[layer], retain_graph=True)[0]
@@ -336,7 +338,7 @@ def test_a_network_shares_the_parameters_it_does_not_fold(net):
 # Finding layers
 
 
-@pytest.mark.parametrize("block", ["first", "stem", "second.left", "pool"])
+@pytest.mark.parametrize("block", ["first", "stem", "stem.1", "second.left", "pool"])
 def test_a_block_or_layer_is_found_by_its_path(net, images, block):
     hooked: list[Tensor] = []
     plain = deepcopy(net).eval()
