@@ -1,6 +1,5 @@
 """What several tests share: the real data, where there is any, and a small dataset."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +69,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees neither the caller's dataset nor a wide or coloured terminal."""
     monkeypatch.delenv("WSOL_BENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
-    yield

@@ -88,7 +88,12 @@ def check(settings: RunSettings) -> None:
         UsageError: one does not; names the flag.
     """
     find("arch", settings.arch, ARCHS)
-    resolve(settings.protocol, settings.changes)
+    protocol = resolve(settings.protocol, settings.changes)
+    if protocol.sweep:
+        raise UsageError(
+            f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
+            f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
+        )
     for method in settings.methods:
         find("method", method, METHODS)
     for method in settings.layers:

@@ -588,7 +588,7 @@ def ends_in(*layers: nn.Module) -> nn.Sequential:
     ("net", "layer", "reason"),
     [
         (ends_in(nn.Sigmoid()), "1", r"2 \(Sigmoid\) has no excitation rule"),
-        (ends_in(Calls(torch.exp)), "1", "exp has no excitation rule"),
+        (ends_in(Calls(torch.exp)), "1", "exp in 2 has no excitation rule"),
         (ends_in(nn.BatchNorm2d(4)), "1", r"BatchNorm2d\) has no excitation rule"),
         (ends_in(nn.Conv2d(4, 4, 1)), "1", "input of 3 .* can be negative"),  # no ReLU after it
         (ends_in(nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU()), "1", "3 .* can be negative"),

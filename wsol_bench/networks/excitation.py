@@ -111,8 +111,7 @@ def _send(state: rules.Pass, steps: Sequence[Step], signals: dict[Step, Tensor])
 
 def _check(traced: fx.GraphModule, step: Step) -> None:
     rule = rules.find_rule(traced, step)
-    layer = graph.layer_of(traced, step)
-    what = f"{step.target} ({type(layer).__name__})" if layer is not None else str(step.name)
+    what = graph.name_of(traced, step)
     if rule is None:
         raise NotApplicable(f"{what} has no excitation rule")
     if rule in (rules.by_weights, rules.by_averages):

@@ -5,6 +5,7 @@ named steps. Batch norm is folded into its convolution, in-place switches are
 turned off, and a layer's dotted path finds the step whose output it names.
 """
 
+import operator
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 
@@ -21,6 +22,13 @@ Step = fx.Node
 PASS_THROUGH = (nn.Dropout, nn.Identity, nn.Flatten)
 PASS_THROUGH_FUNCTIONS = (F.dropout, torch.flatten)
 """What changes no value in evaluation mode, at most the shape."""
+
+_OUT_OF_PLACE = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
 
 _KEEP_SIGN = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LocalResponseNorm)
 _KEEP_SIGN_FUNCTIONS = (F.max_pool2d, F.adaptive_avg_pool2d)
@@ -152,6 +160,16 @@ def _frozen(module: nn.Module) -> nn.Module:
     return deepcopy(module, shared)
 
 
+def name_of(traced: fx.GraphModule, step: Step) -> str:
+    """What to call a step in a message: its layer's path and what it is."""
+    layer = layer_of(traced, step)
+    if layer is not None:
+        return f"{step.target} ({type(layer).__name__})"
+    blocks = [path for path in _paths(step) if path]
+    operation = getattr(step.target, "__name__", str(step.target))
+    return f"{operation} in {blocks[-1]}" if blocks else operation
+
+
 def _paths(step: Step) -> Iterator[str]:
     if step.op == "call_module":
         yield str(step.target)
@@ -183,4 +201,6 @@ def _leave_no_step_in_place(traced: fx.GraphModule) -> None:
             layer.inplace = False  # type: ignore[union-attr]
         if step.kwargs.get("inplace"):
             step.kwargs = {**step.kwargs, "inplace": False}
+        if step.op == "call_function":  # `x += y` overwrites what may be asked for later
+            step.target = _OUT_OF_PLACE.get(step.target, step.target)
     traced.recompile()
