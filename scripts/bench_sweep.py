@@ -4,7 +4,9 @@
     python scripts/bench_sweep.py --maps maps.npz     # every array of maps, (n, u, v), in it
 
 All ways take every map in turn, round after round, so that what else the machine does
-falls on all alike. A time is per map, on one core. Needs opencv-python-headless.
+falls on all alike. Times are of one thread on the processor, per map: on a busy machine
+the wall clock would charge the slow ways with other programs' turns, and the quick ones
+not. Needs opencv-python-headless.
 """
 
 import argparse
@@ -98,9 +100,9 @@ def measure(maps: Map, rounds: int, slow_maps: int) -> None:
     for _ in range(rounds):
         for i in range(len(maps)):
             for name, way in (quick | slow if i < slow_maps else quick).items():
-                begun = time.perf_counter()
+                begun = time.thread_time()
                 way(i)
-                taken[name].append(1e3 * (time.perf_counter() - begun))
+                taken[name].append(1e3 * (time.thread_time() - begun))
     equal = sum(
         np.array_equal(largest_boxes(squares[i], steps[i]), by_labelling(squares[i]))
         for i in range(min(slow_maps, len(maps)))

@@ -330,21 +330,23 @@ def test_how_a_map_lies_in_memory_does_not_change_its_box():
 
 
 def test_two_threads_draw_the_same_boxes_as_one():
-    maps = np.random.default_rng(0).normal(size=(40, 14, 14)).astype(np.float32)
-    sizes = [Size(100 + 3 * i, 160 - 2 * i) for i in range(len(maps))]
-    expected = [extract_box(*pair, RULE)[0].tolist() for pair in zip(maps, sizes, strict=True)]
+    # Of one size, and in opposite orders: whatever the threads shared would be mixed up.
+    maps, size = np.random.default_rng(0).normal(size=(60, 14, 14)), Size(300, 400)
+    expected = [extract_box(values, size, RULE)[0].tolist() for values in maps]
     found: list[list[list[float]]] = [[], []]
 
-    def draw(into: list[list[float]]) -> None:
-        for values, size in zip(maps, sizes, strict=True):
+    def draw(order: int, into: list[list[float]]) -> None:
+        for values in maps[::order]:
             into.append(extract_box(values, size, RULE)[0].tolist())
 
-    threads = [threading.Thread(target=draw, args=(into,)) for into in found]
+    threads = [
+        threading.Thread(target=draw, args=pair) for pair in zip((1, -1), found, strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [expected, expected]
+    assert found == [expected, expected[::-1]]
 
 
 @pytest.mark.parametrize("work", ["enlarge", "largest_component"])

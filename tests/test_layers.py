@@ -15,6 +15,7 @@ LAYERS = (
     ("wsol_bench.errors",),
     ("wsol_bench.geometry", "wsol_bench.protocol", "wsol_bench.statistics", "wsol_bench.resample"),
     ("wsol_bench.settings", "wsol_bench.records", "wsol_bench.paper"),
+    ("wsol_bench.subjects",),
     (
         "wsol_bench.views",
         "wsol_bench.boxes",

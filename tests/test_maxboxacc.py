@@ -150,16 +150,17 @@ def test_an_iou_of_exactly_the_least_is_right():
     assert right_boxes(boxes, tenths, (0.3, 0.5, 0.7)).sum(axis=1).tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.float64])
 @settings(deadline=None)
 @given(
     boxes=st.lists(st.tuples(*[st.integers(0, 8)] * 4), min_size=1, max_size=6),
     truths=st.lists(st.tuples(*[st.floats(0, 8)] * 4), max_size=3),
 )
-def test_a_box_is_right_when_geometrys_iou_reaches_the_least(boxes, truths):
+def test_a_box_is_right_when_geometrys_iou_reaches_the_least(dtype, boxes, truths):
     upright = [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in boxes]
     others = np.array(truths, dtype=np.float64).reshape(-1, 4)
     ious = (0.1, 0.3, 0.5, 0.7)
-    ours = right_boxes(np.array(upright, np.int32), others, ious)
+    ours = right_boxes(np.array(upright, dtype), others, ious)
     best = [box_iou(np.array(box), others).max(initial=0.0) for box in upright]
     assert ours.tolist() == [[value >= iou for iou in ious] for value in best]
 

@@ -220,11 +220,11 @@ def judge(values: Map, size: Size, truths: Boxes, protocol: Protocol) -> Right:
     return right_boxes(boxes, in_square, sweep.ious)
 
 
-def right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: tuple[float, ...]) -> Right:
+def right_boxes(boxes: NDArray[np.int32] | Boxes, truths: Boxes, ious: tuple[float, ...]) -> Right:
     """Whether the box at each threshold is right.
 
     Args:
-        boxes: (T, 4) half-open xyxy.
+        boxes: (T, 4) half-open xyxy, in whole pixels or not.
         truths: (m, 4) float64 in the same pixels.
         ious: (d,) least IoUs with any of the truths, rising and above 0.
 
@@ -244,7 +244,9 @@ def right_components(
 
 
 @_compiled
-def _right_boxes(boxes: NDArray[np.int32], truths: Boxes, ious: NDArray[np.float64]) -> Right:
+def _right_boxes(
+    boxes: NDArray[np.int32] | Boxes, truths: Boxes, ious: NDArray[np.float64]
+) -> Right:
     right = np.zeros((boxes.shape[0], ious.size), np.bool_)
     for i in range(boxes.shape[0]):
         right[i, : _reached(boxes[i], truths, ious)] = True
@@ -275,7 +277,7 @@ def _right_components(
 
 
 @_compiled
-def _reached(box: NDArray[np.int32], truths: Boxes, ious: NDArray[np.float64]) -> int:
+def _reached(box: NDArray[np.int32] | Boxes, truths: Boxes, ious: NDArray[np.float64]) -> int:
     """How many of the rising least IoUs a box reaches; IoU as `geometry.box_iou` has it."""
     best = 0.0
     area = np.float64(box[2] - box[0]) * np.float64(box[3] - box[1])

@@ -25,6 +25,7 @@ from wsol_bench.networks.forward import Asks, Network
 from wsol_bench.protocol import Protocol
 from wsol_bench.records import Dataset, Example, MapState, Record
 from wsol_bench.scoring import label_iou, rank_classes
+from wsol_bench.subjects import SUBJECTS
 from wsol_bench.views import VIEWS, Tensors, View
 
 _BATCHES_AHEAD = 2
@@ -84,6 +85,7 @@ class _Prepared:
     example: Example
     size: Size
     tensors: Tensors
+    subjects: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _prepare_ahead(
 def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
     image = dataset.open(example.image_id)
     tensors = pipeline.view.tensors(image, pipeline.preprocessing.size)
-    return _Prepared(example, Size(image.height, image.width), tensors)
+    subjects = {name: subject(example, dataset) for name, subject in SUBJECTS.items()}
+    return _Prepared(example, Size(image.height, image.width), tensors, subjects)
 
 
 def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
@@ -210,17 +213,21 @@ def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
     scores = forward.scores.float().unflatten(0, (len(batch), tensors)).mean(dim=1).cpu().numpy()
     best = rank_classes(scores, pipeline.protocol.topk)
 
-    def maps_of(classes: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-        asked = torch.from_numpy(np.repeat(classes, tensors))
-        made = {
-            placed.method.name: placed.method.maps(forward, placed.layer, asked, pipeline.settings)
-            for placed in pipeline.methods
-        }
-        return {name: _on_cpu(maps, pipeline, tensors) for name, maps in made.items()}
+    def maps_of(classes: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+        made = {}
+        for placed in pipeline.methods:
+            asked = torch.from_numpy(np.repeat(classes[placed.method.subject], tensors))
+            maps = placed.method.maps(forward, placed.layer, asked, pipeline.settings)
+            made[placed.method.name] = _on_cpu(maps, pipeline, tensors)
+        return made
 
-    labels = np.array([prepared.example.label for prepared in batch])
-    class_maps = (maps_of(column.copy()) for column in best.T if pipeline.class_boxes)
-    return _Answers(batch, scores, best, maps_of(labels), tuple(class_maps))
+    subjects = {
+        name: np.array([prepared.subjects[name] for prepared in batch]) for name in SUBJECTS
+    }
+    class_maps = (
+        maps_of(dict.fromkeys(SUBJECTS, column)) for column in best.T if pipeline.class_boxes
+    )
+    return _Answers(batch, scores, best, maps_of(subjects), tuple(class_maps))
 
 
 def _on_cpu(maps: Tensor, pipeline: Pipeline, tensors: int) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ from wsol_bench.methods.cam import CAM
 from wsol_bench.methods.center import CENTER
 from wsol_bench.methods.entry import Method
 from wsol_bench.methods.excitation import C_MWP, MWP
-from wsol_bench.methods.grad_cam import GRAD_CAM
+from wsol_bench.methods.grad_cam import GRAD_CAM, GRAD_CAM_OTHER, GRAD_CAM_SHUFFLED
+from wsol_bench.methods.whole import WHOLE
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -18,5 +19,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "grad_cam": GRAD_CAM,
         "cam": CAM,
         "center": CENTER,
+        "whole": WHOLE,
+        "grad_cam_other": GRAD_CAM_OTHER,
+        "grad_cam_shuffled": GRAD_CAM_SHUFFLED,
     }
 )

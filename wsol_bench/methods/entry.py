@@ -37,6 +37,7 @@ class MapMethod:
         maps: (forward, layer, classes (n,), settings) -> (n, u, v) float32.
         check: raises NotApplicable, with the reason, where the network and layer
             cannot carry the method.
+        subject: which class its maps are asked about, a name of `subjects.SUBJECTS`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class MapMethod:
     asks: Callable[[str], Asks]
     maps: Callable[[Forward, str, Tensor, Settings], Tensor]
     check: Callable[[Network, str], None]
+    subject: str = "label"
 
 
 @dataclass(frozen=True, slots=True)

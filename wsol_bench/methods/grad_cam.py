@@ -9,6 +9,8 @@ Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via
 Gradient-based Localization, ICCV 2017, eqs. 1 and 2.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -45,4 +47,18 @@ GRAD_CAM = MapMethod(
     asks=_asks,
     maps=grad_cam,
     check=any_layer,
+)
+GRAD_CAM_OTHER = replace(
+    GRAD_CAM,
+    name="grad_cam_other",
+    title="Grad-CAM other",
+    source="a check: the map of a random other class",
+    subject="other",
+)
+GRAD_CAM_SHUFFLED = replace(
+    GRAD_CAM,
+    name="grad_cam_shuffled",
+    title="Grad-CAM shuffled",
+    source="a check: the map of a random image's label",
+    subject="shuffled",
 )
