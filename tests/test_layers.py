@@ -13,7 +13,13 @@ PACKAGE = ROOT / "wsol_bench"
 
 LAYERS = (
     ("wsol_bench.errors",),
-    ("wsol_bench.geometry", "wsol_bench.protocol", "wsol_bench.statistics", "wsol_bench.resample"),
+    (
+        "wsol_bench.geometry",
+        "wsol_bench.protocol",
+        "wsol_bench.statistics",
+        "wsol_bench.resample",
+        "wsol_bench.parallel",
+    ),
     ("wsol_bench.settings", "wsol_bench.records", "wsol_bench.paper"),
     ("wsol_bench.subjects",),
     (

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wsol_bench.protocol import Protocol
+from wsol_bench.resample import KERNELS
 from wsol_bench.rescore import Part, own_protocol, rescore, with_rule
 from wsol_bench.result import Result
 
@@ -47,7 +48,7 @@ def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:
     rule = own.box_rule
     for threshold in sorted({*THRESHOLDS, rule.threshold}):
         yield "threshold", f"{threshold:.3g}", with_rule(own, threshold=threshold)
-    for upsampling in ("bilinear", "bicubic", "nearest"):
+    for upsampling in KERNELS:
         yield "upsampling", upsampling, with_rule(own, upsampling=upsampling)
     for connectivity in (8, 4):
         yield "connectivity", str(connectivity), with_rule(own, connectivity=connectivity)

@@ -257,11 +257,7 @@ def peak_component(
 
 
 UPSAMPLINGS: Mapping[str, Callable[[Map, int, int], Map]] = MappingProxyType(
-    {
-        "bilinear": enlarge,
-        "bicubic": partial(_by_taps, "bicubic"),
-        "nearest": partial(_by_taps, "nearest"),
-    }
+    {kernel: partial(_by_taps, kernel) for kernel in KERNELS} | {"bilinear": enlarge}
 )
 COMPONENTS: Mapping[str, Callable[[Map, float, bool], tuple[int, int, int, int]]] = (
     MappingProxyType({"largest": largest_component, "all": box_of_all, "peak": peak_component})

@@ -26,7 +26,7 @@ class BoxRule:
     threshold: float
     reference: Literal["max", "mean"] = "max"
     strict: bool = False
-    upsampling: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    upsampling: Literal["bilinear", "bicubic", "bicubic-opencv", "nearest"] = "bilinear"
     connectivity: Literal[4, 8] = 8
     component: Literal["largest", "all", "peak"] = "largest"
 
@@ -103,16 +103,16 @@ PROTOCOLS = MappingProxyType(
         ),
         "maxboxacc": Protocol(
             name="maxboxacc",
-            source=f"{_CHOE}: largest component, IoU 0.5",
+            source=f"{_CHOE}: largest component, IoU 0.5; upsampling of the authors' code",
             view="warp",
-            box_rule=BoxRule(threshold=0.15),
+            box_rule=BoxRule(threshold=0.15, upsampling="bicubic-opencv"),
             sweep=Sweep(side=224, thresholds=1000, ious=(0.5,), any_component=False),
         ),
         "maxboxacc-v2": Protocol(
             name="maxboxacc-v2",
             source=f"{_CHOE}, extended version: any component, mean over IoU 0.3, 0.5, 0.7",
             view="warp",
-            box_rule=BoxRule(threshold=0.15),
+            box_rule=BoxRule(threshold=0.15, upsampling="bicubic-opencv"),
             sweep=Sweep(side=224, thresholds=1000, ious=(0.3, 0.5, 0.7), any_component=True),
         ),
     }

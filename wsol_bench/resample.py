@@ -6,6 +6,7 @@ smaller than images nearly always.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 Taps = tuple[NDArray[np.int64], NDArray[np.float32]]
 """(target, k) source positions and (target, k) weights that sum to 1."""
 
-_CUBIC = -0.5
-"""Keys' kernel with this slope is what MATLAB's imresize and Pillow call bicubic;
-OpenCV and torch use -0.75."""
+KEYS_SLOPE = -0.5
+"""What MATLAB's imresize and Pillow call bicubic."""
+OPENCV_SLOPE = -0.75
+"""What OpenCV and torch call bicubic."""
 
 
 def nearest(source: int, target: int) -> Taps:
@@ -34,7 +36,7 @@ def bilinear(source: int, target: int) -> Taps:
     return indices, np.stack([1 - share, share], axis=1)
 
 
-def bicubic(source: int, target: int) -> Taps:
+def bicubic(source: int, target: int, slope: float = KEYS_SLOPE) -> Taps:
     """The four nearest source pixels, weighted with Keys' cubic.
 
     Source:
@@ -43,12 +45,17 @@ def bicubic(source: int, target: int) -> Taps:
     position = (np.arange(target) + 0.5) * source / target - 0.5
     first = np.floor(position).astype(np.int64) - 1
     indices = first[:, None] + np.arange(4)
-    weights = _keys(np.abs(position[:, None] - indices)).astype(np.float32)
+    weights = _keys(np.abs(position[:, None] - indices), slope).astype(np.float32)
     return np.clip(indices, 0, source - 1), weights
 
 
 KERNELS: Mapping[str, Callable[[int, int], Taps]] = MappingProxyType(
-    {"bilinear": bilinear, "bicubic": bicubic, "nearest": nearest}
+    {
+        "bilinear": bilinear,
+        "bicubic": bicubic,
+        "bicubic-opencv": partial(bicubic, slope=OPENCV_SLOPE),
+        "nearest": nearest,
+    }
 )
 
 
@@ -60,8 +67,8 @@ def matrix(kernel: str, source: int, target: int) -> NDArray[np.float32]:
     return dense
 
 
-def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    a, d = _CUBIC, distance
+def _keys(distance: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
+    a, d = slope, distance
     near = (a + 2) * d**3 - (a + 3) * d**2 + 1
     far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))

@@ -5,9 +5,7 @@ box drawn by another rule needs the maps, which a run keeps with --keep-maps. Wh
 needs other input tensors, another view, cannot be had from either.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from wsol_bench.boxes import extract_box
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.parallel import in_threads
 from wsol_bench.protocol import BoxRule, Protocol, Sweep
 from wsol_bench.records import MapState
 from wsol_bench.result import Result, Row
@@ -170,8 +169,7 @@ def _draw_all(
 
     heights, widths = table["height"].to_pylist(), table["width"].to_pylist()
     sizes = [Size(height, width) for height, width in zip(heights, widths, strict=True)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(draw, zip(joined_maps(part, method), sizes, strict=True))
+    return in_threads(draw, zip(joined_maps(part, method), sizes, strict=True))
 
 
 def require_view(part: Part, protocol: Protocol) -> None:

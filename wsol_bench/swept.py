@@ -1,8 +1,6 @@
 """A run's kept maps at every threshold: fixed, tuned and oracle, kept apart."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +17,7 @@ from wsol_bench.maxboxacc import (
     right_boxes,
     thresholds_of,
 )
+from wsol_bench.parallel import in_threads
 from wsol_bench.protocol import Protocol, Sweep
 from wsol_bench.rescore import Part, boxes_of, joined_maps, require_view, true_boxes_of
 
@@ -102,8 +101,7 @@ def _count_maps(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
 
     table = part.of(method)
     jobs = zip(joined_maps(part, method), _sizes(part, method), true_boxes_of(table), strict=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _counted(pool.map(judged, jobs), protocol)
+    return _counted(in_threads(judged, jobs), protocol)
 
 
 def _count_boxes(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
