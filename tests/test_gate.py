@@ -24,6 +24,7 @@ def record(number: int, *, right: bool, scores=SURE, method: str = "cam") -> Rec
         scores=np.array(scores, np.float32),
         box=np.zeros(4),
         true_boxes=np.zeros((1, 4)),
+        class_boxes=np.zeros((0, 4)),
         iou=0.0,
         map_state=MapState.OK,
     )

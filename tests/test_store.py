@@ -33,6 +33,7 @@ def record(number: int, method: str = "cam", state: MapState = MapState.OK) -> R
         scores=-np.sort(-random.normal(size=5)).astype(np.float32),
         box=random.uniform(0, 300, 4),
         true_boxes=random.uniform(0, 300, (number % 3 + 1, 4)),
+        class_boxes=random.uniform(0, 300, (5 * (number % 2), 4)),
         iou=float(random.uniform()),
         map_state=state,
         blacklisted=number % 2 == 1,
@@ -56,7 +57,8 @@ def assert_same(row: dict, one: Record) -> None:
     assert row["classes"] == one.classes.tolist()
     assert np.array(row["scores"], np.float32).tobytes() == one.scores.tobytes()
     assert [row["x0"], row["y0"], row["x1"], row["y1"]] == one.box.tolist()
-    assert np.reshape(row["true_boxes"], (-1, 4)).tolist() == one.true_boxes.tolist()
+    for name in ("true_boxes", "class_boxes"):
+        assert np.reshape(row[name], (-1, 4)).tolist() == getattr(one, name).tolist()
 
 
 def test_records_come_back_value_for_value_and_in_order(folder):
@@ -108,9 +110,11 @@ def test_map_states_are_counted_by_method():
 
 def test_the_folder_of_the_same_run_is_opened_again_and_keeps_its_shards(folder):
     folder.write_shard(0, RECORDS)
+    finished = {"identity": IDENTITY, "status": "finished", "seconds": 7.5}
+    folder.write_manifest(finished)
     RunFolder(folder.path).begin(dict(IDENTITY))
     assert folder.has_shard(0)
-    assert folder.manifest()["identity"] == IDENTITY
+    assert folder.manifest() == finished
 
 
 @pytest.mark.parametrize(

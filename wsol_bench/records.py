@@ -5,7 +5,7 @@ a stage makes a new value and never edits the one before it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol as Interface
 
@@ -87,11 +87,11 @@ class Record:
         scores: (k,) float32 scores before the softmax, same order.
         box: (4,) the box for the label's class, half-open xyxy, float64.
         true_boxes: (m, 4) the label's ground-truth boxes.
-        class_boxes: (k, 4) the box of each of `classes`, or (0, 4) where only the
-            label's was made.
         iou: best IoU of `box` over `true_boxes`.
         map_state: whether the map was degenerate.
         blacklisted: left out of localization errors, counted in classification.
+        class_boxes: (k, 4) the box of each of `classes`, or (0, 4) where only the
+            label's was made.
     """
 
     image_id: str
@@ -104,10 +104,10 @@ class Record:
     scores: NDArray[np.float32]
     box: Boxes
     true_boxes: Boxes
-    class_boxes: Boxes
     iou: float
     map_state: MapState
     blacklisted: bool = False
+    class_boxes: Boxes = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 Progress = Callable[[int], None]

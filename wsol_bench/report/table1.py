@@ -27,22 +27,26 @@ _METRICS = {
 def print_table1(rows: Sequence[RemadeRow]) -> None:
     """Prints the table on stdout, 80 columns wide at most."""
     console = Console()
-    table = Table("error", "paper", "ours", "95 % interval", "verdict", box=box.SIMPLE_HEAD)
     for row in rows:
-        told = f"n = {row.n:,}" if row.n else f"not run: {row.reason}"
-        title = f"{row.paper.arch} {METHODS[row.paper.method].title}, {row.paper.protocol}"
-        table.add_section()
-        table.add_row(f"[bold]{title}[/]", "", "", "", "")
-        table.add_row(f"  {told}", "", "", "", "")
-        for cell in row.cells if row.n else ():
+        title = f"{row.paper.arch}, {METHODS[row.paper.method].title}, {row.paper.protocol}"
+        if not row.n:
+            console.print(f"{title}: not run, {row.reason}", highlight=False)
+            continue
+        table = Table(
+            title=f"{title}, n = {row.n:,}", title_justify="left", box=box.SIMPLE_HEAD, min_width=78
+        )
+        for heading in ("error, %", "paper", "ours", "difference", "95 % interval", "verdict"):
+            table.add_column(heading, justify="left" if heading == "verdict" else "right")
+        for cell in row.cells:
             table.add_row(
-                f"  {_METRICS[cell.metric]}",
+                _METRICS[cell.metric],
                 f"{cell.paper:.2f}",
-                f"{cell.ours:.2f} ({_difference(cell)})",
+                _or_dash(cell.ours),
+                _difference(cell),
                 _interval(cell),
                 cell.verdict,
             )
-    console.print(table)
+        console.print(table)
 
 
 def save_table1(rows: Sequence[RemadeRow], folder: Path) -> tuple[Path, ...]:
