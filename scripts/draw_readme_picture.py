@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 
 from wsol_bench.boxes import enlarge, extract_box
 from wsol_bench.geometry import Boxes, Size, box_iou
-from wsol_bench.pipeline import Pipeline, normalise
+from wsol_bench.networks.numbers import normalise
+from wsol_bench.pipeline import Pipeline
 from wsol_bench.prepare import check, open_source, prepare
 from wsol_bench.records import Example
 from wsol_bench.scoring import rank_classes

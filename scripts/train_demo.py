@@ -28,7 +28,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from wsol_bench.datasets.demo import CLASSES, DEFAULT_SEED, VERSION, render
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.entry import Preprocessing
-from wsol_bench.pipeline import normalise
+from wsol_bench.networks.numbers import normalise
 from wsol_bench.views import warp
 
 STORED = 256

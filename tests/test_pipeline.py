@@ -17,7 +17,8 @@ from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.entry import Preprocessing
 from wsol_bench.networks.forward import PIXELS, Network
-from wsol_bench.pipeline import Pipeline, Placed, exact_float32, normalise, records_of
+from wsol_bench.networks.numbers import exact_float32, normalise
+from wsol_bench.pipeline import Pipeline, Placed, records_of
 from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.records import Example, MapState, Record
 from wsol_bench.views import VIEWS

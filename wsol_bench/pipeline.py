@@ -8,7 +8,6 @@ resizing and drawing run outside the interpreter lock.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,7 @@ from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
 from wsol_bench.networks.entry import Preprocessing
 from wsol_bench.networks.forward import Asks, Network
+from wsol_bench.networks.numbers import exact_float32, normalise
 from wsol_bench.protocol import Protocol
 from wsol_bench.records import Dataset, Example, MapState, Record
 from wsol_bench.scoring import label_iou, rank_classes
@@ -149,38 +149,6 @@ def records_of(
                 yield _gather(pipeline, *drawn.popleft())
         while drawn:
             yield _gather(pipeline, *drawn.popleft())
-
-
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """Keeps a GPU from rounding float32 products to tf32 while inside."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
-
-
-def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """RGB bytes become the numbers that the net was trained on.
-
-    Args:
-        tensors: (n, side, side, 3) uint8, on the network's device.
-        preprocessing: of the weights.
-
-    Returns:
-        (n, 3, side, side) float32 in the preprocessing's channel order.
-    """
-    values = tensors.permute(0, 3, 1, 2).float()
-    if preprocessing.order == "bgr":
-        values = values.flip(1)
-    mean, std = (
-        torch.tensor(numbers, device=values.device).view(1, 3, 1, 1)
-        for numbers in (preprocessing.mean, preprocessing.std)
-    )
-    normalised = values.mul_(preprocessing.scale).sub_(mean).div_(std)
-    return normalised.contiguous(memory_format=torch.channels_last)
 
 
 def _prepare_ahead(
