@@ -8,10 +8,14 @@ one image may fall to the other side on another machine's arithmetic.
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wsol_bench
+from wsol_bench.boxes import enlarge, largest_component
+from wsol_bench.rescore import joined_maps, open_parts
 from wsol_bench.result import Row
+from wsol_bench.sweep import largest_boxes
 
 pytestmark = pytest.mark.ilsvrc
 
@@ -45,3 +49,27 @@ def test_boxes_of_real_images_are_right_as_often_as_before(
 def test_classes_of_real_images_are_right_as_often_as_before(rows: Mapping[str, Row]) -> None:
     rate = rows["center"].errors.top1_cls
     assert rate.n - rate.wrong == RIGHT_CLASSES
+
+
+def test_boxes_of_real_maps_are_those_of_labelling_at_every_threshold(
+    real_images: Path, real_googlenet: Path, tmp_path: Path
+) -> None:
+    wsol_bench.run(
+        arch="googlenet",
+        weights=f"caffe:{real_googlenet}",
+        data=real_images,
+        methods=("grad_cam", "c_mwp"),
+        limit=4,
+        out=tmp_path / "run",
+        keep_maps=True,
+    )
+    (part,) = open_parts(tmp_path / "run")
+    thresholds = np.arange(0.0, 1.0, 0.01)
+    for method in part.methods:
+        for values in joined_maps(part, method):
+            square = enlarge(values, 224, 224)
+            least, largest = square.min(), square.max()
+            steps = float(least) + thresholds * float(largest - least)
+            found = largest_boxes(square, steps)
+            again = [largest_component(square, step, True) for step in steps]
+            assert np.array_equal(found, np.array(again))
