@@ -1,9 +1,11 @@
 # Thin names for the commands of README.md and .ci/run.
-.PHONY: test check
+.PHONY: demo test check
 
-# Two processes, one thread each: torch's own threads only get in each other's way here.
+demo:
+	python -m wsol_bench run --arch vgg16
+
 test:
-	OMP_NUM_THREADS=1 python -m pytest -n 2 -q
+	python -m pytest -n 2 -q
 
 check:
 	bash .ci/run

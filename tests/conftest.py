@@ -1,6 +1,11 @@
 """What several tests share: the real data, where there is any, and a small dataset."""
 
+import os
 from pathlib import Path
+
+# Before torch is imported: the suite runs in two processes, and torch's threads would
+# only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

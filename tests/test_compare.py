@@ -35,6 +35,7 @@ def result(arch: str) -> Result:
         weights="demo:net.safetensors",
         dataset="demo-v1",
         protocol="gradcam-iccv17",
+        summary="",
         n=1000,
         rows=tuple(rows),
         not_applicable={},

@@ -103,6 +103,7 @@ def _facts(part: Prepared) -> dict[str, object]:
         "weights_ignored": list(part.loaded.ignored),
         "missing_images": len(part.source.dataset.missing_ids),
         "wnids": list(part.source.dataset.wnids),
+        "class_names": list(part.source.dataset.class_names),
     }
 
 
@@ -198,6 +199,7 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         weights=part.loaded.name,
         dataset=part.source.dataset.name,
         protocol=protocol.name,
+        summary=protocol.summary,
         n=n,
         rows=tuple(
             Row(

@@ -75,6 +75,16 @@ class Protocol:
     inclusive: bool = False
     sweep: Sweep | None = None
 
+    @property
+    def summary(self) -> str:
+        """The choices in one line."""
+        rule = self.box_rule
+        sign = ">" if rule.strict else "≥"
+        return (
+            f"{self.view}, {rule.upsampling}, {sign} {rule.threshold:.3g} x {rule.reference}, "
+            f"{rule.component} ({rule.connectivity}-connected), IoU ≥ {self.iou:g}"
+        )
+
 
 _CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
 

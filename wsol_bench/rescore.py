@@ -107,6 +107,7 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
         weights=first.identity["weights"],
         dataset=first.identity["dataset"],
         protocol=protocol.name,
+        summary=protocol.summary,
         n=first.identity["images"],
         rows=tuple(rows[method] for method in first.order),
         not_applicable={},

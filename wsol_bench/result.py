@@ -53,6 +53,7 @@ class Result:
 
     Attributes:
         arch, weights, dataset, protocol: names, as the run resolved them.
+        summary: the protocol's choices in one line.
         n: images.
         rows: one per method that could run, in the order asked for.
         not_applicable: method -> why this network cannot carry it.
@@ -66,6 +67,7 @@ class Result:
     weights: str
     dataset: str
     protocol: str
+    summary: str
     n: int
     rows: tuple[Row, ...]
     not_applicable: Mapping[str, str]
@@ -81,6 +83,7 @@ class Result:
             "weights": self.weights,
             "dataset": self.dataset,
             "protocol": self.protocol,
+            "protocol_summary": self.summary,
             "n": self.n,
             "rows": [row.to_json() for row in self.rows],
             "not_applicable": dict(self.not_applicable),

@@ -28,7 +28,7 @@ def terminal_table(result: Result) -> Table:
             f"{result.arch}, {result.weights}\n"
             f"{result.dataset}, {result.protocol}, n = {result.n:,}"
         ),
-        caption="error in %, 95 % Wilson interval beneath",
+        caption=f"error in %, 95 % Wilson interval beneath\n{result.summary}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",

@@ -143,6 +143,7 @@ def print_predictions(
         weights=name,
         dataset=dataset.name,
         protocol=wanted.name,
+        summary=wanted.summary,
         n=len(dataset.examples),
         rows=(Row("predictions", name, "predictions", name, errors),),
         not_applicable={},

@@ -7,12 +7,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.breakdown import Group, by_box_count, by_box_size
+from wsol_bench.breakdown import Group, by_box_count, by_box_size, by_class
 from wsol_bench.errors import find
 from wsol_bench.failures import FailureKind, count_failures
 from wsol_bench.paired import PairedRow, compare_all
 from wsol_bench.paired_table import print_comparisons
 from wsol_bench.rescore import Part, open_parts, own_protocol
+
+_WORST = 10
+"""How many classes are shown."""
 
 _SHOWN = ("top1_cls", "top1_loc", "top5_loc", "gt_known_loc")
 
@@ -57,7 +60,16 @@ def print_breakdown(path: Path, method: str) -> None:
         ("by number of true boxes", by_box_count(table, method, protocol)),
     ):
         console.print(_group_table(title, groups))
+    classes = part.folder.manifest()["class_names"]
+    seen = [each for each in by_class(table, method, protocol, classes) if each.errors.top1_loc.n]
+    worst = sorted(seen, key=_share_wrong, reverse=True)
+    title = f"the {min(_WORST, len(worst))} worst classes of {len(worst)}"
+    console.print(_group_table(title, worst[:_WORST]))
     console.print(_kind_table(count_failures(table, method, protocol), len(table)))
+
+
+def _share_wrong(group: Group) -> float:
+    return group.errors.top1_loc.percent
 
 
 def _name(part: Part, row: dict[str, str]) -> str:
@@ -68,7 +80,7 @@ def _name(part: Part, row: dict[str, str]) -> str:
 def _group_table(title: str, groups: Iterable[Group]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("group", "images", "top-1 cls", "top-1 loc", "top-5 loc", "GT-known loc"):
-        table.add_column(heading, justify="left" if heading == "group" else "right")
+        table.add_column(heading, justify="left" if heading == "group" else "right", no_wrap=True)
     for group in groups:
         figures = (getattr(group.errors, metric).percent for metric in _SHOWN)
         images = f"{group.errors.top1_cls.n:,}"
