@@ -626,3 +626,28 @@ class Sidetrack(nn.Module):
 def test_a_layer_that_does_not_feed_the_last_weights_has_no_signal(layer):
     with pytest.raises(NotApplicable, match=f"layer {layer} does not lie below classifier"):
         Network(Sidetrack(), "classifier").excitation_path(layer)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 6, 3, padding=1), nn.Linear(5, 7)], ids=str)
+def test_noise_of_a_transform_is_taken_out_and_nothing_else(layer):
+    torch.manual_seed(0)
+    shape = (2, 4, 9, 9) if isinstance(layer, nn.Conv2d) else (2, 5)
+    x = torch.rand(shape).clamp(min=0.5) - 0.5
+    x[0] = 0  # every unit of the first image is dead
+    weight = layer.weight.detach().clamp(min=0)
+    exact = rules._weigh(layer, x, weight)
+    noisy = exact + 1e-8
+    cleaned = rules.without_noise(layer, noisy, x, weight)
+    assert torch.equal(cleaned[0], torch.zeros_like(cleaned[0]))
+    assert torch.equal(cleaned == 0, exact == 0)
+    assert torch.equal(cleaned[exact > 0], noisy[exact > 0])
+
+
+@pytest.mark.parametrize("how", [{"padding": "same"}, {"padding": 1, "padding_mode": "reflect"}])
+def test_padding_without_a_rule_is_not_applicable(how):
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, **how), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
+    )  # fmt: skip
+    with pytest.raises(NotApplicable, match="pads with other"):
+        Network(net, "6").excitation_path("1")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import graph, rules
@@ -114,6 +114,11 @@ def _check(traced: fx.GraphModule, step: Step) -> None:
     what = graph.name_of(traced, step)
     if rule is None:
         raise NotApplicable(f"{what} has no excitation rule")
+    layer = graph.layer_of(traced, step)
+    if isinstance(layer, nn.Conv2d) and (
+        layer.padding_mode != "zeros" or isinstance(layer.padding, str)
+    ):
+        raise NotApplicable(f"{what} pads with other than a number of zeros, which has no rule")
     if rule in (rules.by_weights, rules.by_averages):
         source = step.all_input_nodes[0]
         if not graph.is_nonnegative(traced, source):

@@ -67,10 +67,26 @@ def by_weights(state: Pass, step: Step, signals: Tensor, sign: int = 1) -> list[
         weight = state.weights[layer, sign] = (sign * layer.weight).clamp(min=0)
     x = state.input_of(step)
     if (step, sign) not in state.normalisers:
-        state.normalisers[step, sign] = _weigh(layer, x, weight)
+        normaliser = _weigh(layer, x, weight)
+        if x.device.type != "cpu":
+            normaliser = without_noise(layer, normaliser, x, weight)
+        state.normalisers[step, sign] = normaliser
     ratio = _ratio(signals, state.normalisers[step, sign])
     handed = _unweigh(layer, ratio.flatten(0, 1), weight, x)
     return [x * handed.view(signals.shape[:2] + handed.shape[1:])]
+
+
+def without_noise(
+    layer: nn.Conv2d | nn.Linear, normaliser: Tensor, x: Tensor, weight: Tensor
+) -> Tensor:
+    """A sum of excitations with exact zeros where no input is excited.
+
+    A GPU may convolve by a transform, which leaves about 1e-8 where every input is 0,
+    and dividing by that would hand on noise. Counting the inputs that excite a unit is
+    safe from it: a count is a whole number.
+    """
+    exciting = _weigh(layer, (x > 0).to(x.dtype), (weight > 0).to(weight.dtype))
+    return torch.where(exciting > 0.5, normaliser, 0.0)
 
 
 def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
