@@ -77,8 +77,9 @@ def run(
     arch
         The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these three.
     weights
-        torchvision, demo, caffe:PATH of a .caffemodel, or the PATH of a .safetensors or
-        .pth state dict. Where not given, the demo's for the demo, else torchvision's.
+        torchvision, demo, demo:PATH, caffe:PATH of a .caffemodel, or the PATH of a
+        .safetensors or .pth state dict. Where not given, the demo's for the demo, else
+        torchvision's.
     methods
         Comma-separated (see: list methods).
     protocol

@@ -174,7 +174,9 @@ def test_a_torch_file_that_is_no_state_dict_is_refused(tmp_path, content, messag
 
 @pytest.mark.parametrize("spec", ["", "imagenet", "net.onnx", "caffe:", "demo:", "onnx:net.bin"])
 def test_an_unknown_form_lists_the_known_ones(spec):
-    with pytest.raises(WeightsError, match="expected torchvision, demo, caffe:PATH, or a PATH"):
+    with pytest.raises(
+        WeightsError, match="expected torchvision, demo, demo:PATH, caffe:PATH, or a PATH"
+    ):
         load_weights(SQUEEZENET, spec, CLASSES)
 
 
@@ -264,3 +266,14 @@ def test_the_real_caffe_nets_fill_their_topology_exactly(arch, file):
         load_weights(ARCHS[arch], spec, 20)
     with pytest.raises(WeightsError, match="another net"):
         load_weights(ARCHS["vgg16"], spec, 1000)
+
+
+def test_demo_weights_of_ones_own_load_from_a_path(tmp_path):
+    arch = ARCHS["alexnet_cam"]
+    own = tmp_path / "mine.safetensors"
+    own.write_bytes((weights.DEMO_FOLDER / "alexnet_cam.safetensors").read_bytes())
+    loaded = weights.load_weights(arch, f"demo:{own}", 24)
+    assert loaded.name == "demo:mine.safetensors"
+    assert loaded.topology is arch.topologies["demo"]
+    with pytest.raises(WeightsError, match=r"none\.safetensors"):
+        weights.load_weights(arch, f"demo:{tmp_path / 'none.safetensors'}", 24)

@@ -2,6 +2,7 @@
 
 torchvision       torchvision's IMAGENET1K_V1, fetched by torch.hub
 demo              the weights that the package brings
+demo:PATH         a .safetensors of the same topology, as scripts/train_demo.py writes
 caffe:PATH        a .caffemodel, in the topology of the original Caffe net
 PATH              a .safetensors, .pth or .pt state dict of torchvision's topology
 """
@@ -25,7 +26,7 @@ from wsol_bench.networks.weight_files import (
 )
 from wsol_bench.networks.weights_hub import hub_file
 
-FORMS = "torchvision, demo, caffe:PATH, or a PATH that ends in .safetensors, .pth or .pt"
+FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH that ends in .safetensors, .pth or .pt"
 
 DEMO_FOLDER = Path(__file__).parent / "demo_weights"
 
@@ -116,6 +117,8 @@ def _given(arch: Arch, argument: str) -> Path:
 
 
 def _in_package(arch: Arch, argument: str) -> Path:
+    if argument:
+        return _given(arch, argument)
     path = DEMO_FOLDER / f"{arch.name}.safetensors"
     if not path.is_file():
         raise WeightsError(
