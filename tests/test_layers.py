@@ -46,6 +46,7 @@ LAYERS = (
     ("wsol_bench.engine.*",),
     ("wsol_bench.manifest", "wsol_bench.tables"),
     ("wsol_bench.paired_table", "wsol_bench.devkit", "wsol_bench.coco"),
+    ("wsol_bench.bench",),
     ("wsol_bench.prepare", "wsol_bench.catalog", "wsol_bench.doctor"),
     ("wsol_bench.evaluate",),
     ("wsol_bench.table1",),

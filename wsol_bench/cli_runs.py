@@ -204,4 +204,35 @@ def table1(
         print(path)
 
 
-RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, export)
+def bench(
+    *,
+    arch: str = "vgg16",
+    topology: str = "caffe",
+    device: str = "auto",
+    batch_size: int = 8,
+    rounds: int = 5,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Measure what localization costs, in forward passes of the same network.
+
+    Parameters
+    ----------
+    arch
+        The network, with random weights.
+    topology
+        Which net of that name (see: list archs).
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    batch_size
+        Images per pass.
+    rounds
+        Interleaved repeats; the median is given.
+    as_json
+        One JSON object on stdout instead of the table.
+    """
+    from wsol_bench.report.bench import print_bench
+
+    print_bench(arch, topology, device, batch_size, rounds, as_json=as_json)
+
+
+RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, export, bench)
