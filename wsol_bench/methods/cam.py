@@ -52,7 +52,7 @@ def check(network: Network, layer: str) -> None:
     if not isinstance(classifier, nn.Linear):
         raise NotApplicable(
             f"CAM needs average pooling and then one linear layer; {network.classifier} is "
-            f"{type(classifier).__name__}"
+            f"{graph.kind_of(classifier).__name__}"
         )
     pooling = _before(network, network.step(network.classifier))
     if not isinstance(graph.layer_of(network.traced, pooling), _AVERAGE_POOLING):

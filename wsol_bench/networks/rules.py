@@ -21,10 +21,10 @@ from types import MappingProxyType
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch.nn.grad import conv2d_input
 
 from wsol_bench.networks import graph
 from wsol_bench.networks.graph import Step
+from wsol_bench.networks.stem import gradient_at_input
 
 PositiveWeights = dict[tuple[nn.Module, int], Tensor]
 """(layer, sign) -> max(sign * weight, 0); belongs to a network."""
@@ -142,7 +142,7 @@ def find_rule(traced: fx.GraphModule, step: Step) -> Rule | None:
     layer = graph.layer_of(traced, step)
     if layer is None:
         return RULES.get(step.target)
-    return RULES.get(type(layer))
+    return RULES.get(graph.kind_of(layer))
 
 
 def _transposed(state: Pass, step: Step, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -171,7 +171,4 @@ def _weigh(layer: nn.Conv2d | nn.Linear, x: Tensor, weight: Tensor) -> Tensor:
 def _unweigh(layer: nn.Conv2d | nn.Linear, ratio: Tensor, weight: Tensor, x: Tensor) -> Tensor:
     if isinstance(layer, nn.Linear):
         return ratio @ weight
-    size = (ratio.shape[0], *x.shape[1:])
-    return conv2d_input(
-        size, weight, ratio, layer.stride, layer.padding, layer.dilation, layer.groups
-    )
+    return gradient_at_input(layer, weight, (ratio.shape[0], *x.shape[1:]), ratio)
