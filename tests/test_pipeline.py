@@ -10,14 +10,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from wsol_bench.boxes import extract_box
-from wsol_bench.errors import DataError, RunError
+from wsol_bench.errors import DataError, RunError, UnreadableImage
 from wsol_bench.geometry import Size, Window, box_iou
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.entry import Preprocessing
-from wsol_bench.networks.forward import PIXELS, Network
-from wsol_bench.networks.numbers import exact_float32, normalise
+from wsol_bench.networks.forward import PIXELS, Asks, Network
+from wsol_bench.networks.numbers import PRECISIONS, exact_float32, normalise
 from wsol_bench.pipeline import Pipeline, Placed, records_of
 from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.records import Example, MapState, Record
@@ -396,3 +396,149 @@ def test_float32_is_exact_inside_and_as_it_was_afterwards():
         fail()
     assert inside == [(False, False)]
     assert tf32_flags() == (True, True)
+
+
+# Images that cannot be read
+
+
+class WithHoles(Pictures):
+    def open(self, image_id: str) -> Image.Image:
+        if image_id not in self.pictures:
+            raise UnreadableImage(f"{image_id}: cut short")
+        return self.pictures[image_id]
+
+
+def with_holes(count: int, *missing: str) -> WithHoles:
+    whole = pictures(count)
+    kept = {name: one for name, one in whole.pictures.items() if name not in missing}
+    return WithHoles(kept, whole.examples)
+
+
+def test_an_unreadable_image_is_recorded_as_wrong_and_the_others_as_ever(records):
+    missing = ("picture09", "picture04")
+    found = run(pipeline_of(small_net()), with_holes(9, *missing))
+    assert len(found) == len(records)
+    for record, whole in zip(found, records, strict=True):
+        if record.image_id not in missing:
+            assert plain(record) == plain(whole)
+            continue
+        assert record.map_state is MapState.UNREADABLE
+        assert (record.method, record.label) == (whole.method, whole.label)
+        assert record.label not in record.classes
+        assert record.iou == 0
+        assert len(record.classes) == len(whole.classes)
+        assert record.box.tolist() == [0, 0, 0, 0]
+        assert np.array_equal(record.true_boxes, whole.true_boxes)
+
+
+def test_a_run_of_unreadable_images_alone_has_records_and_maps():
+    names = [example.image_id for example in pictures(3).examples]
+    pipeline = pipeline_of(small_net(), keep_maps=True, class_boxes=True)
+    dataset = with_holes(3, *names)
+    (made,) = records_of(pipeline, dataset, [dataset.examples], threads=2)
+    assert {record.map_state for record in made.records} == {MapState.UNREADABLE}
+    assert {len(maps) for maps in made.maps.values()} == {3}
+
+
+# Memory that does not hold a batch
+
+
+class Cramped:
+    """A network on a device that holds so many images."""
+
+    def __init__(self, network: Network, images: int) -> None:
+        self.network, self.images, self.batches = network, images, []
+        self.precision = network.precision
+
+    def forward(self, inputs: Tensor, asks: Asks):
+        self.batches.append(len(inputs))
+        if len(inputs) > self.images:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return self.network.forward(inputs, asks)
+
+
+@pytest.mark.parametrize("keep_maps", [False, True])
+def test_out_of_memory_halves_the_batch_and_says_so_once(records, keep_maps):
+    plenty = pipeline_of(small_net(), keep_maps=keep_maps)
+    cramped = Cramped(plenty.network, images=2)
+    pipeline = replace(plenty, network=cramped)
+    dataset, said = pictures(9), []
+    batches = [dataset.examples[:5], dataset.examples[5:]]
+    made = list(records_of(pipeline, dataset, batches, 2, said.append))
+    expected = list(records_of(plenty, dataset, batches, 2))
+    for one, other in zip(made, expected, strict=True):
+        for record, whole in zip(one.records, other.records, strict=True):
+            assert (record.image_id, record.method) == (whole.image_id, whole.method)
+            np.testing.assert_allclose(record.scores, whole.scores, rtol=1e-4)
+            np.testing.assert_allclose(record.box, whole.box, atol=1)
+        assert one.maps.keys() == other.maps.keys()
+        for name in other.maps:
+            np.testing.assert_allclose(one.maps[name], other.maps[name], atol=2e-3)
+    assert cramped.batches == [5, 3, 2, 1, 2, 2, 2]
+    assert len(said) == 1
+    assert "5 images" in said[0]
+    assert "--batch-size" in said[0]
+
+
+def test_memory_that_does_not_hold_one_image_is_an_error_of_the_run():
+    pipeline = pipeline_of(small_net())
+    pipeline = replace(pipeline, network=Cramped(pipeline.network, images=0))
+    dataset = pictures(3)
+    with pytest.raises(RunError, match="out of memory on a single image"):
+        list(records_of(pipeline, dataset, [dataset.examples], 2, lambda _: None))
+
+
+def test_another_error_of_the_network_is_not_taken_for_memory():
+    class Broken(Cramped):
+        def forward(self, inputs: Tensor, asks: Asks):
+            raise RuntimeError("expected scalar type Float but found Double")
+
+    pipeline = pipeline_of(small_net())
+    pipeline = replace(pipeline, network=Broken(pipeline.network, images=9))
+    dataset = pictures(3)
+    with pytest.raises(RuntimeError, match="scalar type"):
+        list(records_of(pipeline, dataset, [dataset.examples], 2))
+
+
+# Batches, memory, precision
+
+
+def test_batches_are_taken_as_they_are_needed():
+    dataset, taken = pictures(9), []
+
+    def batches() -> Iterator[Sequence[Example]]:
+        for number, example in enumerate(dataset.examples):
+            taken.append(number)
+            yield [example]
+
+    made = records_of(pipeline_of(small_net()), dataset, batches(), threads=2)
+    next(made)
+    assert len(taken) < 6
+    assert len(list(made)) == 8
+
+
+def test_half_precision_moves_the_scores_a_little_and_excitation_is_in_float32():
+    exact, half = (Network(small_net(), "7", PRECISIONS[name]) for name in ("fp32", "bf16"))
+    asks = Asks(
+        features=frozenset({"4"}),
+        gradients=frozenset({"4", PIXELS}),
+        excitations=frozenset({("2", True)}),
+    )
+    inputs, classes = torch.randn(5, 3, SIDE, SIDE), torch.arange(5)
+    answers = []
+    for network in (exact, half):
+        forward = network.forward(inputs, asks)
+        answers.append(
+            [
+                forward.scores,
+                forward.features("4"),
+                forward.gradient("4", classes),
+                forward.gradient(PIXELS, classes),
+                forward.excitation("2", classes, contrastive=True),
+            ]
+        )
+    for one, other in zip(*answers, strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        assert not torch.equal(one, other)
+    torch.testing.assert_close(answers[0][0], answers[1][0], rtol=0.05, atol=0.05)
+    assert answers[1][4].sum().abs() < 1e-5  # contrast sums to 0 in float32

@@ -9,10 +9,10 @@ from functools import partial
 from types import MappingProxyType
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from wsol_bench.compiled import compiled
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocol import BoxRule
@@ -22,9 +22,6 @@ from wsol_bench.resample import KERNELS
 Map = NDArray[np.float32]
 Runs = NDArray[np.int32]
 """One number for each run of kept pixels in a row."""
-
-# No fastmath: it may assume that no value is NaN and reorder the sums.
-_compiled = njit(cache=True, nogil=True)
 
 
 def map_state(values: Map) -> MapState:
@@ -88,7 +85,7 @@ def _in_image(box: tuple[int, int, int, int], shape: tuple[int, int], window: Wi
     return np.array(box, dtype=np.float64) * scale + [window.x0, window.y0, window.x0, window.y0]
 
 
-@_compiled
+@compiled
 def enlarge(values: Map, height: int, width: int) -> Map:
     """Bilinear interpolation of a map with half-pixel centres, edges repeated.
 
@@ -115,7 +112,7 @@ def enlarge(values: Map, height: int, width: int) -> Map:
     return result
 
 
-@_compiled
+@compiled
 def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Map]:
     """For each target position its two source positions and the second's weight."""
     first = np.empty(target, np.int64)
@@ -129,7 +126,7 @@ def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     return first, second, weight
 
 
-@_compiled
+@compiled
 def largest_component(
     values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
@@ -167,7 +164,7 @@ def largest_component(
     return _box_of_largest(start, stop, row, root, count)
 
 
-@_compiled
+@compiled
 def _join_rows(
     start: Runs, stop: Runs, root: Runs, above: int, first: int, count: int, reach: int
 ) -> None:
@@ -183,7 +180,7 @@ def _join_rows(
             touching += 1
 
 
-@_compiled
+@compiled
 def _root_of(root: Runs, run: int) -> int:
     while root[run] != run:
         root[run] = root[root[run]]
@@ -191,7 +188,7 @@ def _root_of(root: Runs, run: int) -> int:
     return run
 
 
-@_compiled
+@compiled
 def _box_of_largest(
     start: Runs, stop: Runs, row: Runs, root: Runs, count: int
 ) -> tuple[int, int, int, int]:
@@ -215,7 +212,7 @@ def _by_taps(kernel: str, values: Map, height: int, width: int) -> Map:
     return _weigh_taps(values, rows, row_weights, columns, column_weights)
 
 
-@_compiled
+@compiled
 def _weigh_taps(
     values: Map,
     rows: NDArray[np.int64],

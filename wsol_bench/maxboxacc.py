@@ -43,10 +43,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from wsol_bench.boxes import UPSAMPLINGS, Map
+from wsol_bench.compiled import compiled
 from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocol import Protocol, Sweep
@@ -55,9 +55,6 @@ from wsol_bench.sweep import ComponentBoxes, component_boxes, largest_boxes
 
 Right = NDArray[np.bool_]
 """Whether one image is right at each threshold and least IoU, (T, d)."""
-
-# No fastmath, as in boxes.
-_compiled = njit(cache=True, nogil=True)
 
 
 class Choice(StrEnum):
@@ -243,7 +240,7 @@ def right_components(
     )
 
 
-@_compiled
+@compiled
 def _right_boxes(
     boxes: NDArray[np.int32] | Boxes, truths: Boxes, ious: NDArray[np.float64]
 ) -> Right:
@@ -253,7 +250,7 @@ def _right_boxes(
     return right
 
 
-@_compiled
+@compiled
 def _right_components(
     boxes: NDArray[np.int32],
     start: NDArray[np.int32],
@@ -276,7 +273,7 @@ def _right_components(
     return right
 
 
-@_compiled
+@compiled
 def _reached(box: NDArray[np.int32] | Boxes, truths: Boxes, ious: NDArray[np.float64]) -> int:
     """How many of the rising least IoUs a box reaches; IoU as `geometry.box_iou` has it."""
     best = 0.0

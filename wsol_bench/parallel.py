@@ -1,9 +1,12 @@
 """Work spread over threads, in order, in memory that does not grow with the work."""
 
 import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -11,6 +14,7 @@ Outcome = TypeVar("Outcome")
 
 _AHEAD = 16
 """Jobs per thread that may wait or be done and not yet asked for."""
+_LOW_PRIORITY = 15
 
 
 def in_threads(work: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Iterator[Outcome]:
@@ -27,3 +31,22 @@ def in_threads(work: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Iterator[
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def side_pool(threads: int, *, gives_way: bool) -> ThreadPoolExecutor:
+    """Threads that work beside a main one.
+
+    Args:
+        threads: how many.
+        gives_way: whether to take a core only when the main work leaves one idle, on
+            systems where a thread can be told to. A network on a CPU splits each layer
+            evenly over the cores and waits for the slowest, so that a thread that took
+            one core would halt them all.
+    """
+    return ThreadPoolExecutor(threads, initializer=_give_way if gives_way else None)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # elsewhere the number would be taken for a process
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)

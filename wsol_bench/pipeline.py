@@ -6,105 +6,43 @@ resizing and drawing run outside the interpreter lock.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from PIL import Image
 
+from wsol_bench.answers import Answers, Pending, Pipeline, Placed, Question, Room
 from wsol_bench.boxes import extract_box
-from wsol_bench.errors import RunError
+from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
-from wsol_bench.networks.entry import Preprocessing
-from wsol_bench.networks.forward import Asks, Network
-from wsol_bench.networks.numbers import exact_float32, normalise
-from wsol_bench.protocol import Protocol
+from wsol_bench.memory import keep_freed_memory
+from wsol_bench.networks.numbers import computing_in
+from wsol_bench.parallel import side_pool
+from wsol_bench.progress import say
 from wsol_bench.records import Dataset, Example, MapState, Record
-from wsol_bench.scoring import label_iou, rank_classes
+from wsol_bench.scoring import label_iou
 from wsol_bench.subjects import SUBJECTS
-from wsol_bench.views import VIEWS, Tensors, View
+
+__all__ = ["Made", "Pipeline", "Placed", "records_of"]
 
 _BATCHES_AHEAD = 2
 """How many batches are decoded before the network asks for them."""
 
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A method at the layer of this network that it reads."""
-
-    method: MapMethod
-    layer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """All that turns examples into records, ready to run.
-
-    Attributes:
-        network: on its device.
-        preprocessing: of its weights.
-        methods: those that make maps, in the order of the records.
-        baselines: those that need no network.
-        protocol: view, box rule, scoring.
-        settings: of the methods.
-        device: where the network is.
-        blacklist: 1-based indices left out of localization errors.
-        keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
-            from what is kept, so that drawing them again gives the same.
-        class_boxes: whether to draw also the boxes of the best classes.
-    """
-
-    network: Network
-    preprocessing: Preprocessing
-    methods: tuple[Placed, ...]
-    baselines: tuple[BoxMethod, ...]
-    protocol: Protocol
-    settings: Settings
-    device: torch.device
-    blacklist: frozenset[int] = frozenset()
-    keep_maps: bool = False
-    class_boxes: bool = False
-
-    @property
-    def view(self) -> View:
-        """The protocol's view."""
-        return VIEWS[self.protocol.view]
-
-    @property
-    def asks(self) -> Asks:
-        """Everything that the methods will ask of a forward pass."""
-        return Asks.merge(placed.method.asks(placed.layer) for placed in self.methods)
+_NO_CLASS = -1
+"""In place of the best classes of an image that could not be read; never the label."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
+    """An image as it goes through the network; an unreadable one is black and 0 x 0."""
+
     example: Example
     size: Size
-    tensors: Tensors
-    subjects: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """What the network said of a batch of n images, on the CPU.
-
-    Attributes:
-        batch: the images.
-        scores: (n, C), the mean over each image's tensors.
-        best: (n, k) the best classes, falling.
-        maps: method -> (n, t, u, v), of the labels.
-        class_maps: for each of the k best classes the same; empty where not wanted.
-    """
-
-    batch: list[_Prepared]
-    scores: NDArray[np.float32]
-    best: NDArray[np.int64]
-    maps: dict[str, NDArray[np.float32]]
-    class_maps: tuple[dict[str, NDArray[np.float32]], ...]
+    question: Question
+    readable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,41 +58,62 @@ class Made:
     maps: dict[str, NDArray[np.float16]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A batch whose boxes are being drawn."""
+
+    answers: list[Answers]
+    records: list[Future[list[Record]]]
+
+
 def records_of(
     pipeline: Pipeline,
     dataset: Dataset,
-    batches: Sequence[Sequence[Example]],
+    batches: Iterable[Sequence[Example]],
     threads: int,
+    tell: Callable[[str], None] = say,
 ) -> Iterator[Made]:
     """Runs batches of examples and gives what each came to, in order.
+
+    An image that cannot be read gives records of state `UNREADABLE`, which are wrong
+    by every measure.
 
     Args:
         pipeline: what to run.
         dataset: opens the images.
-        batches: examples, already cut into batches.
+        batches: examples, already cut into batches; taken as they are needed.
         threads: for decoding and for drawing boxes.
+        tell: says a line to the user, when the device's memory is too small.
 
     Raises:
-        DataError: an image cannot be decoded; names it.
+        DataError: the dataset as a whole cannot be read any more.
         RunError: a score or a map is NaN or infinite; names the image.
     """
-    asks = pipeline.asks
-    with ThreadPoolExecutor(threads) as pool, exact_float32():
-        drawn: deque[tuple[_Answers, list[Future[list[Record]]]]] = deque()
+    on_cpu = pipeline.device.type == "cpu"
+    if on_cpu:
+        keep_freed_memory()
+    asks, room = pipeline.asks, Room(tell)
+    queued: deque[tuple[list[_Prepared], list[Pending]]] = deque()
+    drawing: deque[_Drawing] = deque()
+    with (
+        side_pool(threads, gives_way=on_cpu) as pool,
+        computing_in(pipeline.network.precision),
+    ):
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
-            answers = _ask(pipeline, batch, asks)
-            futures = [pool.submit(_records, pipeline, answers, i) for i in range(len(batch))]
-            drawn.append((answers, futures))
-            if len(drawn) > 1:
-                yield _gather(pipeline, *drawn.popleft())
-        while drawn:
-            yield _gather(pipeline, *drawn.popleft())
+            queued.append((batch, room.ask(pipeline, [each.question for each in batch], asks)))
+            if len(queued) > (0 if on_cpu else 1):  # else the next batch would wait for this
+                drawing.append(_draw(pipeline, *queued.popleft(), pool))
+            if len(drawing) > 1:
+                yield _gather(pipeline, drawing.popleft())
+        drawing.extend(_draw(pipeline, batch, pending, pool) for batch, pending in queued)
+        while drawing:
+            yield _gather(pipeline, drawing.popleft())
 
 
 def _prepare_ahead(
     pipeline: Pipeline,
     dataset: Dataset,
-    batches: Sequence[Sequence[Example]],
+    batches: Iterable[Sequence[Example]],
     pool: ThreadPoolExecutor,
 ) -> Iterator[list[_Prepared]]:
     waiting: deque[list[Future[_Prepared]]] = deque()
@@ -167,63 +126,45 @@ def _prepare_ahead(
 
 
 def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
-    image = dataset.open(example.image_id)
-    tensors = pipeline.view.tensors(image, pipeline.preprocessing.size)
-    subjects = {name: subject(example, dataset) for name, subject in SUBJECTS.items()}
-    return _Prepared(example, Size(image.height, image.width), tensors, subjects)
+    side = pipeline.preprocessing.size
+    try:
+        image, readable = dataset.open(example.image_id), True
+    except UnreadableImage:
+        image, readable = Image.new("RGB", (side, side)), False
+    size = Size(image.height, image.width) if readable else Size(0, 0)
+    classes = {name: subject(example, dataset) for name, subject in SUBJECTS.items()}
+    question = Question(pipeline.view.tensors(image, side), classes)
+    return _Prepared(example, size, question, readable)
 
 
-def _ask(pipeline: Pipeline, batch: list[_Prepared], asks: Asks) -> _Answers:
-    stacked = torch.from_numpy(np.concatenate([prepared.tensors for prepared in batch]))
-    inputs = normalise(stacked.to(pipeline.device), pipeline.preprocessing)
-    tensors = pipeline.view.count
-    forward = pipeline.network.forward(inputs, asks)
-    scores = forward.scores.float().unflatten(0, (len(batch), tensors)).mean(dim=1).cpu().numpy()
-    best = rank_classes(scores, pipeline.protocol.topk)
-
-    def maps_of(classes: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
-        made = {}
-        for placed in pipeline.methods:
-            asked = torch.from_numpy(np.repeat(classes[placed.method.subject], tensors))
-            maps = placed.method.maps(forward, placed.layer, asked, pipeline.settings)
-            made[placed.method.name] = _on_cpu(maps, pipeline, tensors)
-        return made
-
-    subjects = {
-        name: np.array([prepared.subjects[name] for prepared in batch]) for name in SUBJECTS
-    }
-    class_maps = (
-        maps_of(dict.fromkeys(SUBJECTS, column)) for column in best.T if pipeline.class_boxes
+def _draw(
+    pipeline: Pipeline, batch: list[_Prepared], pending: list[Pending], pool: ThreadPoolExecutor
+) -> _Drawing:
+    answers = [each.wait(pipeline.protocol.topk) for each in pending]
+    places = ((part, i) for part in answers for i in range(part.images))
+    return _Drawing(
+        answers,
+        [
+            pool.submit(_records, pipeline, prepared, *place)
+            for prepared, place in zip(batch, places, strict=True)
+        ],
     )
-    return _Answers(batch, scores, best, maps_of(subjects), tuple(class_maps))
 
 
-def _on_cpu(maps: Tensor, pipeline: Pipeline, tensors: int) -> NDArray[np.float32]:
-    by_image = maps.float().unflatten(0, (-1, tensors))  # (n, t, u, v)
-    kept = as_kept(by_image).float() if pipeline.keep_maps else by_image
-    array: NDArray[np.float32] = kept.cpu().numpy()
-    return array
+def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
+    records = [record for future in drawing.records for record in future.result()]
+    kept = drawing.answers[0].maps if pipeline.keep_maps else ()
+    maps = {
+        name: np.concatenate([part.maps[name].astype(np.float16) for part in drawing.answers])
+        for name in kept
+    }
+    return Made(records, maps)
 
 
-def as_kept(maps: Tensor) -> Tensor:
-    """Maps as they are kept, (n, t, u, v) half floats, each image's scaled to 1.
-
-    A threshold is a share of the maximum or the mean, so the scale does not count.
-    NaN stays NaN and a map of zeros stays zero.
-    """
-    largest = maps.abs().amax(dim=(1, 2, 3), keepdim=True)
-    return torch.where(largest > 0, maps / largest, maps).half()
-
-
-def _gather(pipeline: Pipeline, answers: _Answers, futures: list[Future[list[Record]]]) -> Made:
-    records = [record for future in futures for record in future.result()]
-    kept = answers.maps if pipeline.keep_maps else {}
-    return Made(records, {name: maps.astype(np.float16) for name, maps in kept.items()})
-
-
-def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
+def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) -> list[Record]:
     """The records of the i-th image of a batch, one per method."""
-    prepared = answers.batch[i]
+    if not prepared.readable:
+        return _unreadable(pipeline, prepared.example, k=answers.best.shape[1])
     example, size = prepared.example, prepared.size
     scores = answers.scores[i]
     if not np.isfinite(scores).all():
@@ -255,8 +196,31 @@ def _records(pipeline: Pipeline, answers: _Answers, i: int) -> list[Record]:
     ]
 
 
+def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
+    names = [placed.method.name for placed in pipeline.methods]
+    return [
+        Record(
+            image_id=example.image_id,
+            index=example.index,
+            method=name,
+            label=example.label,
+            height=0,
+            width=0,
+            classes=np.full(k, _NO_CLASS),
+            scores=np.zeros(k, np.float32),
+            box=np.zeros(4),
+            true_boxes=example.boxes,
+            class_boxes=np.zeros((k if pipeline.class_boxes else 0, 4)),
+            iou=0.0,
+            map_state=MapState.UNREADABLE,
+            blacklisted=example.index in pipeline.blacklist,
+        )
+        for name in names + [each.name for each in pipeline.baselines]
+    ]
+
+
 def _draw_all(
-    pipeline: Pipeline, maps: dict[str, NDArray[np.float32]], prepared: _Prepared, i: int
+    pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], prepared: _Prepared, i: int
 ) -> dict[str, tuple[Boxes, MapState]]:
     """Method -> the box of the i-th image's map, and baseline -> its box."""
     size, side = prepared.size, pipeline.preprocessing.size

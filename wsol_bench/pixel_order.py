@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from wsol_bench.compiled import compiled
 from wsol_bench.errors import RunError, UsageError
 
 RING = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
@@ -24,9 +24,6 @@ _MOST_THRESHOLDS = _LONGEST_SIDE = 2**16 - 2  # a level and a padded coordinate 
 
 _CELLS_PER_THRESHOLD = 16
 """Fineness of the table over the thresholds' range; twice as fine gained nothing."""
-
-# No fastmath: it may assume that no value is NaN.
-_compiled = njit(cache=True, nogil=True)
 
 _ONE = np.uint32(1)  # unsigned, because numba tests every signed index for being negative
 
@@ -110,7 +107,7 @@ def neighbour_groups(connectivity: int) -> NDArray[np.int8]:
     return groups
 
 
-@_compiled
+@compiled
 def _order(
     values: NDArray[np.float32], thresholds: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
@@ -132,7 +129,7 @@ def _order(
     return pixels, begin, earlier.ravel()
 
 
-@_compiled
+@compiled
 def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDArray[np.uint16]:
     """How many thresholds each pixel passes, (h + 2, w + 2) with a border of 0.
 
@@ -170,12 +167,12 @@ def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDA
     return levels
 
 
-@_compiled
+@compiled
 def _cell(value: float, least: float, scale: float, cells: int) -> int:
     return int(min(max((value - least) * scale, 0.0), cells - 1.0))
 
 
-@_compiled
+@compiled
 def _earlier(levels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Which neighbours enter before each pixel, as bits in the order of `RING`."""
     height, width = levels.shape

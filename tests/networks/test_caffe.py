@@ -3,6 +3,7 @@
 import struct
 from math import prod
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsol_bench.errors import WeightsError
+from wsol_bench.networks import caffe, caffe_bounds
 from wsol_bench.networks.caffe import read_caffemodel
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "weights"
@@ -106,6 +108,13 @@ def test_numbers_stored_as_doubles_are_read(tmp_path):
     assert values.tolist() == [0.25, float("inf")]
 
 
+@pytest.mark.parametrize("pattern", [0x7FF0FF0000000000, 0x7FF8000000000000, 0xFFF0000000000001])
+def test_a_double_that_is_no_number_is_passed_on_without_a_warning(tmp_path, pattern):
+    blob = piece(7, piece(1, varint(1))) + piece(8, struct.pack("<Q", pattern))
+    (value,) = read(tmp_path, v2_layer("scale", blob))["scale"]
+    assert value.isnan().all()
+
+
 def test_numbers_written_one_by_one_are_read(tmp_path):
     loose = b"".join(varint(5 << 3 | 5) + floats(value) for value in (1, 2.5, -3))
     (values,) = read(
@@ -168,6 +177,13 @@ BAD_FILES = {
     "layers without numbers": (v1_layer("data") + v2_layer("relu"), "no layer that holds numbers"),
     "another message": (piece(1, b"name") + whole(9, 3), "no layer that holds numbers"),
     "deeply nested groups": (varint(50 << 3 | 3) * 10_000, "not a readable"),
+    "a field 0": (whole(0, 1), "no field at byte"),
+    "a wire type of 7": (varint(1 << 3 | 7), "no field at byte"),
+    "half a number": (varint(1 << 3 | 5) + b"\0\0", "cut off at byte"),
+    "a shape of many axes": (
+        v2_layer("conv1", new_blob((1,) * 2000, floats(1))),
+        r"a shape of 2,\d+ bytes",
+    ),
     "one name twice": (
         v2_layer("conv1", new_blob((1,), floats(1))) * 2,
         "two layers with numbers are both named 'conv1'",
@@ -184,10 +200,30 @@ def test_a_bad_file_is_refused_with_one_line_that_names_it(tmp_path, case):
     assert "\n" not in str(error.value)
 
 
+SWARMS = {
+    "V1 layers": piece(2, b""),
+    "V2 layers": piece(100, b""),
+    "blobs": piece(2, piece(6, b"") * 100),
+    "shapes": piece(100, piece(7, piece(7, b"") * 100)),
+    "arrays": piece(100, piece(7, piece(5, b"") * 100)),
+    "sizes": piece(2, piece(6, whole(1, 1) * 100)),
+    "what is not known": whole(9, 1),
+    "groups": varint(50 << 3 | 3) + varint(50 << 3 | 4),
+}
+
+
+@pytest.mark.parametrize("case", SWARMS)
+def test_a_swarm_of_empty_fields_is_refused_before_it_is_parsed(tmp_path, monkeypatch, case):
+    monkeypatch.setattr(caffe_bounds, "MOST_FIELDS", 10_000)
+    monkeypatch.setattr(caffe, "new_message", lambda name: SimpleNamespace())  # cannot parse
+    with pytest.raises(WeightsError, match=r"more than 10,000 fields"):
+        read(tmp_path, SWARMS[case] * 10_001)
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(WeightsError, match="nothing there"):
         read_caffemodel(tmp_path / "absent.caffemodel")
-    with pytest.raises(WeightsError, match="not a file"):
+    with pytest.raises(WeightsError, match="found a folder"):
         read_caffemodel(tmp_path)
 
 

@@ -76,8 +76,9 @@ UNINITIALISED: dict[str, dict[str, bool]] = {
 }
 
 
-def test_half_precision_becomes_float32():
-    halves = {name: value.half() for name, value in tiny_state().items()}
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_become_float32(kind):
+    halves = {name: value.to(kind) for name, value in tiny_state().items()}
     net, _ = fitted(state_dict(halves))
     for name, value in net.state_dict().items():
         assert value.dtype == torch.float32
@@ -134,6 +135,11 @@ def test_entries_of_layers_that_the_net_lacks_are_named():
     assert fitted(caffe(extra | tiny_state()))[1] == ("aux.weight", "loss1/fc.bias")
 
 
+def test_a_name_that_cannot_be_written_is_written_otherwise():
+    extra = {"a\udcff\x1b.weight": torch.zeros(1)}
+    assert fitted(state_dict(extra | tiny_state()))[1] == ("a\\udcff\\x1b.weight",)
+
+
 def changed(name: str, value: Tensor | None) -> State:
     state = tiny_state()
     state.pop(name, None)
@@ -155,7 +161,13 @@ BAD_STATES = {
     "NaN": (changed("fc.bias", torch.tensor([0, 1, 2, 3, torch.nan])), "'fc': bias: 1 of its 5"),
     "infinite": (changed("fc.bias", torch.tensor([0, 1, 2, 3, -torch.inf])), "1 of its 5 numbers"),
     "too large": (changed("fc.bias", torch.full((5,), 1e300, dtype=torch.float64)), "5 of its 5"),
-    "integers": (changed("fc.bias", torch.zeros(5, dtype=torch.int8)), "expected torch.float32"),
+    "integers": (changed("fc.bias", torch.zeros(5, dtype=torch.int8)), "found torch.int8"),
+    "complex": (changed("fc.bias", torch.zeros(5, dtype=torch.complex64)), "found torch.complex64"),
+    "eight bits": (
+        changed("fc.bias", torch.zeros(5).to(torch.float8_e4m3fn)),
+        "expected torch.float32 or .*, found torch.float8_e4m3fn",
+    ),
+    "no numbers": (changed("fc.bias", torch.zeros(5, device="meta")), r"found no numbers \(meta\)"),
     "sparse": (changed("fc.weight", torch.zeros(5, 6).to_sparse()), "'fc': weight: expected"),
     "a parameter too many": (
         changed("conv.scale", torch.ones(6)),

@@ -8,7 +8,6 @@ One Weird Trick (2014): other widths, no groups, no normalisation.
 
 from functools import partial
 
-import torchvision
 from torch import nn
 
 from wsol_bench.networks.entry import Arch, PublishedError, Topology
@@ -95,7 +94,9 @@ def alexnet_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 def torchvision_alexnet(classes: int) -> nn.Module:
     """The net of torchvision; 224x224 input, 13x13 maps after the fifth convolution."""
-    return without_inplace(torchvision.models.alexnet(weights=None, num_classes=classes)).eval()
+    from torchvision import models  # takes seconds, and most runs need none of it
+
+    return without_inplace(models.alexnet(weights=None, num_classes=classes)).eval()
 
 
 ALEXNET = Arch(

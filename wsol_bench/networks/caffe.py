@@ -7,6 +7,7 @@ few fields read here. Two generations are in use: V1 (`layers`, the big nets of
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from google.protobuf.message import DecodeError
 from torch import Tensor
 
 from wsol_bench.errors import WeightsError
+from wsol_bench.networks.caffe_bounds import OutOfBounds, refuse_wild_fields
 from wsol_bench.networks.caffe_format import new_message
-from wsol_bench.networks.file_checks import refuse_unreadable
+from wsol_bench.networks.file_checks import content_of, size_of
+from wsol_bench.wording import shown
 
 MOST_BYTES = 2**31 - 1
 """A protobuf message cannot be longer."""
@@ -53,21 +56,22 @@ def read_caffemodel(path: Path) -> Mapping[str, LayerBlobs]:
             layers, or holds a blob whose numbers do not fill its shape.
     """
     net = _parse(path)
+    file = shown(str(path))
     found: dict[str, LayerBlobs] = {}
-    for layer in (*net.layers, *net.layer):
+    for layer in chain(net.layers, net.layer):
         if not layer.blobs:
             continue
         name = layer.name.decode("utf-8", "backslashreplace")
         if name in found:
-            raise WeightsError(f"{path}: two layers with numbers are both named {name!r}.")
+            raise WeightsError(f"{file}: two layers with numbers are both named {name!r}.")
         blobs = tuple(
-            _blob_tensor(blob, f"{path}: layer {name!r}, blob {index}")
+            _blob_tensor(blob, f"{file}: layer {name!r}, blob {index}")
             for index, blob in enumerate(layer.blobs)
         )
         found[name] = LayerBlobs(name, blobs)
     if not found:
         raise WeightsError(
-            f"{path}: expected a .caffemodel, found no layer that holds numbers. Is it another "
+            f"{file}: expected a .caffemodel, found no layer that holds numbers. Is it another "
             "kind of file? One from before 2014 must go through Caffe's "
             "upgrade_net_proto_binary first."
         )
@@ -75,22 +79,27 @@ def read_caffemodel(path: Path) -> Mapping[str, LayerBlobs]:
 
 
 def _parse(path: Path) -> Any:
-    refuse_unreadable(path)
-    size = path.stat().st_size
+    file, size = shown(str(path)), size_of(path)
     if size > MOST_BYTES:
-        raise WeightsError(f"{path}: {size} bytes; a .caffemodel has at most {MOST_BYTES}.")
-    content = path.read_bytes()
+        raise WeightsError(f"{file}: {size:,} bytes; a .caffemodel has at most {MOST_BYTES:,}.")
+    content = content_of(path)
     if not content:
-        raise WeightsError(f"{path}: the file is empty; fetch it again.")
+        raise WeightsError(f"{file}: the file is empty; fetch it again.")
     net = new_message("NetParameter")
     try:
+        refuse_wild_fields(content)
         net.ParseFromString(content)
-    except DecodeError as error:
+    except (OutOfBounds, DecodeError) as error:
         raise WeightsError(
-            f"{path}: not a readable .caffemodel ({size} bytes). It is cut short, damaged or "
-            "another kind of file; compare its size with the source's and fetch it again."
+            f"{file}: not a readable .caffemodel of {size:,} bytes ({_first_line(error)}). It is "
+            "cut short, damaged or another kind of file; compare its size with the source's and "
+            "fetch it again."
         ) from error
     return net
+
+
+def _first_line(error: Exception) -> str:
+    return shown(str(error).partition("\n")[0])
 
 
 def _blob_tensor(blob: Any, where: str) -> Tensor:
@@ -104,9 +113,8 @@ def _blob_tensor(blob: Any, where: str) -> Tensor:
             f"{where}: shape {_shorten(shape)} needs {prod(shape)} numbers, the file has "
             f"{values.size}; the file is damaged."
         )
-    with np.errstate(over="ignore"):  # a double too large becomes infinite: see `fit`
-        numbers = values.astype(np.float32)
-    return torch.from_numpy(numbers).reshape(shape)
+    # A double too large becomes infinite: see `fit`. The copy has torch's own alignment.
+    return torch.tensor(values, dtype=torch.float32).reshape(shape)
 
 
 def _blob_shape(blob: Any) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from torch import Tensor, fx, nn
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import graph, rules
 from wsol_bench.networks.graph import Step
+from wsol_bench.networks.numbers import widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def excite(
     """
     scores = state.values[graph.scores_step(state.traced)]
     one_hot = F.one_hot(classes.to(scores.device), scores.flatten(1).shape[1])
-    start = one_hot.to(scores.dtype).view_as(scores)[None]  # (1, n, C, ...)
+    start = one_hot.to(widened(scores).dtype).view_as(scores)[None]  # (1, n, C, ...)
     signals = {graph.scores_step(state.traced): start}
     _send(state, path.above, signals)
     top = signals.pop(path.classifier)
@@ -106,7 +107,7 @@ def _send(state: rules.Pass, steps: Sequence[Step], signals: dict[Step, Tensor])
             continue
         handed = rule(state, step, signals.pop(step))
         for source, share in zip(step.all_input_nodes, handed, strict=True):
-            signals[source] = signals[source] + share if source in signals else share
+            signals[source] = signals[source].add_(share) if source in signals else share
 
 
 def _check(traced: fx.GraphModule, step: Step) -> None:

@@ -9,9 +9,14 @@ from torch import Tensor, nn
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.weight_files import Shape, WeightsFile
+from wsol_bench.wording import shown
 
 COUNTER = "num_batches_tracked"
 """Batch norm's training counter: older files lack it and evaluation does not read it."""
+
+FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+"""What becomes float32. Narrower floats are only numbers together with scales."""
+COUNTS = (torch.int64, torch.int32)
 
 
 def fit(net: nn.Module, file: WeightsFile, classifier: str) -> tuple[str, ...]:
@@ -41,7 +46,7 @@ def fit(net: nn.Module, file: WeightsFile, classifier: str) -> tuple[str, ...]:
     ignored = tuple(name for name in file.entries if name not in wanted)
     _refuse_half_used(ignored, wanted, file)
     net.load_state_dict(filled, assign=True)
-    return ignored
+    return tuple(shown(name) for name in ignored)
 
 
 def _refuse_missing(wanted: dict[str, Tensor], found: dict[str, Tensor], file: WeightsFile) -> None:
@@ -50,7 +55,7 @@ def _refuse_missing(wanted: dict[str, Tensor], found: dict[str, Tensor], file: W
         layer, _, parameter = missing[0].rpartition(".")
         more = f"; {len(missing) - 1} more entries are missing" if len(missing) > 1 else ""
         raise WeightsError(
-            f"{file.path}: layer {layer!r}: expected {parameter} of shape "
+            f"{file.name}: layer {layer!r}: expected {parameter} of shape "
             f"{_written(wanted[missing[0]].shape)}, found nothing{more}. The file holds "
             f"{_listed(list(file.entries))}: are these weights of another net?"
         )
@@ -62,22 +67,27 @@ def _refuse_other_classes(wanted: dict[str, Tensor], file: WeightsFile, classifi
     shape = file.aligned(tuple(file.entries[name].shape), len(expected))
     if shape[1:] == expected[1:] and shape[:1] != expected[:1]:
         raise WeightsError(
-            f"{file.path}: layer {classifier!r}: the weights are for {shape[0]} classes, the "
+            f"{file.name}: layer {classifier!r}: the weights are for {shape[0]} classes, the "
             f"dataset has {expected[0]}. Use weights that were trained on this dataset's labels."
         )
 
 
 def _entry(name: str, value: Tensor, like: Tensor, file: WeightsFile) -> Tensor:
     layer, _, parameter = name.rpartition(".")
-    where = f"{file.path}: layer {layer!r}: {parameter}"
+    where = f"{file.name}: layer {layer!r}: {parameter}"
     expected, shape = tuple(like.shape), tuple(value.shape)
     if file.aligned(shape, len(expected)) != expected:
         raise WeightsError(
             f"{where}: expected shape {_written(expected)}, found {_written(shape)}. "
             "Are these weights of another net?"
         )
-    if value.layout != torch.strided or value.is_floating_point() != like.is_floating_point():
-        raise WeightsError(f"{where}: expected {like.dtype} numbers, found {value.dtype}.")
+    wanted = FLOATS if like.is_floating_point() else COUNTS
+    if value.layout != torch.strided or value.is_meta or value.dtype not in wanted:
+        odd = "no numbers (meta)" if value.is_meta else f"{value.dtype} ({value.layout})"
+        raise WeightsError(
+            f"{where}: expected {' or '.join(map(str, wanted))}, found {odd}. "
+            "Save the state dict of the float32 net."
+        )
     converted = value.detach().to("cpu", like.dtype).reshape(expected).contiguous()
     # One NaN or infinity spoils the sum, which is far cheaper than to look at each.
     spoiled = not torch.isfinite(converted.sum())
@@ -99,7 +109,7 @@ def _refuse_half_used(
         layer, _, parameter = name.rpartition(".")
         if layer in layers:
             raise WeightsError(
-                f"{file.path}: layer {layer!r}: found {parameter} of shape "
+                f"{file.name}: layer {layer!r}: found {shown(parameter)} of shape "
                 f"{_written(file.entries[name].shape)}, expected none. "
                 "Are these weights of another net?"
             )

@@ -13,6 +13,7 @@ from torch import Tensor, fx
 
 from wsol_bench.errors import UsageError
 from wsol_bench.networks import excitation, graph, rules
+from wsol_bench.networks.numbers import FP32, Precision, widened
 
 PIXELS = "pixels"
 """Stands in place of a layer's name for the network's input tensor."""
@@ -53,20 +54,25 @@ class Network:
         classifier: name of the last layer with weights. The contrast of c-MWP is
             taken at its input.
         positive_weights: the positive parts of weights, made when first needed.
+        precision: how exactly it computes.
     """
 
-    def __init__(self, module: torch.nn.Module, classifier: str) -> None:
+    def __init__(
+        self, module: torch.nn.Module, classifier: str, precision: Precision = FP32
+    ) -> None:
         """Traces the module.
 
         Args:
             module: (n, 3, h, w) -> scores (n, C) before the softmax.
             classifier: dotted path of the last layer with weights.
+            precision: how exactly to compute.
 
         Raises:
             UsageError: the module cannot be traced or has no such layer.
         """
         self.traced = graph.trace(module)
         self.classifier = classifier
+        self.precision = precision
         self.step(classifier)
         self._plans: dict[Asks, _Plan] = {}
         self.positive_weights: rules.PositiveWeights = {}
@@ -113,7 +119,9 @@ class Network:
         plan = self._plans.get(asks)
         if plan is None:
             plan = self._plans[asks] = _make_plan(self, asks)
-        with torch.enable_grad():  # frozen parameters: records only above a wanted gradient
+        narrow = self.precision.autocast
+        # Frozen parameters: a graph is recorded only above a wanted gradient.
+        with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
             values = _run(self.traced, plan, inputs)
         return Forward(self, plan, values)
 
@@ -137,11 +145,11 @@ class Forward:
     @property
     def scores(self) -> Tensor:
         """Scores before the softmax, (n, C) float32, without a graph."""
-        return self._values[self._plan.scores].detach().flatten(1)
+        return widened(self._values[self._plan.scores].detach().flatten(1))
 
     def features(self, layer: str) -> Tensor:
         """A layer's output, (n, k, u, v), without a graph."""
-        return self._values[self._network.step(layer)].detach()
+        return widened(self._values[self._network.step(layer)].detach())
 
     def gradient(self, layer: str, classes: Tensor) -> Tensor:
         """The gradient of each image's score for its class, at a layer.
@@ -189,7 +197,8 @@ class Forward:
             total = scores.gather(1, columns).sum()  # images do not mix, so one pass serves all
         layers = sorted(self._plan.asks.gradients)
         wanted = [self._values[self._network.step(layer)] for layer in layers]
-        return dict(zip(layers, torch.autograd.grad(total, wanted, retain_graph=True), strict=True))
+        gradients = torch.autograd.grad(total, wanted, retain_graph=True)
+        return {name: widened(made) for name, made in zip(layers, gradients, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ of BVLC's deploy.prototxt and of Zhou's deploy_googlenetCAM.prototxt.
 from functools import partial
 from typing import Any
 
-import torchvision
 from torch import Tensor, nn
-from torchvision.models.googlenet import Inception, InceptionAux
 
 from wsol_bench.networks.cam import cam_head
 from wsol_bench.networks.entry import Arch, PublishedError, Topology
@@ -148,7 +146,9 @@ class ConvolutionNormRelu(nn.Module):
 
 def torchvision_googlenet(classes: int) -> nn.Module:
     """The net of torchvision: batch norm, 3x3 where the paper has 5x5."""
-    net = torchvision.models.GoogLeNet(
+    from torchvision.models.googlenet import GoogLeNet, Inception, InceptionAux  # takes seconds
+
+    net = GoogLeNet(
         num_classes=classes,
         aux_logits=False,
         transform_input=False,  # it is in the preprocessing, where it can be seen

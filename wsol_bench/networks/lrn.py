@@ -23,11 +23,13 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from wsol_bench.compiled import compiled_with
+
 Pixels = NDArray[np.float32]
 """(pixels, channels): each pixel's channels side by side."""
 
 # The sums keep their order and nothing is assumed finite; only a*b+c may be one step.
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_compiled = compiled_with(error_model="numpy", fastmath={"contract"})
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):

@@ -1,7 +1,10 @@
 """The numbers that go into a network, and how exactly it computes with them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -9,15 +12,50 @@ from torch import Tensor
 from wsol_bench.networks.entry import Preprocessing
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How exactly a network computes; excitation is always in float32.
+
+    Attributes:
+        name: what a user asks for.
+        tf32: whether a GPU may round the factors of float32 products to 10 bits.
+        autocast: the type of convolutions and products, or None for float32.
+    """
+
+    name: str
+    tf32: bool = False
+    autocast: torch.dtype | None = None
+
+
+PRECISIONS: Mapping[str, Precision] = MappingProxyType(
+    {
+        "fp32": Precision("fp32"),
+        "tf32": Precision("tf32", tf32=True),
+        "bf16": Precision("bf16", autocast=torch.bfloat16),
+    }
+)
+FP32 = PRECISIONS["fp32"]
+
+
 @contextmanager
-def exact_float32() -> Iterator[None]:
-    """Keeps a GPU from rounding float32 products to tf32 while inside."""
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Lets a GPU round float32 products only where the precision says so, while inside."""
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision.tf32
     try:
         yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def exact_float32() -> AbstractContextManager[None]:
+    """Keeps a GPU from rounding float32 products while inside."""
+    return computing_in(FP32)
+
+
+def widened(values: Tensor) -> Tensor:
+    """Half precision to float32; wider values as they are."""
+    return values.float() if values.dtype.itemsize < torch.float32.itemsize else values
 
 
 def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -34,8 +72,14 @@ def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
     if preprocessing.order == "bgr":
         values = values.flip(1)
     mean, std = (
-        torch.tensor(numbers, device=values.device).view(1, 3, 1, 1)
+        _by_channel(tuple(numbers), values.device)
         for numbers in (preprocessing.mean, preprocessing.std)
     )
     normalised = values.mul_(preprocessing.scale).sub_(mean).div_(std)
     return normalised.contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=32)
+def _by_channel(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    """On the device once: a copy in every batch would make a GPU wait."""
+    return torch.tensor(numbers, device=device).view(1, -1, 1, 1)

@@ -24,6 +24,7 @@ from torch import Tensor, fx, nn
 
 from wsol_bench.networks import graph
 from wsol_bench.networks.graph import Step
+from wsol_bench.networks.numbers import widened
 from wsol_bench.networks.stem import gradient_at_input
 
 PositiveWeights = dict[tuple[nn.Module, int], Tensor]
@@ -50,8 +51,8 @@ class Pass:
     normalisers: dict[tuple[Step, int], Tensor] = field(default_factory=dict)
 
     def input_of(self, step: Step) -> Tensor:
-        """The value of a step's first input, without a graph."""
-        return self.values[step.all_input_nodes[0]].detach()
+        """The value of a step's first input, without a graph, float32 at least."""
+        return widened(self.values[step.all_input_nodes[0]].detach())
 
 
 Rule = Callable[[Pass, Step, Tensor], list[Tensor]]
@@ -73,7 +74,7 @@ def by_weights(state: Pass, step: Step, signals: Tensor, sign: int = 1) -> list[
         state.normalisers[step, sign] = normaliser
     ratio = _ratio(signals, state.normalisers[step, sign])
     handed = _unweigh(layer, ratio.flatten(0, 1), weight, x)
-    return [x * handed.view(signals.shape[:2] + handed.shape[1:])]
+    return [handed.view(signals.shape[:2] + handed.shape[1:]).mul_(x)]
 
 
 def without_noise(
@@ -94,13 +95,13 @@ def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     x = state.input_of(step)
     average, transpose = _transposed(state, step, x)
     ratio = _ratio(signals, average)
-    return [x * torch.stack([transpose(each) for each in ratio])]
+    return [_each(transpose, ratio).mul_(x)]
 
 
 def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     """Max pooling: all of it to the largest input of each window."""
     _, transpose = _transposed(state, step, state.input_of(step))
-    return [torch.stack([transpose(each) for each in signals])]
+    return [_each(transpose, signals)]
 
 
 def unchanged(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
@@ -156,6 +157,12 @@ def _transposed(state: Pass, step: Step, x: Tensor) -> tuple[Tensor, Callable[[T
         return torch.autograd.grad(output, x, signal, retain_graph=True)[0]
 
     return output.detach(), transpose
+
+
+def _each(transpose: Callable[[Tensor], Tensor], signals: Tensor) -> Tensor:
+    if len(signals) == 1:  # a stack of one would be a copy
+        return transpose(signals[0])[None]
+    return torch.stack([transpose(signal) for signal in signals])
 
 
 def _ratio(signals: Tensor, normaliser: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ Iandola et al., SqueezeNet: AlexNet-level Accuracy with 50x Fewer Parameters,
 weights is a 1x1 convolution, so the scores are means of class maps after a ReLU.
 """
 
-import torchvision
 from torch import nn
 
 from wsol_bench.networks.entry import Arch, PublishedError, Topology
@@ -82,7 +81,9 @@ def squeezenet1_1(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 def torchvision_squeezenet1_1(classes: int) -> nn.Module:
     """The net of torchvision: the same layers under other names, 224x224 input."""
-    net = torchvision.models.squeezenet1_1(weights=None, num_classes=classes)
+    from torchvision import models  # takes seconds, and most runs need none of it
+
+    net = models.squeezenet1_1(weights=None, num_classes=classes)
     return without_inplace(net).eval()
 
 

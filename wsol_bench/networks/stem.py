@@ -57,12 +57,14 @@ class StemConvolution(nn.Conv2d):
 class _Convolved(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, layer: StemConvolution) -> Tensor:
-        ctx.layer, ctx.shape = layer, values.shape
+        ctx.layer, ctx.shape, ctx.dtype = layer, values.shape, values.dtype
         return F.conv2d(values, layer.weight, layer.bias, layer.stride, layer.padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradient_at_input(ctx.layer, ctx.layer.weight, ctx.shape, gradients[0]), None
+        weight = ctx.layer.weight.to(gradients[0].dtype)  # autocast may have narrowed both
+        at_input = gradient_at_input(ctx.layer, weight, ctx.shape, gradients[0])
+        return at_input.to(ctx.dtype), None
 
 
 def gradient_at_input(

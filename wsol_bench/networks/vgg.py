@@ -7,7 +7,6 @@ Recognition, ICLR 2015, configuration D. Layer names are those of
 
 from functools import partial
 
-import torchvision
 from torch import nn
 
 from wsol_bench.networks.cam import cam_head
@@ -79,7 +78,9 @@ def vgg16_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
 
 def torchvision_vgg16(classes: int) -> nn.Module:
     """The net of torchvision: the same layers under other names."""
-    net = torchvision.models.vgg16(weights=None, num_classes=classes, init_weights=False)
+    from torchvision import models  # takes seconds, and most runs need none of it
+
+    net = models.vgg16(weights=None, num_classes=classes, init_weights=False)
     return without_inplace(net).eval()
 
 

@@ -1,10 +1,12 @@
 """Weights files -> named arrays, and which shapes of a file count as which.
 
 A `.pth` is a pickle. It is opened with `weights_only=True` alone, which reads
-arrays and refuses everything that could run code.
+arrays and refuses everything that could run code. Nothing that is read here stays
+tied to its file: what happens to the file later does not change a network.
 """
 
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,12 @@ from torch import Tensor
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.caffe import read_caffemodel
+from wsol_bench.networks.file_checks import content_of, refuse_unreadable, size_of
+from wsol_bench.wording import shown
 
 Shape = tuple[int, ...]
+
+_ZIP_START = b"PK\x03\x04"
 
 CAFFE_ENTRIES = ("weight", "bias")
 """What the first two blobs of a convolution or an inner product are."""
@@ -39,6 +45,11 @@ class WeightsFile:
     path: Path
     entries: Mapping[str, Tensor]
     aligned: Callable[[Shape, int], Shape]
+
+    @property
+    def name(self) -> str:
+        """The file, for messages."""
+        return shown(str(self.path))
 
 
 def read_caffe(path: Path) -> WeightsFile:
@@ -71,45 +82,82 @@ def as_it_is(shape: Shape, axes: int) -> Shape:
 
 
 def read_safetensors(path: Path) -> WeightsFile:
-    """Reads a .safetensors file.
+    """Reads a .safetensors file; its entries come sorted by name.
 
     Raises:
         WeightsError: the file is damaged or of another kind.
     """
+    refuse_unreadable(path)
     try:
-        return WeightsFile(path, safetensors.torch.load_file(path), as_it_is)
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        entries = _load_safetensors(path)
+    # The library raises nearly anything on a file that changes while it is read.
+    except Exception as error:
         raise WeightsError(
-            f"{path}: not a readable .safetensors file ({error}). Fetch or save it again."
+            f"{shown(str(path))}: not a readable .safetensors file ({shown(str(error))}). "
+            "Fetch or save it again."
         ) from error
+    return WeightsFile(path, entries, as_it_is)
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    if not str(path).isprintable():  # the library opens no path that is not UTF-8
+        found = safetensors.torch.load(content_of(path))
+    else:
+        found = safetensors.torch.load_file(path)
+    # `load_file` maps the file: a copy does not change when the file does.
+    return {name: found[name].clone() for name in sorted(found)}
 
 
 def read_state_dict(path: Path) -> WeightsFile:
     """Reads a `.pth` state dict, bare or under "state_dict", with or without "module.".
 
     Raises:
-        WeightsError: the file holds pickled objects, is damaged, or is no state dict.
+        WeightsError: the file holds pickled objects, is damaged, packed like an attack
+            on memory, or no state dict.
     """
+    file = shown(str(path))
+    refuse_unreadable(path)
+    _refuse_unpacking(path)
     content = _load_without_code(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(
-            f"{path}: expected a state dict, found a {type(content).__name__}"
+            f"{file}: expected a state dict, found a {type(content).__name__}"
             f"{' without entries' if isinstance(content, Mapping) else ''}. "
             "Save net.state_dict()."
         )
     for name, value in content.items():
-        if not isinstance(value, Tensor):
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            entry = f"entry {name!r}" if isinstance(name, str) else "an entry without a name"
             raise WeightsError(
-                f"{path}: expected a state dict of tensors, but entry {name!r} is of "
+                f"{file}: expected a state dict of tensors, but {entry} is of "
                 f"type {type(value).__name__}. Save net.state_dict(), or put it under 'state_dict'."
             )
-    entries = {str(name): value for name, value in content.items()}
+    entries = dict(content)
     # What torch.nn.DataParallel puts before every name.
     if all(name.startswith("module.") for name in entries):
         entries = {name.removeprefix("module."): value for name, value in entries.items()}
     return WeightsFile(path, entries, as_it_is)
+
+
+def _refuse_unpacking(path: Path) -> None:
+    """A torch file is a zip that packs no array; one that does can unpack to any size."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_ZIP_START)) != _ZIP_START:
+                return
+            with zipfile.ZipFile(file) as archive:
+                parts = archive.infolist()
+    except Exception as error:  # zipfile, too, believes what a damaged file says
+        raise _damaged(path, error) from error
+    declared, there = sum(part.file_size for part in parts), size_of(path)
+    if declared > there:
+        raise WeightsError(
+            f"{shown(str(path))}: refused, because its parts unpack to {declared:,} bytes and the "
+            f"file has {there:,}. A torch file packs no array; this can be an attack on memory. "
+            "Fetch it again, or save net.state_dict() anew."
+        )
 
 
 def _load_without_code(path: Path) -> object:
@@ -119,12 +167,21 @@ def _load_without_code(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise WeightsError(
-            f"{path}: refused, because it is not a plain state dict: it holds a pickled object, "
-            "which could run code when it is opened, or is no torch file at all. Where you "
-            "trust it, load it yourself and save net.state_dict()."
+            f"{shown(str(path))}: refused, because it is not a plain state dict: it holds a "
+            "pickled object, which could run code when it is opened, or is no torch file at all. "
+            "Where you trust it, load it yourself and save net.state_dict()."
         ) from error
     except Exception as error:  # a damaged archive raises nearly anything
-        raise WeightsError(
-            f"{path}: not a readable torch file ({type(error).__name__}); it is cut short or "
-            "damaged. Fetch or save it again."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    if "TorchScript" in str(error):
+        return WeightsError(
+            f"{shown(str(path))}: holds a TorchScript program, expected a state dict. "
+            "Load it with torch.jit.load and save its state_dict()."
+        )
+    return WeightsError(
+        f"{shown(str(path))}: not a readable torch file ({type(error).__name__}); it is cut "
+        "short or damaged. Fetch or save it again."
+    )

@@ -25,6 +25,7 @@ from wsol_bench.networks.weight_files import (
     read_state_dict,
 )
 from wsol_bench.networks.weights_hub import hub_file
+from wsol_bench.wording import shown
 
 FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH that ends in .safetensors, .pth or .pt"
 
@@ -74,7 +75,7 @@ def load_weights(arch: Arch, spec: str, classes: int) -> LoadedNetwork:
     return LoadedNetwork(
         module=module.eval().requires_grad_(False),
         topology=topology,
-        name=f"{source.topology}:{path.name}",
+        name=f"{source.topology}:{shown(path.name)}",
         sha256=sha256,
         ignored=ignored,
     )
@@ -99,21 +100,24 @@ def _source(spec: str) -> tuple[_Source, str]:
     scheme, colon, argument = spec.partition(":")
     key, argument = (scheme, argument) if scheme in SOURCES else (Path(spec).suffix.lower(), spec)
     if key not in SOURCES or (colon and not argument):
-        raise WeightsError(f"--weights {spec}: expected {FORMS}.")
+        raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}.")
     return SOURCES[key], argument
 
 
 def _topology(arch: Arch, source: _Source, spec: str) -> Topology:
     if source.topology not in arch.topologies:
         raise WeightsError(
-            f"--weights {spec}: {arch.name} has no {source.topology!r} topology, only "
+            f"--weights {shown(spec)}: {arch.name} has no {source.topology!r} topology, only "
             f"{', '.join(sorted(arch.topologies))}. Weights are one of {FORMS}."
         )
     return arch.topologies[source.topology]
 
 
 def _given(arch: Arch, argument: str) -> Path:
-    return Path(argument).expanduser()
+    try:
+        return Path(argument).expanduser()
+    except RuntimeError as error:  # ~name of a user that is not there
+        raise WeightsError(f"--weights {shown(argument)}: {error} Write the path out.") from error
 
 
 def _in_package(arch: Arch, argument: str) -> Path:

@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
 import torch
-import torchvision
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.entry import Arch
@@ -27,7 +26,9 @@ def hub_file(arch: Arch, argument: str) -> Path:
     """
     if argument:
         raise WeightsError(f"--weights torchvision:{argument}: torchvision takes no path.")
-    url = torchvision.models.get_model_weights(arch.name)[EDITION].url
+    from torchvision.models import get_model_weights  # takes seconds to import
+
+    url = get_model_weights(arch.name)[EDITION].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(urlparse(url).path).name
     if not path.is_file():
         _fetch(url, path)
