@@ -1,12 +1,12 @@
 """The commands on runs that are there, and on many of them: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from wsol_bench.errors import UsageError
-from wsol_bench.settings import RunSettings
+from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
 
 Switch = Annotated[bool, Parameter(negative=())]
 
@@ -68,38 +68,6 @@ def score(
         rescoring.print_predictions(files, protocol, tuple(change or ()), as_json=as_json)
     elif run is not None:
         rescoring.print_score(run, protocol, tuple(change or ()), tune_on, as_json=as_json)
-
-
-def export(
-    run: Path,
-    out: Path,
-    /,
-    *,
-    method: str,
-    format: Literal["devkit", "coco"] = "devkit",
-    class_map: Path | None = None,
-) -> None:
-    """Write a run's boxes for an outside scorer.
-
-    Parameters
-    ----------
-    run
-        The run's folder. Made with --boxes top5 it has a box for each of five classes,
-        else for the label's only; the others are then written as empty boxes, which
-        changes no error.
-    out
-        The file to write.
-    method
-        Whose boxes.
-    format
-        devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
-        coco: results JSON.
-    class_map
-        File of "WNID id" lines, for classes that are not ILSVRC's.
-    """
-    from wsol_bench.report.exports import export_run
-
-    export_run(run, out, method, format, class_map)
 
 
 def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
@@ -207,10 +175,15 @@ def table1(
 def bench(
     *,
     arch: str = "vgg16",
-    topology: str = "caffe",
+    topology: str | None = None,
+    weights: str | None = None,
     device: str = "auto",
-    batch_size: int = 8,
+    batch_size: str = "8",
     rounds: int = 5,
+    against: str = "",
+    parts: str | None = None,
+    data: Annotated[str, Parameter(env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
+    limit: int = 32,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Measure what localization costs, in forward passes of the same network.
@@ -218,21 +191,54 @@ def bench(
     Parameters
     ----------
     arch
-        The network, with random weights.
+        Comma-separated networks, or "all" for those of Table 1.
     topology
-        Which net of that name (see: list archs).
+        Which net of that name, with random weights (see: list archs); Caffe's where not given.
+    weights
+        What run --weights takes, in place of random ones.
     device
         auto, cpu, cuda, cuda:1, mps.
     batch_size
-        Images per pass.
+        Images per pass; comma-separated for several.
     rounds
-        Interleaved repeats; the median is given.
+        Interleaved repeats; medians are given, and the least and largest.
+    against
+        Comma-separated libraries that make the same maps: captum, grad-cam, torchcam.
+    parts
+        Comma-separated, all where not given: methods (each alone and together), images
+        (decoding, resizing, boxes), operations (counted, not timed), pipeline (against a
+        bare loop of decode, resize, forward), sweep (boxes at 1,000 thresholds).
+    data
+        Folder or tar with images and boxes, or "demo".
+    limit
+        How many of its images the pipeline runs over.
     as_json
-        One JSON object on stdout instead of the table.
+        One JSON object on stdout instead of the tables.
     """
+    from wsol_bench.bench.case import BenchSettings
+    from wsol_bench.bench.measure import PARTS
     from wsol_bench.report.bench import print_bench
 
-    print_bench(arch, topology, device, batch_size, rounds, as_json=as_json)
+    settings = BenchSettings(
+        archs=names_in(arch),
+        topology=topology,
+        weights=weights,
+        device=device,
+        batches=_numbers_in("--batch-size", batch_size),
+        rounds=rounds,
+        against=names_in(against),
+        parts=PARTS if parts is None else names_in(parts),
+        data=data,
+        limit=limit,
+    )
+    print_bench(settings, as_json=as_json)
 
 
-RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, export, bench)
+def _numbers_in(flag: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in names_in(text))
+    except ValueError:
+        raise UsageError(f"{flag} {text}: expected whole numbers, such as 8 or 8,16.") from None
+
+
+RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, bench)

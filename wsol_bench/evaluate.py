@@ -1,28 +1,40 @@
 """A prepared run becomes a result: run, stored, scored, its arch's CAM net included."""
 
-import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wsol_bench.datasets.wording import first_names
-from wsol_bench.engine.local import run_here, shards_of
-from wsol_bench.errors import RunError, UsageError
-from wsol_bench.gate import IMAGES, Gate
+from wsol_bench.engine import shards
+from wsol_bench.engine.catalog import ENGINES
+from wsol_bench.engine.interrupt import Stop, on_signals
+from wsol_bench.engine.machine import gpus_here
+from wsol_bench.errors import DataError, RunError, UsageError, find
+from wsol_bench.make import SECONDS, Making, make_records
 from wsol_bench.manifest import describe
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.weights import has_own_weights
 from wsol_bench.prepare import Prepared, Source, check, open_source, prepare
-from wsol_bench.progress import progress, say
-from wsol_bench.records import Record
+from wsol_bench.progress import say
+from wsol_bench.records import MapState
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import score
 from wsol_bench.settings import RunSettings
 from wsol_bench.store import RunFolder, count_states, outcomes_of
+
+_SCORED = ("image_id", "method", "label", "classes", "iou", "map_state", "blacklisted")
+"""The columns that scoring reads; the rest stays on the disk."""
+
+_TOLD = 10
+"""Unreadable images that are told of one by one."""
 
 
 def evaluate(
@@ -44,36 +56,94 @@ def evaluate(
     Raises:
         UsageError: a name or a flag does not make sense, or `out` holds another run.
         DataError, WeightsError: something is missing or bad; names the file.
-        RunError: the gate failed, or a score or map is NaN.
+        RunError: the gate failed, a score or map is NaN, or workers are lost.
+        Interrupted: a signal asked to stop; finished batches are kept in `out`.
     """
+    engine = find("engine", settings.engine, ENGINES)
+    engine.check(settings)
     each = settings.by_arch()
     for one in each:
-        check(one)
-    source = open_source(settings, quiet=quiet)
-    if not quiet:
-        _announce(source)
-    return tuple(_evaluate_arch(one, source, quiet, verbose) for one in each)
+        check(_opened_here(one))
+    with on_signals() as stop:
+        source = open_source(settings, quiet=quiet)
+        session = Session(source, stop, quiet, verbose)
+        if not quiet:
+            _announce(source)
+            _announce_gpus(settings)
+        results = tuple(_evaluate_arch(one, session) for one in each)
+        if not quiet:
+            _tell_unreadable(results, source)
+        return results
 
 
-def _evaluate_arch(settings: RunSettings, source: Source, quiet: bool, verbose: bool) -> Result:
-    main = prepare(settings, source)
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all archs of one call have in common.
+
+    Attributes:
+        source: the images.
+        stop: whether a signal came.
+        quiet, verbose: as `evaluate` was told.
+    """
+
+    source: Source
+    stop: Stop
+    quiet: bool
+    verbose: bool
+
+
+def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
+    main = prepare(_opened_here(settings), session.source)
     parts = [part for part in (main, _companion_of(main)) if part and part.methods]
     carried = {method.name for part in parts for method in part.methods}
     missing = {name: why for name, why in main.not_applicable.items() if name not in carried}
     if not parts:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
-    if not quiet:
-        _announce_arch(main, missing, verbose)
-    with _folder_of(settings) as path:
-        places = [path, *(path / part.arch.name for part in parts[1:])]
-        results = [
-            _evaluate_part(part, RunFolder(place), quiet)
-            for part, place in zip(parts, places, strict=True)
+    if not session.quiet:
+        _announce_arch(main, missing, session.verbose)
+    with _folder_of(settings, session.stop) as path:
+        folders = [RunFolder(path), *(RunFolder(path / part.arch.name) for part in parts[1:])]
+        made = [
+            _make_part(part, settings, folder, session)
+            for part, folder in zip(parts, folders, strict=True)
         ]
-        result = _merge(results, settings.methods, missing)
-        RunFolder(path).write_manifest(describe(parts[0].identity, settings, result, _facts(main)))
-    return result
+        results = [
+            _score(part, folder, making.seconds)
+            for part, folder, making in zip(parts, folders, made, strict=True)
+        ]
+        merged = _merge(results, settings.methods, missing)
+        for part, folder, making, own in zip(parts, folders, made, results, strict=True):
+            # The first network's folder is the run's and holds the rows of all.
+            result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
+            facts = {**_facts(part, making), SECONDS: making.seconds}
+            _finish(folder, describe(_identity_of(part), asked, result, facts))
+    return merged
+
+
+def _opened_here(settings: RunSettings) -> RunSettings:
+    """The settings under which this process opens the network; it may only direct others."""
+    works_here = ENGINES[settings.engine].works_here(settings)
+    return settings if works_here else replace(settings, device="cpu")
+
+
+def _make_part(
+    part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
+) -> Making:
+    folder.begin(_identity_of(part))
+    own = replace(part.settings, device=settings.device)
+    return make_records(part, own, folder, session.stop, quiet=session.quiet)
+
+
+def _identity_of(part: Prepared) -> dict[str, object]:
+    """What decides the records and the files that they lie in."""
+    return {**part.identity, "shard": shards.SHARD}
+
+
+def _finish(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    """Writes the result, unless it is there already: a finished run may lie read-only."""
+    if folder.manifest().get("result") != manifest["result"]:
+        folder.write_manifest(manifest)
 
 
 def _companion_of(main: Prepared) -> Prepared | None:
@@ -88,18 +158,10 @@ def _companion_of(main: Prepared) -> Prepared | None:
     )
 
 
-def _evaluate_part(part: Prepared, folder: RunFolder, quiet: bool) -> Result:
-    folder.begin(part.identity)
-    seconds = _run(part, folder, quiet)
-    result = _score(part, folder, seconds)
-    folder.write_manifest(describe(part.identity, part.settings, result, _facts(part)))
-    return result
-
-
-def _facts(part: Prepared) -> dict[str, object]:
+def _facts(part: Prepared, making: Making) -> dict[str, object]:
     """What a manifest says beside what decides the records."""
     return {
-        "device": str(part.pipeline.device),
+        "device": ", ".join(making.devices),
         "weights_ignored": list(part.loaded.ignored),
         "missing_images": len(part.source.dataset.missing_ids),
         "wnids": list(part.source.dataset.wnids),
@@ -130,6 +192,13 @@ def _announce(source: Source) -> None:
         say(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
 
 
+def _announce_gpus(settings: RunSettings) -> None:
+    """A user with eight GPUs may not know that seven are idle."""
+    gpus = gpus_here(settings) if ENGINES[settings.engine].works_here(settings) else 0
+    if gpus > 1 and settings.workers is None:
+        say(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
+
+
 def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
     if verbose and main.loaded.ignored:
         say(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
@@ -138,54 +207,39 @@ def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> No
 
 
 @contextmanager
-def _folder_of(settings: RunSettings) -> Iterator[Path]:
+def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
     if settings.out is not None:
         yield settings.out
-    else:
-        with tempfile.TemporaryDirectory(prefix="wsol_bench-") as path:
-            yield Path(path)
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="wsol_bench-") as path,
+        stop.at_once(lambda: rmtree(path, ignore_errors=True)),
+    ):
+        yield Path(path)
 
 
-def _run(part: Prepared, folder: RunFolder, quiet: bool) -> float:
-    """Makes the records that are missing; gives the seconds of all sessions."""
-    started = time.monotonic()
-    earlier = folder.manifest().get("seconds", 0.0)
-    dataset = part.source.dataset
-    shards = shards_of(dataset.examples)
-    there = sum(len(shard) for number, shard in enumerate(shards) if folder.has_shard(number))
-    left = len(dataset.examples) - there
-    if there and not quiet:
-        say(f"{there} of {len(dataset.examples)} images are already in {folder.path}; kept.")
-    gate = _gate_of(part, left)
-    with progress(part.arch.title, left, quiet=quiet or not left) as advance:
-
-        def on_records(records: list[Record]) -> None:
-            if gate:
-                gate.watch(records)
-            advance(len({record.image_id for record in records}))
-
-        threads = part.settings.threads or os.cpu_count() or 1
-        run_here(part.pipeline, dataset, folder, part.settings.batch_size, threads, on_records)
-    return float(earlier) + time.monotonic() - started
+def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
+    ids = dict.fromkeys(name for result in results for name in result.unreadable)
+    for image_id in list(ids)[:_TOLD]:
+        try:
+            source.dataset.open(image_id)
+        except DataError as error:
+            say(f"Unreadable, counted as wrong: {error}")
+        else:  # mended meanwhile
+            say(f"Unreadable when its turn came, counted as wrong: {image_id}.")
+    if len(ids) > _TOLD:
+        say(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
 
 
-def _gate_of(part: Prepared, images: int) -> Gate | None:
-    asked = part.settings.gate
-    published = part.loaded.topology.published
-    if asked is None or images == 0:
-        return None
-    if not isinstance(asked, str):
-        return Gate(float(asked), "the figure you gave", min(IMAGES, images))
-    if published is None or not part.source.is_ilsvrc:
-        raise UsageError(
-            f"--gate: no error is published for {part.loaded.name} on "
-            f"{part.source.dataset.name}. Name one: --gate PERCENT."
-        )
-    return Gate(published.top1, f"published ({published.source})", min(IMAGES, images))
+def _unreadable_in(table: pa.Table, method: str) -> tuple[str, ...]:
+    odd = pc.and_(
+        pc.equal(table["method"], method), pc.equal(table["map_state"], str(MapState.UNREADABLE))
+    )
+    return tuple(table.filter(odd)["image_id"].to_pylist())
 
 
 def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
-    table = folder.read()
+    table = folder.read(_SCORED)
     names = [method.name for method in part.methods]
     n = len(part.source.dataset.examples)
     if len(table) != n * len(names):
@@ -215,4 +269,5 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         map_states=count_states(table, names),
         seconds=seconds,
         is_ilsvrc=part.source.is_ilsvrc,
+        unreadable=_unreadable_in(table, names[0]),
     )

@@ -42,6 +42,7 @@ def identify(
         "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
         "baselines": [baseline.name for baseline in pipeline.baselines],
         "sigma": pipeline.settings.sigma,
+        "precision": pipeline.network.precision.name,
         "keep_maps": pipeline.keep_maps,
         "class_boxes": pipeline.class_boxes,
         "blacklist": len(blacklist),

@@ -17,6 +17,7 @@ SIGMA = 0.02
 
 
 DEFAULT_DATA = "demo"
+DEFAULT_ENGINE = "local"
 
 ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"all": ("vgg16", "alexnet", "googlenet")}
@@ -51,6 +52,14 @@ class RunSettings:
         keep_maps: keep low-resolution maps in `out`, to score again without a network.
         gate: top-1 error in per cent to check against, "published" for the one
             stated for the weights, or None for no check.
+        precision: of the network's convolutions and products; tf32 acts on a GPU.
+            Excitation is always in float32.
+        engine: a name of `engine.catalog.ENGINES`: where the work is done.
+        workers: how many networks work at once; None takes one on this machine, and
+            as many as there is room for in a Ray cluster.
+        gpus_per_worker: at most 1; a fraction shares a GPU. None gives each worker one
+            where there are GPUs, and shares them where there are more workers.
+        ray_address: HOST:PORT of a Ray cluster, or None to start Ray here.
     """
 
     arch: str
@@ -62,6 +71,7 @@ class RunSettings:
     out: Path | None = None
     limit: int | None = None
     allow_missing: bool = False
+    allow_unreadable: int = 0
     batch_size: int = 32
     device: str = "auto"
     threads: int | None = None
@@ -72,6 +82,11 @@ class RunSettings:
     boxes: Literal["label", "top5"] = "label"
     keep_maps: bool = False
     gate: float | str | None = None
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    engine: str = DEFAULT_ENGINE
+    workers: int | None = None
+    gpus_per_worker: float | None = None
+    ray_address: str | None = None
 
     def by_arch(self) -> tuple["RunSettings", ...]:
         """The settings of each arch; those of a set get folders beneath `out`."""

@@ -1,0 +1,113 @@
+"""kill -9 at random moments: nothing finished is lost, nothing is there twice."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+SEED = 20260
+
+
+def kill_and_resume(program, whole, folder: Path, kills: int, dice: random.Random) -> list[int]:
+    """Kills a run again and again at random moments; gives the shards there at each kill.
+
+    Every other kill waits for a shard first, so that not all fall into the beginning.
+    """
+    at_kills = []
+    run = program.start(folder)
+    for kill in range(kills):
+        there = shards_of(folder)
+        if kill % 2:
+            run.until(lambda run=run, there=there: shards_of(folder) > there or run.printed)
+            time.sleep(dice.uniform(0.0, 0.2))
+        else:
+            time.sleep(dice.uniform(0.0, whole.seconds))
+        run.send(signal.SIGKILL)
+        # The next is started before this one is reaped: a zombie holds nothing.
+        killed, run = run, program.start(folder)
+        at_kills += [shards_of(folder)] if killed.wait() == -signal.SIGKILL else []
+    assert run.wait() == 0, run.said
+    return at_kills
+
+
+def shards_of(folder: Path) -> int:
+    return len(list(folder.glob("records/*.parquet")))
+
+
+def test_a_run_that_was_killed_is_resumed_to_the_same_records_and_table(
+    program, whole, counted, same_as_whole, tmp_path
+):
+    folder = tmp_path / "run"
+    assert kill_and_resume(program, whole, folder, 2, random.Random(SEED))
+    result = program.finish(folder)
+    assert counted(folder).lost == counted(folder).doubled == 0
+    assert same_as_whole(folder, result)
+
+
+@pytest.mark.slow
+def test_thirty_kills_lose_and_double_nothing(program, whole, counted, same_as_whole, tmp_path):
+    dice = random.Random(SEED)
+    kills = resumes = lost = doubled = number = 0
+    while kills < 30:
+        folder, number = tmp_path / f"run{number}", number + 1
+        at_kills = kill_and_resume(program, whole, folder, dice.choice([3, 4, 5]), dice)
+        result = program.finish(folder)
+        count, same = counted(folder), same_as_whole(folder, result)
+        kills, resumes = kills + len(at_kills), resumes + len(at_kills)
+        lost, doubled = lost + count.lost, doubled + count.doubled
+        print(
+            f"run {number}: {len(at_kills)} kills, with {at_kills} shards there, resumed each "
+            f"time; lost {count.lost}, doubled {count.doubled}, "
+            f"tables {'equal' if same else 'DIFFER'}"
+        )
+        assert same
+    print(f"in all: {kills} kills, {resumes} resumes, lost {lost}, doubled {doubled} records")
+    assert (lost, doubled) == (0, 0)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that work for a run."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            line = (status.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z" and b"wsol_bench.engine.process" in line:
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_cost_nothing_that_was_finished(
+    program, shards, counted, same_as_whole, tmp_path
+):
+    dice = random.Random(SEED)
+    folder = tmp_path / "run"
+    run = program.start(folder, "--workers=2")
+    for kill in range(3):
+        run.until(lambda at_least=kill + 1: shards(folder) >= at_least)
+        victim = dice.choice(workers_of(run.pid))
+        run.until(lambda: workers_of(run.pid))
+        print(f"{shards(folder)} shards are there; killing worker {kill + 1}")
+        os.kill(victim, signal.SIGKILL)
+    assert run.wait() == 0, run.said
+    assert run.said.count("Lost a worker") == 3
+    assert counted(folder).lost == counted(folder).doubled == 0
+
+
+@pytest.mark.slow
+def test_workers_end_when_the_run_that_they_work_for_is_killed(program, shards, tmp_path):
+    run = program.start(tmp_path / "run", "--workers=2")
+    run.until(lambda: len(workers_of(run.pid)) == 2)
+    workers = workers_of(run.pid)
+    run.send(signal.SIGKILL)
+    run.wait()
+    end = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < end, "a worker outlived its run"
+        time.sleep(0.1)

@@ -1,0 +1,63 @@
+"""A run's folder and batches of records without a network."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wsol_bench.engine.messages import Part
+from wsol_bench.engine.shards import Shard
+from wsol_bench.record_table import to_table
+from wsol_bench.records import MapState, Record
+from wsol_bench.store import RunFolder
+
+METHODS = ("cam", "center")
+SIZES = (3, 3, 2)
+"""Images of each shard."""
+
+
+def record(number: int, method: str) -> Record:
+    random = np.random.default_rng([number, len(method)])
+    return Record(
+        image_id=f"image{number}",
+        index=number + 1,
+        method=method,
+        label=number % 5,
+        height=10,
+        width=20,
+        classes=random.permutation(5),
+        scores=random.normal(size=5).astype(np.float32),
+        box=random.uniform(0, 9, 4),
+        true_boxes=random.uniform(0, 9, (1, 4)),
+        iou=float(random.uniform()),
+        map_state=MapState.OK,
+    )
+
+
+def batch(shard: Shard, images: int = 1) -> Part:
+    """The first images of what is left of a shard, as a worker would give them."""
+    numbers = range(shard.start, min(shard.start + images, shard.stop))
+    table = to_table(record(number, method) for number in numbers for method in METHODS)
+    maps = {"cam": np.array([[[[number]]] for number in numbers], np.float16)}
+    return Part(shard.number, len(numbers), table, maps)
+
+
+@pytest.fixture
+def shards() -> list[Shard]:
+    stops = np.cumsum(SIZES).tolist()
+    return [
+        Shard(number, stop - size, stop)
+        for number, (size, stop) in enumerate(zip(SIZES, stops, strict=True))
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    opened = RunFolder(tmp_path / "run")
+    opened.begin({"arch": "none"})
+    return opened
+
+
+@pytest.fixture
+def make_batch():
+    return batch

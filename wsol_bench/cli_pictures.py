@@ -1,0 +1,111 @@
+"""The commands that draw: parse, call, print."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wsol_bench.protocol import DEFAULT_PROTOCOL
+from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
+
+
+def show(
+    image: Path,
+    /,
+    *,
+    arch: str,
+    weights: str | None = None,
+    methods: str = ",".join(DEFAULT_METHODS),
+    asked: Annotated[str | None, Parameter("--class")] = None,
+    protocol: str = DEFAULT_PROTOCOL,
+    change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    sigma: float = SIGMA,
+    device: str = "auto",
+    out: Path | None = None,
+    width_in: float | None = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Look at any single image: its best classes, and where each method sees the best.
+
+    Parameters
+    ----------
+    image
+        A JPEG, PNG, BMP, GIF or WebP file. No dataset is needed.
+    arch
+        The network (see: list archs).
+    weights
+        As of `run`; torchvision's where not given.
+    methods
+        Comma-separated (see: list methods).
+    asked
+        Ask about this class instead of the best: an index, a WNID, or a name or part of it.
+    protocol
+        View and box rule (see: list protocols), or a TOML file of one.
+    change
+        FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be repeated.
+    sigma
+        Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        The figure's file, .png, .svg or .pdf; IMAGE-ARCH.png in this folder where not given.
+    width_in
+        Of the figure, in inches; 1.8 a panel where not given.
+    as_json
+        One JSON object on stdout instead of the tables.
+    """
+    settings = RunSettings(
+        arch=arch,
+        weights=weights,
+        methods=names_in(methods),
+        protocol=protocol,
+        changes=tuple(change or ()),
+        sigma=sigma,
+        device=device,
+    )
+    from wsol_bench.report.show import print_show
+
+    print_show(image, settings, asked, out, width_in, as_json=as_json)
+
+
+def figure(
+    run: Path,
+    /,
+    *,
+    images: str = "worst",
+    methods: str | None = None,
+    data: str | None = None,
+    out: Path = Path("figure.pdf"),
+    width_in: float = 6.875,
+    seed: int = 0,
+) -> None:
+    """Draw a paper's panel from a run: rows of images, columns of methods.
+
+    Maps need a run that was made with --keep-maps. Fonts are embedded; boxes and words
+    stay vectors in PDF and SVG.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    images
+        Image ids between commas, or best, worst, random, each with :N for how many, such
+        as worst:3,random:5. Ranked by the mean IoU of the methods that make maps.
+    methods
+        Comma-separated; all of the run's where not given.
+    data
+        The images' folder or tar, where it is not where the run says.
+    out
+        The figure's file: .pdf, .svg or .png.
+    width_in
+        In inches; 6.875 is the text of a page of two columns, 3.25 is one of its columns.
+    seed
+        Of random images.
+    """
+    from wsol_bench.report.figure import FigureOptions, print_figure
+
+    options = FigureOptions(images, names_in(methods or ""), data, width_in, seed)
+    print_figure(run, options, out)
+
+
+PICTURE_COMMANDS = (show, figure)
