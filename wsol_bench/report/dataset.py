@@ -1,5 +1,6 @@
 """What the `data` commands print."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,33 +16,43 @@ from wsol_bench.datasets.statistics import BoxStatistics, statistics
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE
 from wsol_bench.geometry import Size
 from wsol_bench.progress import progress
+from wsol_bench.wording import first_names, shown
 
 _NAMED = 5
-"""How many of a list of images are named."""
+"""How many of the images that are not there, or that do not count, are named."""
 
 
 def print_check(path: Path, layout: str | None, limit: int | None, allow_missing: bool) -> int:
     """Opens a dataset, decodes every image and prints what was found on stdout.
 
     Returns:
-        The exit code: 0 where a run over it would go through, 3 where an image is
-        unreadable, or absent and not admitted.
+        The exit code: 0 where a run over it would go through, 3 where an annotation is
+        bad, an image is unreadable, or one is absent and not admitted.
 
     Raises:
         DataError: it cannot be opened at all.
     """
-    dataset = open_dataset(path, layout, limit=limit, allow_missing=True)
+    dataset = open_dataset(path, layout, limit=limit, allow_missing=True, list_faults=True)
     with progress("Decoding", len(dataset.examples)) as advance:
         report = check_dataset(dataset, progress=advance)
     for line in report_lines(report):
         print(line)
-    bad = bool(report.unreadable) or (bool(report.missing) and not allow_missing)
-    print("A run would stop at these." if bad else "A run would go through.")
-    return EXIT_DATA if bad else EXIT_FINE
+    if report.faults or (report.missing and not allow_missing):
+        print("A run would stop at these.")
+    elif report.unreadable:
+        count = len(report.unreadable)
+        print(
+            f"A run would stop with exit code {EXIT_DATA} at its end, the unreadable images "
+            f"counted as wrong, unless --allow-unreadable {count} admits them."
+        )
+    else:
+        print("A run would go through.")
+        return EXIT_FINE
+    return EXIT_DATA
 
 
 def report_lines(report: DatasetReport) -> list[str]:
-    """The report, a finding a line, with the first few images named."""
+    """The report, line by line; what is wrong in full, a line each, beneath its count."""
     many = sum(count for boxes, count in report.images_by_boxes.items() if boxes > 1)
     order = "sorted by WNID" if report.sorted_classes else "NOT sorted by WNID"
     which = ", the 1,000 of ILSVRC" if report.official_classes else ""
@@ -49,16 +60,17 @@ def report_lines(report: DatasetReport) -> list[str]:
         f"{report.name}: {report.images:,} images of {report.annotated:,} annotated, "
         f"{report.boxes:,} boxes, {many:,} images with several",
         f"classes: {report.classes:,}{which}, {order}; {report.classes_with_images:,} have images",
-        _finding("absent images", report.missing),
-        _finding("images without annotation", report.unannotated),
-        _finding("files left out", [f"{each.name} ({each.reason})" for each in report.skipped]),
-        _finding("unreadable images", [each.reason for each in report.unreadable]),
-        _finding("images with a box that leaves the image", report.boxes_outside),
-        _finding(
+        _few("absent images", report.missing),
+        _few("images without annotation", report.unannotated),
+        *_all("files left out", [f"{each.name}: {each.reason}" for each in report.skipped]),
+        *_all("faults of annotations and folders", report.faults),
+        *_all("unreadable images", [each.reason for each in report.unreadable]),
+        *_all("images with a box that leaves the image", report.boxes_outside),
+        *_all(
             "sizes that differ from the annotation",
             [
-                f"{each.image_id} ({each.annotated.width}x{each.annotated.height} annotated, "
-                f"{each.decoded.width}x{each.decoded.height} decoded)"
+                f"{each.image_id}: {each.annotated.width}x{each.annotated.height} annotated, "
+                f"{each.decoded.width}x{each.decoded.height} decoded"
                 for each in report.size_differences
             ],
         ),
@@ -73,11 +85,14 @@ def report_lines(report: DatasetReport) -> list[str]:
     return [*lines, f"index sha256: {report.sha256}"]
 
 
-def _finding(what: str, found: tuple[str, ...] | list[str]) -> str:
+def _few(what: str, ids: Sequence[str]) -> str:
+    return f"{what}: {len(ids):,}: {first_names(ids, _NAMED)}" if ids else f"{what}: none"
+
+
+def _all(what: str, found: Sequence[str]) -> list[str]:
     if not found:
-        return f"{what}: none"
-    more = ", ..." if len(found) > _NAMED else ""
-    return f"{what}: {len(found):,}: {', '.join(found[:_NAMED])}{more}"
+        return [f"{what}: none"]
+    return [f"{what}: {len(found):,}", *(f"  {shown(each)}" for each in found)]
 
 
 ILSVRC_500 = BoxStatistics(

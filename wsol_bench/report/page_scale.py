@@ -1,0 +1,89 @@
+"""Where a figure stands on a drawn axis."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil, floor, isfinite
+
+_ROUND = (1, 2, 5, 10, 20, 25, 50)
+"""Steps between ticks that read well, in the axis's unit."""
+
+_FEW = 6
+"""Ticks that fit an axis of a phone's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear axis.
+
+    Attributes:
+        low, high: its ends.
+        ticks: the figures that are written at it, rising.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        """The place of a value in per cent of the axis, 0..100; those outside stand at an end."""
+        share = (value - self.low) / (self.high - self.low)
+        return 100.0 * min(max(share, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A figure with its interval on an axis, all in per cent of its length.
+
+    Attributes:
+        at: the figure.
+        left, width: the interval.
+        line: a reference through every strip of the axis, or None.
+        mark: a published figure, or None.
+    """
+
+    at: float
+    left: float
+    width: float
+    line: float | None
+    mark: float | None
+
+
+def scale_over(
+    values: Iterable[float], *, least: float = 0.0, most: float = 100.0, room: float = 20.0
+) -> Scale:
+    """An axis with round ends that holds all values.
+
+    Args:
+        values: those that are not finite do not count.
+        least, most: the axis never leaves these.
+        room: its least length.
+    """
+    kept = [value for value in values if isfinite(value)] or [least]
+    low, high = max(min(kept), least), min(max(kept), most)
+    if high - low < room:
+        low = min(max((low + high - room) / 2, least), most - room)
+        high = low + room
+    step = next((step for step in _ROUND if (high - low) / step < _FEW - 1), _ROUND[-1])
+    first, last = floor(low / step), ceil(high / step)
+    ticks = tuple(float(step * number) for number in range(first, last + 1))
+    return Scale(ticks[0], ticks[-1], ticks)
+
+
+def strip(
+    scale: Scale,
+    value: float,
+    low: float,
+    high: float,
+    *,
+    line: float | None = None,
+    mark: float | None = None,
+) -> Strip:
+    """A figure and its interval on an axis; `line` and `mark` in the axis's unit."""
+    left, right = scale.at(low), scale.at(high)
+    return Strip(
+        at=scale.at(value),
+        left=left,
+        width=right - left,
+        line=None if line is None else scale.at(line),
+        mark=None if mark is None else scale.at(mark),
+    )
