@@ -120,6 +120,15 @@ def test_the_size_is_read_where_there_is_one(builder, tmp_path, size, expected):
         ("<annotation><object><name>n01440764</name></object></annotation>", "no <bndbox>"),
         ("<annotation><object><bndbox/></object></annotation>", "no <name>"),
         ("<a>" * 50_000, "not well-formed"),
+        ("<annotation><object><bndbox/><bndbox/></object></annotation>", "no <name>"),
+        (
+            "<annotation><object><name>n1</name><bndbox/><bndbox/></object></annotation>",
+            "<object> has 2 <bndbox>",
+        ),
+        (
+            "<annotation><object><name>n1</name><name>n2</name></object></annotation>",
+            "<object> has 2 <name>",
+        ),
         ("<annotation>" + " " * 1_000_001, "larger than"),
     ],
 )
@@ -145,6 +154,9 @@ def test_nesting_as_deep_as_the_size_allows_is_harmless(tmp_path):
         (("nan", 0, 3, 5), "xmin is 'nan'"),
         ((0, 0, "inf", 5), "xmax is 'inf'"),
         ((0, 0, 3, "1e300"), "ymax is '1e300'"),
+        ((0, 0, "1_000", 5), "xmax is '1_000'"),
+        ((0, 0, 3, "\u0665"), "ymax is '\u0665'"),
+        (("0x1", 0, 3, 5), "xmin is '0x1'"),
         ((0, "two", 3, 5), "ymin is 'two'"),
         ((0, "", 3, 5), "<bndbox> has no <ymin>"),
     ],
@@ -154,6 +166,16 @@ def test_a_bad_box_is_one_message_that_names_the_file(builder, tmp_path, box, me
         read(tmp_path, annotated(builder.object("n01440764", box)))
 
     assert "ILSVRC2012_val_00000001.xml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "us-ascii", "cp1252"]
+)
+def test_what_declares_its_encoding_is_read_in_it(builder, tmp_path, encoding):
+    declared = encoding.removesuffix("-sig")
+    text = f"<?xml version='1.0' encoding='{declared}'?>" + builder.xml(builder.samples[0])
+
+    assert read(tmp_path, text.encode(encoding)).wnids == ["n01443537"]
 
 
 def test_a_file_that_is_gone_is_named(tmp_path):

@@ -1,11 +1,15 @@
 """What `data check` finds in a dataset with one of each fault."""
 
+import shutil
+
 import pytest
 
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.check import check_dataset
 from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
+from wsol_bench.report.dataset import print_check
 
 
 def test_a_good_dataset_has_no_fault(builder, tmp_path):
@@ -18,6 +22,7 @@ def test_a_good_dataset_has_no_fault(builder, tmp_path):
     assert report.images_by_boxes == {1: 2, 2: 1}
     assert not report.missing + report.unannotated + report.skipped
     assert not report.unreadable + report.boxes_outside + report.size_differences
+    assert report.faults == ()
     assert (report.sorted_classes, report.official_classes) == (True, False)
     assert report.sha256 == index_sha256(dataset)
     assert report.box_statistics is not None
@@ -58,6 +63,52 @@ def test_every_fault_is_counted_and_named(builder, tmp_path):
     assert [each.name for each in report.skipped] == [".hidden.JPEG"]
     assert report.box_statistics is not None
     assert report.box_statistics.images == 4
+
+
+def test_annotations_that_are_bad_are_all_listed_beside_the_rest(builder, tmp_path):
+    builder.kaggle(tmp_path)
+    first, second, third = (sample.image_id for sample in builder.samples)
+    builder.write(tmp_path / builder.xml_folder / f"{first}.xml", "<annotation>")
+    builder.write(tmp_path / builder.xml_folder / f"{third}.xml", "")
+    builder.write(tmp_path / builder.image_folder / f"{second}.JPEG", b"")
+
+    report = check_dataset(open_dataset(tmp_path, list_faults=True))
+
+    assert [first in report.faults[0], third in report.faults[1]] == [True, True]
+    assert [each.image_id for each in report.unreadable] == [second]
+    assert report.images == 1
+
+
+def test_a_disk_that_fails_ends_the_check(builder, tmp_path):
+    dataset = open_dataset(builder.kaggle(tmp_path))
+    shutil.rmtree(tmp_path / builder.image_folder)
+
+    with pytest.raises(DataError, match="would befall other images too"):
+        check_dataset(dataset)
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_the_printed_report_names_every_fault_and_ends_with_a_verdict(
+    builder, tmp_path, capsys, allow_missing
+):
+    builder.kaggle(tmp_path)
+    assert print_check(tmp_path, None, None, allow_missing) == EXIT_FINE
+    assert capsys.readouterr().out.endswith("A run would go through.\n")
+
+    ids = [sample.image_id for sample in builder.samples]
+    builder.write(tmp_path / builder.image_folder / f"{ids[0]}.JPEG", b"")
+    assert print_check(tmp_path, None, None, allow_missing) == EXIT_DATA
+    printed = capsys.readouterr().out
+    assert f"unreadable images: 1\n  the image {tmp_path}" in printed
+    assert printed.endswith("unless --allow-unreadable 1 admits them.\n")
+
+    for image_id in ids:
+        builder.write(tmp_path / builder.xml_folder / f"{image_id}.xml", b"\xff")
+    assert print_check(tmp_path, None, None, allow_missing) == EXIT_DATA
+    printed = capsys.readouterr().out
+    assert "faults of annotations and folders: 3\n" in printed
+    assert [printed.count(f"{image_id}.xml is not well-formed") for image_id in ids] == [1, 1, 1]
+    assert printed.endswith("A run would stop at these.\n")
 
 
 def test_without_one_readable_image_there_are_no_statistics(builder, tmp_path):

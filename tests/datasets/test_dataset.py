@@ -1,5 +1,6 @@
 """Which images a dataset consists of: absent ones, limits, labels, files left out."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.dataset import official_index, select
-from wsol_bench.errors import DataError
+from wsol_bench.errors import DataError, UnreadableImage
 
 IDS = [f"ILSVRC2012_val_{number:08d}" for number in range(1, 7)]
 
@@ -171,6 +172,123 @@ def test_where_an_xml_is_absent_the_table_gives_the_boxes(builder, images, xmls,
 
     np.testing.assert_array_equal(example.boxes, [[3, 3, 10, 10]])
     assert example.size is None
+
+
+def test_all_that_is_wrong_is_counted_and_listed_where_asked(builder, images, xmls, tmp_path):
+    first, second, third = (sample.image_id for sample in builder.samples)
+    builder.write(xmls / f"{first}.xml", "<annotation>")
+    builder.write(xmls / f"{third}.xml", builder.xml(builder.samples[2]).replace("n0148", "n9948"))
+    builder.write(images / f"{second}.png", builder.jpeg(4, 4))
+
+    with pytest.raises(DataError, match=rf"two files .* id '{second}'.* `data check` lists all"):
+        open_dataset(tmp_path)
+    (images / f"{second}.png").unlink()
+    with pytest.raises(DataError, match=rf"{first}.xml is not well-formed.* 1 more such faults"):
+        open_dataset(tmp_path)
+    builder.write(images / f"{second}.png", builder.jpeg(4, 4))
+    dataset = open_dataset(tmp_path, list_faults=True)
+
+    assert [example.image_id for example in dataset.examples] == [second]
+    named = zip((second, first, third), dataset.faults, strict=True)
+    assert all(image_id in fault for image_id, fault in named)
+
+
+def test_a_dataset_with_nothing_good_in_it_can_still_be_looked_at(builder, tmp_path):
+    builder.kaggle(tmp_path)
+    for xml in (tmp_path / builder.xml_folder).iterdir():
+        xml.write_bytes(b"")
+
+    dataset = open_dataset(tmp_path, list_faults=True)
+
+    assert (len(dataset.examples), len(dataset.faults)) == (0, 3)
+
+
+def test_a_table_of_another_kind_is_named_before_the_images_that_it_leaves_without_boxes(
+    builder, tmp_path
+):
+    builder.kaggle(tmp_path)
+    for xml in (tmp_path / builder.xml_folder).iterdir():
+        xml.unlink()
+    builder.write(tmp_path / "LOC_val_solution.csv", "id,boxes\n")
+
+    with pytest.raises(DataError, match="line 1: expected the header"):
+        open_dataset(tmp_path)
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Makes a folder one that may not be listed, for root as well."""
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.parametrize("layout", ["kaggle", "flat"])
+def test_a_folder_of_images_that_may_not_be_listed_is_named(builder, tmp_path, monkeypatch, layout):
+    builder.layouts[layout](tmp_path)
+    folder = next(tmp_path.rglob("*.JPEG")).parent
+    closed(monkeypatch, folder)
+
+    with pytest.raises(DataError, match=rf"cannot list the folder .*{folder.name}: Permission"):
+        open_dataset(tmp_path)
+
+
+def test_a_class_folder_that_may_not_be_listed_is_named_before_its_absent_images(
+    builder, tmp_path, monkeypatch
+):
+    builder.layouts["class-folders"](tmp_path)
+    closed(monkeypatch, tmp_path / "val/n01440764")
+
+    with pytest.raises(DataError, match=r"cannot list the folder .*n01440764: Permission"):
+        open_dataset(tmp_path)
+    dataset = open_dataset(tmp_path, allow_missing=True, list_faults=True)
+
+    assert (len(dataset.examples), dataset.missing, len(dataset.faults)) == (2, 1, 1)
+
+
+def test_an_xml_folder_that_may_not_be_listed_is_never_passed_over_silently(
+    builder, images, tmp_path, monkeypatch
+):
+    closed(monkeypatch, tmp_path / builder.xml_folder)
+
+    with pytest.raises(DataError, match=r"no boxes .*CLS-LOC/val is a folder that cannot be list"):
+        open_dataset(tmp_path)
+    builder.write(tmp_path / "LOC_val_solution.csv", builder.table(builder.samples))
+    dataset = open_dataset(tmp_path)
+
+    assert len(dataset.examples) == 3
+    assert "a folder that cannot be listed: Permission denied" in dataset.skipped[0].reason
+
+
+def test_a_folder_named_like_an_image_is_absent_and_the_message_says_why(images, tmp_path):
+    image = images / "ILSVRC2012_val_00000005.JPEG"
+    image.unlink()
+    image.mkdir()
+
+    with pytest.raises(DataError, match=r"00005\.\.* Files that were left .*not a regular file"):
+        open_dataset(tmp_path)
+    dataset = open_dataset(tmp_path, allow_missing=True)
+
+    assert dataset.missing_ids == ("ILSVRC2012_val_00000005",)
+
+
+def test_an_image_that_vanishes_after_the_listing_is_unreadable(images, tmp_path):
+    dataset = open_dataset(tmp_path)
+    (images / "ILSVRC2012_val_00000005.JPEG").unlink()
+
+    with pytest.raises(UnreadableImage, match=r"00005\.JPEG: No such file"):
+        dataset.open("ILSVRC2012_val_00000005")
+
+
+def test_an_unknown_id_is_no_unreadable_image(images, tmp_path):
+    with pytest.raises(DataError) as caught:
+        open_dataset(tmp_path).open("nowhere")
+
+    assert not isinstance(caught.value, UnreadableImage)
 
 
 def test_an_image_in_the_wrong_class_folder_is_refused(builder, tmp_path):

@@ -1,9 +1,17 @@
 """Decoding: stored orientation, every colour model as RGB, damaged files named."""
 
+import errno
 import io
+import os
+import pickle
+import re
 import struct
+import threading
+import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from wsol_bench.datasets import images
-from wsol_bench.datasets.images import decode_image, read_image
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.datasets.images import decode_image, read_bytes, read_image
+from wsol_bench.errors import DataError, UnreadableImage, UsageError
 
 RED = (255, 0, 0)
 NEARLY = 4
@@ -179,6 +187,72 @@ def test_an_absent_file_is_named(tmp_path):
         read_image(tmp_path / "x.JPEG")
 
 
+def test_a_folder_named_like_an_image_is_unreadable(tmp_path):
+    (tmp_path / "x.JPEG").mkdir()
+
+    with pytest.raises(UnreadableImage, match=r"cannot read the image .*x\.JPEG: Is a directory"):
+        read_image(tmp_path / "x.JPEG")
+
+
+@pytest.mark.parametrize(
+    ("number", "one_image"),
+    [
+        (errno.ENOENT, True),
+        (errno.EACCES, True),
+        (errno.EIO, False),
+        (errno.ESTALE, False),
+        (errno.EMFILE, False),
+        (errno.ENOTCONN, False),
+    ],
+)
+def test_what_is_wrong_with_one_file_is_told_from_a_disk_that_fails(
+    tmp_path, monkeypatch, number, one_image
+):
+    def fail(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(DataError, match=os.strerror(number)) as caught:
+        read_bytes(tmp_path / "x.JPEG")
+
+    assert isinstance(caught.value, UnreadableImage) == one_image
+    assert ("would befall other images" in str(caught.value)) != one_image
+
+
+def test_a_folder_that_is_gone_is_no_fault_of_the_image(tmp_path):
+    with pytest.raises(DataError, match="would befall other images too") as caught:
+        read_image(tmp_path / "gone" / "x.JPEG")
+
+    assert not isinstance(caught.value, UnreadableImage)
+
+
+def test_too_little_memory_is_no_fault_of_the_image(monkeypatch):
+    def fail(*_arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(images, "_to_rgb", fail)
+    with pytest.raises(DataError, match="not enough memory to decode") as caught:
+        decode_image(encode(noise(8, 8), "PNG"), "x.JPEG")
+
+    assert not isinstance(caught.value, UnreadableImage)
+
+
+def test_an_unreadable_image_survives_the_way_between_processes():
+    with pytest.raises(UnreadableImage) as caught:
+        decode_image(b"", "x.JPEG")
+
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again)) == (UnreadableImage, str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["a\udcff.JPEG", "a\nb.JPEG", "\x1b[2J.JPEG", "\u202egpj.JPEG"])
+def test_a_message_is_one_line_that_can_be_printed_whatever_the_name(name):
+    with pytest.raises(UnreadableImage) as caught:
+        decode_image(b"", name)
+
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("data", [b"<html>404</html>", b"\xff\xd8", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_a_file_that_is_no_image_is_named(data):
     with pytest.raises(DataError, match=r"x\.JPEG is not an image: expected one of JPEG, PNG"):
@@ -215,6 +289,44 @@ def test_a_decompression_bomb_is_named_and_not_decoded(width, height):
         decode_image(png(width, height, 8, 2, b""), "x.JPEG")
 
 
+def repeated_scans(count: int) -> bytes:
+    """A progressive JPEG whose second scan, a dozen bytes, stands there many times."""
+    data = plain_jpeg(Image.new("L", (64, 64), 128), progressive=True)
+    second, third = (place.start() for place in list(re.finditer(b"\xff\xda", data))[1:3])
+    scan = data[second:third].partition(b"\xff\xc4")[0]
+    return data[:second] + scan * count + data[second:]
+
+
+def test_a_progressive_jpeg_of_endless_scans_is_named_and_not_decoded():
+    assert decode_image(repeated_scans(400), "x.JPEG").size == (64, 64)
+    with pytest.raises(UnreadableImage, match=r"x\.JPEG has more than 500 scans"):
+        decode_image(repeated_scans(5000), "x.JPEG")
+
+
+def test_large_images_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(images, "MANY_PIXELS", 60)
+    decoding, most = 0, 0
+    lock = threading.Lock()
+    to_rgb = images._to_rgb
+
+    def slowly(image: Image.Image) -> Image.Image:
+        nonlocal decoding, most
+        with lock:
+            decoding += 1
+            most = max(most, decoding)
+        time.sleep(0.01)
+        with lock:
+            decoding -= 1
+        return to_rgb(image)
+
+    monkeypatch.setattr(images, "_to_rgb", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: decode_image(encode(noise(8, 8), "PNG"), "x"), range(8)))
+        assert most == 1
+        list(pool.map(lambda _: decode_image(encode(noise(7, 7), "PNG"), "x"), range(8)))
+        assert most > 1
+
+
 def test_an_image_just_within_the_limit_is_decoded_without_a_warning(monkeypatch):
     monkeypatch.setattr(images, "MOST_PIXELS", 64)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
@@ -242,7 +354,7 @@ def test_a_damaged_image_is_decoded_or_named(kind, data):
 
     try:
         outcome = decode_image(bytes(content), "x.JPEG").mode
-    except DataError as error:
+    except UnreadableImage as error:
         outcome = str(error)
 
     assert outcome == "RGB" or "x.JPEG" in outcome

@@ -16,8 +16,9 @@ from wsol_bench.datasets.scanning import (
     holds_files,
     is_file,
     scan_folder,
+    why_not_listed,
 )
-from wsol_bench.datasets.solution import SOLUTION_NAME, read_solution
+from wsol_bench.datasets.solution import SOLUTION_NAME, Solution, read_solution
 from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
@@ -57,7 +58,8 @@ class AnnotationFiles:
         xml_folder: the folder of the XML files.
         xml_names: image id to file name in that folder; empty where there is none.
         rows: image id to row of the Kaggle table; empty where there is none.
-        skipped: XML files that cannot be used.
+        skipped: XML files, and folders that may hold some, that cannot be used.
+        faults: what is wrong with the folder or the table, one message each.
     """
 
     classes: ClassList
@@ -65,6 +67,7 @@ class AnnotationFiles:
     xml_names: Mapping[str, str]
     rows: Mapping[str, Annotation]
     skipped: tuple[Skipped, ...]
+    faults: tuple[str, ...] = ()
 
     def ids(self) -> list[str]:
         """The ids of all annotated images, sorted."""
@@ -105,22 +108,42 @@ def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFil
         classes: the classes that labels must be among.
 
     Raises:
-        DataError: neither is there (lists the places), or the table is bad.
+        DataError: neither is there (lists the places).
     """
-    xml_folders = [base / name for base in bases for name in XML_FOLDERS]
-    xml_folder = next((each for each in xml_folders if holds_files(each, XML_SUFFIXES)), None)
+    places = [base / name for base in bases for name in XML_FOLDERS]
+    closed = [(place, why) for place in places if (why := why_not_listed(place))]
+    unlisted = {place for place, _ in closed}
+    xml_folder = next(
+        (each for each in places if each not in unlisted and holds_files(each, XML_SUFFIXES)), None
+    )
     tables = [base / SOLUTION_NAME for base in bases]
     table = next((each for each in tables if is_file(each)), None)
+    skipped = tuple(
+        Skipped(shown(str(place)), f"a folder that cannot be listed: {why}")
+        for place, why in closed
+    )
     if xml_folder is None and table is None:
-        raise DataError(
-            f"no boxes for the images near {shown(str(bases[0]))}. Expected *.xml files in one of "
-            f"{', '.join(XML_FOLDERS)}, or {SOLUTION_NAME}, in "
-            f"{' or '.join(shown(str(base)) for base in bases)}. Unpack ILSVRC2012_bbox_val_v3.tgz "
-            "there; data/README.md shows the layouts."
-        )
+        raise _nothing_found(bases, skipped)
     xml = scan_folder(xml_folder, XML_SUFFIXES) if xml_folder else Scan({}, ())
-    rows = read_solution(table, classes) if table else {}
-    return AnnotationFiles(classes, xml_folder or bases[0], xml.files, rows, xml.skipped)
+    solution = read_solution(table, classes) if table else Solution({}, ())
+    return AnnotationFiles(
+        classes,
+        xml_folder or bases[0],
+        xml.files,
+        solution.rows,
+        skipped + xml.skipped,
+        xml.faults + solution.faults,
+    )
+
+
+def _nothing_found(bases: Sequence[Path], skipped: Sequence[Skipped]) -> DataError:
+    closed = "".join(f" {each.name} is {each.reason}." for each in skipped)
+    return DataError(
+        f"no boxes for the images near {shown(str(bases[0]))}. Expected *.xml files in one of "
+        f"{', '.join(XML_FOLDERS)}, or {SOLUTION_NAME}, in "
+        f"{' or '.join(shown(str(base)) for base in bases)}.{closed} Unpack "
+        "ILSVRC2012_bbox_val_v3.tgz there; data/README.md shows the layouts."
+    )
 
 
 def _check_label(annotation: Annotation, image_id: str, wnid: str, origin: str) -> None:

@@ -24,6 +24,8 @@ LARGEST_COORDINATE = 1_000_000
 LARGEST_XML_BYTES = 1_000_000
 """The largest of ILSVRC has some 20 kB."""
 
+_OF_NUMBERS = frozenset("0123456789+-.eE")
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedObject:
@@ -77,7 +79,7 @@ def inclusive_box(corners: Sequence[str], where: str) -> tuple[float, float, flo
     else:
         return xmin, ymin, xmax + 1.0, ymax + 1.0
     raise DataError(
-        f"{where}: the box {' '.join(corners)} {fault}. Expected xmin ymin xmax ymax with "
+        f"{where}: the box {' '.join(corners)[:80]} {fault}. Expected xmin ymin xmax ymax with "
         "xmin < xmax and ymin < ymax. Correct the box."
     )
 
@@ -138,14 +140,14 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _box(item: Element, where: str) -> tuple[float, float, float, float]:
-    box = item.find("bndbox")
+    box = _only(item, "bndbox", where)
     if box is None:
         raise DataError(f"{where}: an <object> has no <bndbox>. Add one or remove the object.")
     return inclusive_box([_text(box, name, where) for name in CORNERS], where)
 
 
 def _size(root: Element, where: str) -> Size | None:
-    size = root.find("size")
+    size = _only(root, "size", where)
     if size is None:
         return None
     sides = [_coordinate(_text(size, name, where), name, where) for name in ("height", "width")]
@@ -154,18 +156,30 @@ def _size(root: Element, where: str) -> Size | None:
     return Size(*map(int, sides))
 
 
+def _only(parent: Element, name: str, where: str) -> Element | None:
+    found = parent.findall(name)
+    if len(found) > 1:
+        raise DataError(
+            f"{where}: <{parent.tag}> has {len(found)} <{name}>. Expected one; "
+            "remove what does not belong there."
+        )
+    return found[0] if found else None
+
+
 def _text(parent: Element, name: str, where: str) -> str:
-    text = (parent.findtext(name) or "").strip()
+    child = _only(parent, name, where)
+    text = "" if child is None else (child.text or "").strip()
     if not text:
         raise DataError(f"{where}: <{parent.tag}> has no <{name}>, or an empty one. Fill it in.")
     return text
 
 
 def _coordinate(text: str, name: str, where: str) -> float:
+    plain = set(text) <= _OF_NUMBERS  # float also takes "1_000", and digits of other scripts
     try:
-        value = float(text)
+        value = float(text) if plain else math.nan
     except ValueError:
         value = math.nan
     if not abs(value) <= LARGEST_COORDINATE:  # also false for NaN
-        raise DataError(f"{where}: {name} is {shown(text[:40])!r}. Expected a number of pixels.")
+        raise DataError(f"{where}: {name} is {text[:40]!r}. Expected a number of pixels.")
     return value

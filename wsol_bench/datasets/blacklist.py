@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
 
 
@@ -14,22 +15,22 @@ def read_blacklist(path: Path) -> frozenset[int]:
     Raises:
         DataError: the file is absent or a line is no whole number from 1 on.
     """
+    name = f"--blacklist {shown(str(path))}"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"--blacklist {path}: cannot be read as text ({error}).") from error
+        raise DataError(f"{name}: cannot be read as text ({shown(str(error))}).") from error
     indices = set()
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        text = line.strip()
+        if not text:
             continue
-        try:
-            index = int(line)
-        except ValueError:
-            index = 0
+        # `int` also takes signs, underscores and digits of other scripts.
+        index = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
         if index < 1:
             raise DataError(
-                f"--blacklist {path}, line {number}: expected a whole number from 1 on, the "
-                f"1-based index of an image, got {line.strip()[:40]!r}."
+                f"{name}, line {number}: expected a whole number from 1 on, the 1-based index "
+                f"of an image, got {text[:40]!r}."
             )
         indices.add(index)
     return frozenset(indices)

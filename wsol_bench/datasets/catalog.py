@@ -27,6 +27,7 @@ def open_dataset(
     *,
     limit: int | None = None,
     allow_missing: bool = False,
+    list_faults: bool = False,
 ) -> ImageDataset:
     """Opens a dataset; reads annotations, no image.
 
@@ -36,6 +37,7 @@ def open_dataset(
         limit: take the first so many images, sorted by id.
         allow_missing: go on without annotated images whose file is absent; the
             dataset's `missing` says how many.
+        list_faults: go on without what is bad; the dataset's `faults` lists it.
 
     Raises:
         UsageError: an unknown layout, or a limit below 1.
@@ -51,7 +53,7 @@ def open_dataset(
     entry = next((each for each in candidates if each.recognises(path)), None)
     if entry is None:
         raise DataError(f"{_unrecognised(path, layout)} {_expected()}")
-    return entry.load(path, Selection(limit, allow_missing))
+    return entry.load(path, Selection(limit, allow_missing, list_faults))
 
 
 def _require(path: Path) -> None:

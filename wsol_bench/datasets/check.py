@@ -13,7 +13,7 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
-from wsol_bench.errors import DataError
+from wsol_bench.errors import UnreadableImage
 from wsol_bench.geometry import Size
 from wsol_bench.records import Example, Progress
 
@@ -42,7 +42,7 @@ class DatasetReport:
     Attributes:
         name: the dataset's.
         images: examples, that is annotated images whose file is there.
-        annotated: annotated images, with those whose file is absent.
+        annotated: images with a good annotation, and those whose file is absent.
         classes: how many the class list has.
         classes_with_images: how many of them have an example.
         boxes: of all examples, the labels' only.
@@ -50,6 +50,7 @@ class DatasetReport:
         missing: ids of the annotated images whose file is absent.
         unannotated: ids of the images without an annotation.
         skipped: files left out, each with its reason.
+        faults: what is wrong with annotations and folders, one message each.
         unreadable: images that do not decode.
         boxes_outside: ids of images with a box that leaves the image.
         size_differences: images whose annotation names another size.
@@ -69,6 +70,7 @@ class DatasetReport:
     missing: tuple[str, ...]
     unannotated: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    faults: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
     boxes_outside: tuple[str, ...]
     size_differences: tuple[SizeDifference, ...]
@@ -84,9 +86,13 @@ def check_dataset(
     """Decodes every image and compares it with its annotation.
 
     Args:
-        dataset: opened with `allow_missing`, so that absent images are counted.
+        dataset: opened with `allow_missing` and `list_faults`, so that absent images
+            and bad annotations are counted.
         progress: called after each image.
         workers: threads that decode; by default one per processor.
+
+    Raises:
+        DataError: images cannot be read any more, such as from a disk that is gone.
     """
     decoded = list(_decode_all(dataset, progress, workers))
     sizes = {
@@ -107,6 +113,7 @@ def check_dataset(
         missing=dataset.missing_ids,
         unannotated=dataset.unannotated_ids,
         skipped=dataset.skipped,
+        faults=dataset.faults,
         unreadable=tuple(found for found in decoded if isinstance(found, Unreadable)),
         boxes_outside=tuple(
             example.image_id for example in readable if _leaves(example, sizes[example.image_id])
@@ -142,7 +149,7 @@ def _decode(dataset: ImageDataset, image_id: str) -> Size | Unreadable:
     try:
         with dataset.open(image_id) as image:
             return Size(image.height, image.width)
-    except DataError as error:
+    except UnreadableImage as error:
         return Unreadable(image_id, str(error))
 
 

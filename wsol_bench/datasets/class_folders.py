@@ -54,17 +54,26 @@ def _scan(folder: Path, classes: ClassList) -> tuple[ImageFiles, dict[str, str]]
     paths: dict[str, str] = {}
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
+    faults: list[str] = []
     for entry in class_folder_entries(folder):
-        if not _WNID.fullmatch(entry.name):
-            skipped.append(Skipped(shown(entry.name), "a folder not named by a WNID"))
+        wnid = entry.name
+        if not _WNID.fullmatch(wnid):
+            skipped.append(Skipped(shown(wnid), "a folder not named by a WNID"))
             continue
-        classes.index(entry.name, f"the folder {shown(entry.path)}")
-        scan = scan_folder(folder / entry.name, IMAGE_SUFFIXES)
-        skipped += (Skipped(f"{entry.name}/{each.name}", each.reason) for each in scan.skipped)
+        try:
+            classes.index(wnid, f"the folder {shown(entry.path)}")
+            scan = scan_folder(folder / wnid, IMAGE_SUFFIXES)
+        except DataError as error:
+            faults.append(str(error))
+            continue
+        skipped += (Skipped(f"{wnid}/{each.name}", each.reason) for each in scan.skipped)
+        faults += scan.faults
         for name in scan.files.values():
-            image_id = add_file(paths, f"{entry.name}/{name}", shown(str(folder)))
-            labels[image_id] = entry.name
-    return ImageFiles(folder, paths, tuple(skipped)), labels
+            try:
+                labels[add_file(paths, f"{wnid}/{name}", shown(str(folder)))] = wnid
+            except DataError as error:
+                faults.append(str(error))
+    return ImageFiles(folder, paths, tuple(skipped), tuple(faults)), labels
 
 
 CLASS_FOLDERS = Layout(

@@ -52,7 +52,7 @@ class ClassList:
             return self.index_of[wnid]
         except KeyError:
             raise DataError(
-                f"{where}: unknown WNID {shown(wnid)!r}. Expected one of {self.source} "
+                f"{where}: unknown WNID {wnid!r}. Expected one of {self.source} "
                 f"({len(self.wnids):,} classes from {self.wnids[0]} to {self.wnids[-1]}). Correct "
                 f"it, or put a {MAPPING_NAME} with your own classes into the dataset's folder."
             ) from None
@@ -99,7 +99,7 @@ def parse_classes(text: str, source: str) -> ClassList:
         if match is None:
             raise DataError(
                 f"{source}, line {number}: expected a WNID and a name, such as "
-                f'"n01440764 tench", got {shown(line[:60])!r}. Correct the line.'
+                f'"n01440764 tench", got {line[:60]!r}. Correct the line.'
             )
         wnid = match[1]
         if wnids and wnid <= wnids[-1]:

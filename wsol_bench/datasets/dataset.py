@@ -31,12 +31,22 @@ class ImageSource(Interface):
         """Images that are there and cannot be used."""
         ...
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the source as a whole, one message each."""
+        ...
+
     def ids(self) -> frozenset[str]:
         """The ids of the images that are present."""
         ...
 
     def read(self, image_id: str) -> bytes:
-        """The bytes of one image; DataError where it cannot be read."""
+        """The bytes of one image.
+
+        Raises:
+            UnreadableImage: this one cannot be read.
+            DataError: no other could be read either.
+        """
         ...
 
     def where(self, image_id: str) -> str:
@@ -51,10 +61,13 @@ class Selection:
     Attributes:
         limit: the first so many, or None for all.
         allow_missing: whether to go on without the images whose file is absent.
+        list_faults: whether to go on without what is bad and list it in the dataset's
+            `faults`, as `data check` does, in place of refusing the dataset.
     """
 
     limit: int | None = None
     allow_missing: bool = False
+    list_faults: bool = False
 
 
 # Not frozen: the interface `records.Dataset` declares plain attributes.
@@ -73,6 +86,8 @@ class ImageDataset:
             `allow_missing`; with a limit, those before its last example.
         unannotated_ids: images without an annotation; never examples.
         skipped: files left out, each with its reason.
+        faults: what is wrong with annotations and folders, one message each; a run
+            never sees any, because they refuse the dataset.
     """
 
     name: str
@@ -83,6 +98,7 @@ class ImageDataset:
     missing_ids: tuple[str, ...] = ()
     unannotated_ids: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -93,13 +109,15 @@ class ImageDataset:
         """Decodes one image to RGB in stored orientation.
 
         Raises:
-            DataError: unknown id, or the file is absent, cut off or no image; names it.
+            UnreadableImage: the file is gone, cut off, animated, too large or no image.
+            DataError: unknown id; or what would befall other images too, such as a
+                folder that is gone. Both name the file.
         """
         try:
             data = self.images.read(image_id)
         except KeyError:
             raise DataError(
-                f"no image {shown(image_id)!r} in {shown(self.images.place)}. "
+                f"no image {image_id!r} in {shown(self.images.place)}. "
                 "Expected the id of one of the dataset's examples."
             ) from None
         return decode_image(data, self.images.where(image_id))
@@ -123,33 +141,40 @@ def assemble(
 
     Raises:
         DataError: images are absent and not admitted, none is left, or an
-            annotation is bad.
+            annotation is bad, and faults are not to be listed.
     """
     annotated = annotations.ids()
     present = images.ids()
+    faults = [*images.faults, *annotations.faults]
+    if faults and not selection.list_faults:  # before absent images: it may be why they are
+        raise _refused(faults)
     chosen, missing = select(annotated, present, selection.limit)
     if missing and not selection.allow_missing:
-        raise _missing_error(images.place, missing, len(annotated), len(chosen))
+        raise _missing_error(images, missing, len(annotated), len(chosen))
     if not chosen:
-        raise DataError(
-            f"none of the {len(annotated):,} annotated images is in {shown(images.place)}, which "
-            f"has {len(present):,} images. Expected files named like {first_names(annotated)}. "
-            "Check that images and annotations belong together."
-        )
+        faults.append(_nothing_left(images.place, annotated, len(present)))
     labels = folder_labels or {}
     positions = {image_id: place for place, image_id in enumerate(annotated, start=1)}
+    examples = []
+    for image_id in chosen:
+        try:
+            examples.append(
+                _example(image_id, positions[image_id], annotations, labels.get(image_id))
+            )
+        except DataError as error:
+            faults.append(str(error))
+    if faults and not selection.list_faults:
+        raise _refused(faults)
     return ImageDataset(
         name=_name(path),
         wnids=annotations.classes.wnids,
         class_names=annotations.classes.names,
-        examples=tuple(
-            _example(image_id, positions[image_id], annotations, labels.get(image_id))
-            for image_id in chosen
-        ),
+        examples=tuple(examples),
         images=images,
         missing_ids=tuple(missing),
         unannotated_ids=tuple(sorted(present.difference(annotated))),
         skipped=images.skipped + annotations.skipped,
+        faults=tuple(faults),
     )
 
 
@@ -200,9 +225,27 @@ def _example(
     return Example(image_id, index, truth.label, truth.boxes, truth.size)
 
 
-def _missing_error(place: str, missing: Sequence[str], annotated: int, found: int) -> DataError:
+def _nothing_left(place: str, annotated: Sequence[str], present: int) -> str:
+    named = f" Expected files named like {first_names(annotated)}." if annotated else ""
+    return (
+        f"none of the {len(annotated):,} annotated images is in {shown(place)}, which has "
+        f"{present:,} images.{named} Check that images and annotations belong together."
+    )
+
+
+def _refused(faults: Sequence[str]) -> DataError:
+    others = f" There are {len(faults) - 1:,} more such faults." if len(faults) > 1 else ""
+    return DataError(f"{faults[0]}{others} `data check` lists all that is wrong with a dataset.")
+
+
+def _missing_error(
+    images: ImageSource, missing: Sequence[str], annotated: int, found: int
+) -> DataError:
+    skipped = [f"{each.name} ({each.reason})" for each in images.skipped]
+    there = f" Files that were left out: {first_names(skipped)}." if skipped else ""
     return DataError(
-        f"{len(missing):,} of {annotated:,} annotated images have no file in {shown(place)}: "
-        f"{first_names(missing)}. Expected every annotated image. Add the files, take only the "
-        f"first ones with --limit, or go on with the {found:,} present with --allow-missing."
+        f"{len(missing):,} of {annotated:,} annotated images have no file in "
+        f"{shown(images.place)}: {first_names(missing)}.{there} Expected every annotated image. "
+        f"Add the files, take only the first ones with --limit, or go on with the {found:,} "
+        "present with --allow-missing."
     )

@@ -82,7 +82,7 @@ def parse_pairs(text: str, source: str) -> dict[str, int]:
         ):
             raise DataError(
                 f"{source}, line {number}: expected a WNID and an id from 1 on, such as "
-                f'"n02119789 1 kit_fox", got {shown(line[:60])!r}. Correct the line.'
+                f'"n02119789 1 kit_fox", got {line[:60]!r}. Correct the line.'
             )
         wnid, identity = fields[0], int(fields[1])
         if wnid in pairs or identity in used:

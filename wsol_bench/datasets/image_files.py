@@ -16,11 +16,13 @@ class ImageFiles:
         folder: the folder that all paths are below.
         paths: image id to path below the folder.
         skipped: image files that cannot be used.
+        faults: what is wrong with the folder, one message each.
     """
 
     folder: Path
     paths: Mapping[str, str]
     skipped: tuple[Skipped, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -32,7 +34,7 @@ class ImageFiles:
         return frozenset(self.paths)
 
     def read(self, image_id: str) -> bytes:
-        """The bytes of one image's file; DataError where it cannot be read."""
+        """The bytes of one image's file; raises as `read_bytes` does."""
         return read_bytes(self.folder / self.paths[image_id])
 
     def where(self, image_id: str) -> str:
@@ -44,7 +46,7 @@ def images_in(folder: Path) -> ImageFiles:
     """The image files directly in a folder.
 
     Raises:
-        DataError: the folder cannot be read, or two files have one id.
+        DataError: the folder cannot be read.
     """
     scan = scan_folder(folder, IMAGE_SUFFIXES)
-    return ImageFiles(folder, scan.files, scan.skipped)
+    return ImageFiles(folder, scan.files, scan.skipped, scan.faults)

@@ -32,10 +32,12 @@ class Scan:
     Attributes:
         files: image id (the name without its extension) to path below the folder.
         skipped: files of the right kind that cannot be used.
+        faults: what is wrong with it, one message each.
     """
 
     files: Mapping[str, str]
     skipped: tuple[Skipped, ...]
+    faults: tuple[str, ...] = ()
 
 
 def folder_entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -55,12 +57,28 @@ def folder_entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def holds_files(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether a folder directly holds a file of one of these kinds; False if there is none."""
+    """Whether a folder directly holds a file of one of these kinds; False if there is none.
+
+    A folder that may not be listed counts: loading it then says so.
+    """
     try:
         with os.scandir(folder) as entries:
             return any(has_suffix(entry.name, suffixes) for entry in entries)
+    except PermissionError:
+        return True
     except OSError:
         return False
+
+
+def why_not_listed(folder: Path) -> str | None:
+    """Why a folder that is there cannot be listed, or None."""
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def is_file(path: Path) -> bool:
@@ -79,11 +97,15 @@ def scan_folder(folder: Path, suffixes: tuple[str, ...]) -> Scan:
             links can trap the scan.
         suffixes: kinds of file, lower case with the dot; others are no concern.
 
+    Returns:
+        Of two files with one id the first, by name; the second is a fault.
+
     Raises:
-        DataError: the folder cannot be read, or two files have one id.
+        DataError: the folder cannot be read.
     """
     files: dict[str, str] = {}
     skipped: list[Skipped] = []
+    faults: list[str] = []
     for entry in folder_entries(folder):
         if not has_suffix(entry.name, suffixes):
             continue
@@ -91,8 +113,11 @@ def scan_folder(folder: Path, suffixes: tuple[str, ...]) -> Scan:
         if reason:
             skipped.append(Skipped(shown(entry.name), reason))
             continue
-        add_file(files, entry.name, f"the folder {shown(str(folder))}")
-    return Scan(files, tuple(skipped))
+        try:
+            add_file(files, entry.name, f"the folder {shown(str(folder))}")
+        except DataError as error:
+            faults.append(str(error))
+    return Scan(files, tuple(skipped), tuple(faults))
 
 
 def add_file(files: dict[str, str], name: str, holder: str) -> str:
@@ -104,8 +129,8 @@ def add_file(files: dict[str, str], name: str, holder: str) -> str:
     image_id = PurePosixPath(name).stem
     if image_id in files:
         raise DataError(
-            f"two files in {holder} have the id {image_id!r}: {files[image_id]} and {name}. "
-            "Expected one file per image; remove one of the two."
+            f"two files in {holder} have the id {image_id!r}: {shown(files[image_id])} and "
+            f"{shown(name)}. Expected one file per image; remove one of the two."
         )
     files[image_id] = name
     return image_id
@@ -120,7 +145,7 @@ def unusable_name(name: str) -> str | None:
     """Why a file of this name is left out, or None."""
     if name.rpartition("/")[2].startswith("."):
         return "a hidden file"
-    if not _is_utf8(name):
+    if not is_utf8(name):
         return "its name is not UTF-8; rename it"
     return None
 
@@ -145,7 +170,8 @@ def _unusable_entry(entry: os.DirEntry[str]) -> str | None:
     return "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether the bytes behind a name are UTF-8: Python holds others as lone surrogates."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

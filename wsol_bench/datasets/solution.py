@@ -5,69 +5,113 @@ A row is an image id and, for each box, a WNID and the inclusive corners:
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsol_bench.datasets.annotations import AnnotatedObject, Annotation, inclusive_box
 from wsol_bench.datasets.classes import ClassList
+from wsol_bench.datasets.scanning import is_utf8
 from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
 
 SOLUTION_NAME = "LOC_val_solution.csv"
 HEADER = ["ImageId", "PredictionString"]
 _VALUES_PER_BOX = 5
+_BREAKS = ("\n", "\r")
 
 
-def read_solution(path: Path, classes: ClassList) -> Mapping[str, Annotation]:
-    """Reads the whole table, image id to annotation (without a size).
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What the table says.
 
-    Raises:
-        DataError: unreadable, another header, or a bad row: file and line.
+    Attributes:
+        rows: image id to annotation (without a size), the good rows alone.
+        faults: what is wrong with the table, one message each, in the order of its lines.
+    """
+
+    rows: Mapping[str, Annotation]
+    faults: tuple[str, ...]
+
+
+def read_solution(path: Path, classes: ClassList) -> Solution:
+    """Reads the whole table; a bad row is a fault that names its file and line.
+
+    A table that cannot be read, or that has another header, is one fault and no row.
     """
     name = shown(str(path))
     rows: dict[str, Annotation] = {}
+    faults: list[str] = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            _check_header(next(reader, []), name)
-            for row in reader:
-                where = f"{name}, line {reader.line_num}"
-                annotation = _parse_row(row, where, classes)
-                if annotation is None:
-                    continue
-                if row[0] in rows:
-                    raise DataError(
-                        f"{where}: a second row for {shown(row[0])!r}; the first is "
-                        f"{rows[row[0]].where}. Expected one row per image; remove one of the two."
-                    )
-                rows[row[0]] = annotation
+        # Bytes that are not UTF-8 pass here, so that their own row is named.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            numbered = _numbered_rows(file)
+            _check_header(next(numbered, (1, []))[1], name)
+            for number, row in numbered:
+                try:
+                    _enter(row, f"{name}, line {number}", classes, rows)
+                except DataError as error:
+                    faults.append(str(error))
     except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror}. Check its permissions.") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{name}, line {reader.line_num + 1}: not readable as UTF-8 CSV: {error}. "
-            "Fetch the file again."
-        ) from error
-    return rows
+        faults.append(f"cannot read {name}: {error.strerror}. Check its permissions.")
+    except DataError as error:
+        faults.append(str(error))
+    return Solution(rows, tuple(faults))
 
 
-def _check_header(header: list[str], name: str) -> None:
+def _numbered_rows(file: Iterator[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Each row, or why it is none, and the line on which it starts, counted from 1."""
+    reader = csv.reader(file)
+    while True:
+        number = reader.line_num + 1
+        try:
+            yield number, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:  # the next call starts with the next line
+            yield number, error
+
+
+def _check_header(header: list[str] | csv.Error, name: str) -> None:
     if header != HEADER:
+        found = ",".join(header) if isinstance(header, list) else str(header)
         raise DataError(
             f"{name}, line 1: expected the header {','.join(HEADER)!r}, got "
-            f"{shown(','.join(header))[:60]!r}. Is this another table?"
+            f"{found[:60]!r}. Is this another table?"
         )
 
 
-def _parse_row(row: list[str], where: str, classes: ClassList) -> Annotation | None:
+def _enter(
+    row: list[str] | csv.Error, where: str, classes: ClassList, rows: dict[str, Annotation]
+) -> None:
+    if isinstance(row, csv.Error):
+        raise DataError(f"{where}: not readable as CSV: {row}. Fetch the file again.")
     if not row:  # a blank line, such as an editor leaves at the end
-        return None
-    values = row[1].split() if len(row) == len(HEADER) else []
-    if not row[0] or not values or len(values) % _VALUES_PER_BOX:
+        return
+    annotation = _parse_row(row, where, classes)
+    if row[0] in rows:
         raise DataError(
-            f"{where}: expected an image id, a comma and, for each box, a WNID and four numbers, "
-            f"got {shown(','.join(row))[:80]!r}. Correct the row."
+            f"{where}: a second row for {row[0]!r}; the first is "
+            f"{rows[row[0]].where}. Expected one row per image; remove one of the two."
         )
+    rows[row[0]] = annotation
+
+
+def _parse_row(row: list[str], where: str, classes: ClassList) -> Annotation:
+    text = ",".join(row)
+    values = row[1].split() if len(row) == len(HEADER) else []
+    if any(mark in text for mark in _BREAKS):
+        expected = "a row on one line, but a quotation mark joins several"
+    elif not is_utf8(text):
+        expected = "UTF-8"
+    elif not row[0] or not values or len(values) % _VALUES_PER_BOX:
+        expected = "an image id, a comma and, for each box, a WNID and four numbers"
+    else:
+        return _annotation(values, where, classes)
+    raise DataError(f"{where}: expected {expected}, got {text[:80]!r}. Correct the row.")
+
+
+def _annotation(values: list[str], where: str, classes: ClassList) -> Annotation:
     objects = tuple(
         AnnotatedObject(values[start], inclusive_box(values[start + 1 : start + 5], where))
         for start in range(0, len(values), _VALUES_PER_BOX)

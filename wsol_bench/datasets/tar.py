@@ -3,13 +3,16 @@
 The headers are read once; an image is then one seek and one read through a file
 handle of its own, so threads never share a position and the source can be pickled.
 Nothing is ever unpacked, so a member's path cannot reach outside.
+
+tarfile believes what headers say. Here they are held against the format's own bounds
+first, so that a damaged or hostile one costs neither memory nor an endless loop.
 """
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.classes import find_classes
@@ -29,6 +32,19 @@ from wsol_bench.errors import DataError
 
 TAR_NAME = "ILSVRC2012_img_val.tar"
 
+MOST_EXTENDED = 1_000_000
+"""Bytes of a header that carries a long name or attributes."""
+
+_EXTENDED = frozenset(
+    {
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    }
+)
+
 
 class Member(NamedTuple):
     """Where one image's bytes lie in the tar."""
@@ -46,11 +62,13 @@ class TarImages:
         path: the tar.
         members: image id to the place of its bytes.
         skipped: members that cannot be used.
+        faults: what is wrong with the tar, one message each.
     """
 
     path: Path
     members: Mapping[str, Member]
     skipped: tuple[Skipped, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -95,30 +113,68 @@ def load(path: Path, selection: Selection) -> ImageDataset:
 def scan_tar(path: Path) -> TarImages:
     """Reads all headers of a tar.
 
-    Raises:
-        DataError: not an uncompressed tar, damaged, or two images of one id.
+    Where it is damaged or cut off, or of two images of one id, that is among its faults,
+    and its members are those before the damage, and the first of the two.
     """
     names: dict[str, str] = {}
     members: dict[str, Member] = {}
     skipped: list[Skipped] = []
+    faults: list[str] = []
     try:
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
-            for info in tar:
-                if not has_suffix(info.name, IMAGE_SUFFIXES):
-                    continue
-                reason = _unusable_member(info)
-                if reason:
-                    skipped.append(Skipped(shown(info.name), reason))
-                    continue
+        for info in _headers(path):
+            if not has_suffix(info.name, IMAGE_SUFFIXES):
+                continue
+            reason = _unusable_member(info)
+            if reason:
+                skipped.append(Skipped(shown(info.name), reason))
+                continue
+            try:
                 image_id = add_file(names, info.name, shown(str(path)))
+            except DataError as error:
+                faults.append(str(error))
+            else:
                 members[image_id] = Member(info.name, info.offset_data, info.size)
-            _check_end(tar, path)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    # tarfile lets damaged numbers through to int, seek and decode.
-    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
-        raise _unreadable(path, f"it is not a whole, uncompressed tar: {error}") from error
-    return TarImages(path, members, tuple(skipped))
+        faults.append(str(_unreadable(path, error.strerror or str(error))))
+    # tarfile lets damaged numbers through to int, seek, slices and decode.
+    except Exception as error:
+        faults.append(str(_unreadable(path, f"it is not a whole, uncompressed tar: {error}")))
+    return TarImages(path, members, tuple(skipped), tuple(faults))
+
+
+class _BoundedInfo(tarfile.TarInfo):
+    """A member whose header keeps to the format's bounds; see `frombuf`."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Reads one header.
+
+        Raises:
+            tarfile.ReadError: a negative size, which would turn the scan back, or an
+                extended header, which tarfile reads in one piece, beyond `MOST_EXTENDED`.
+        """
+        info = super().frombuf(buf, encoding, errors)
+        extended = info.type in _EXTENDED
+        if info.size < 0 or (extended and info.size > MOST_EXTENDED):
+            raise tarfile.ReadError(f"a header declares {info.size:,} bytes")
+        return info
+
+
+def _headers(path: Path) -> Iterator[tarfile.TarInfo]:
+    length = path.stat().st_size
+    with tarfile.open(
+        path, "r:", encoding="utf-8", errors="surrogateescape", tarinfo=_BoundedInfo
+    ) as tar:
+        reached = -1
+        while (info := tar.next()) is not None:
+            if tar.offset <= reached or info.size < 0:  # by a size in an extended header
+                raise tarfile.ReadError(f"a header at byte {reached:,} leads backwards")
+            reached = tar.offset
+            if info.isreg() and not info.issparse() and info.offset_data + info.size > length:
+                raise tarfile.ReadError(f"it ends inside {info.name}")
+            tar.members = []  # type: ignore[attr-defined] # else it keeps all that it has seen
+            yield info
+        _check_end(tar, path)
 
 
 def _tar_path(path: Path) -> Path | None:

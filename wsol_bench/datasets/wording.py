@@ -1,22 +1,5 @@
-"""How names of files and images appear in messages."""
+"""The words of `wsol_bench.wording`, under the name by which layouts know them."""
 
-from collections.abc import Sequence
+from wsol_bench.wording import first_names, shown
 
-NAMES_SHOWN = 3
-
-
-def shown(name: str) -> str:
-    r"""A name that can be printed anywhere; bytes that are not UTF-8 become \udcXX."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def first_names(names: Sequence[str], count: int = NAMES_SHOWN) -> str:
-    """The first few names, and how many more there are.
-
-    Args:
-        names: at least one.
-        count: how many to spell out.
-    """
-    listed = ", ".join(shown(name) for name in names[:count])
-    more = len(names) - count
-    return f"{listed} and {more:,} more" if more > 0 else listed
+__all__ = ["first_names", "shown"]
