@@ -188,8 +188,18 @@ def test_a_truncated_image_is_named(
 ) -> None:
     image = broken / "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000003.JPEG"
     image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
-    assert main(run_small(broken, small_weights, "-q")) == 3
-    assert "ILSVRC2012_val_00000003" in capsys.readouterr().err
+    command = run_small(broken, small_weights)
+    assert main(command) == 3
+    told = capsys.readouterr()
+    assert "n = 9" in told.out  # the table is made all the same
+    assert "ILSVRC2012_val_00000003.JPEG" in told.err
+    assert "--allow-unreadable 1" in told.err
+    assert "Traceback" not in told.err
+    assert main([*command, "--allow-unreadable", "1", "--json"]) == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert result["unreadable"] == ["ILSVRC2012_val_00000003"]
+    assert all(row["gt_known_loc"] >= 100 / 9 for row in result["rows"])
 
 
 def test_a_broken_annotation_is_named(

@@ -62,8 +62,8 @@ def assert_same(row: dict, one: Record) -> None:
 
 
 def test_records_come_back_value_for_value_and_in_order(folder):
-    folder.write_shard(1, RECORDS[4:])
-    folder.write_shard(0, RECORDS[:4])
+    folder.shards.write(1, to_table(RECORDS[4:]))
+    folder.shards.write(0, to_table(RECORDS[:4]))
     rows = folder.read().to_pylist()
     assert len(rows) == len(RECORDS)
     for row, one in zip(rows, RECORDS, strict=True):
@@ -76,8 +76,8 @@ def test_every_field_of_a_record_has_a_column():
 
 
 def test_outcomes_are_those_of_one_methods_records_over_all_shards(folder):
-    folder.write_shard(0, RECORDS[:4])
-    folder.write_shard(1, RECORDS[4:])
+    folder.shards.write(0, to_table(RECORDS[:4]))
+    folder.shards.write(1, to_table(RECORDS[4:]))
     of_method = [one for one in RECORDS if one.method == "center"]
     found = outcomes_of(folder.read(), "center")
     assert found.labels.tolist() == [one.label for one in of_method]
@@ -109,11 +109,11 @@ def test_map_states_are_counted_by_method():
 
 
 def test_the_folder_of_the_same_run_is_opened_again_and_keeps_its_shards(folder):
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     finished = {"identity": IDENTITY, "status": "finished", "seconds": 7.5}
     folder.write_manifest(finished)
     RunFolder(folder.path).begin(dict(IDENTITY))
-    assert folder.has_shard(0)
+    assert folder.shards.has(0)
     assert folder.manifest() == finished
 
 
@@ -128,7 +128,7 @@ def test_the_folder_of_the_same_run_is_opened_again_and_keeps_its_shards(folder)
     ],
 )
 def test_another_runs_folder_is_refused_and_the_difference_named(folder, change, names):
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     with pytest.raises(UsageError) as refused:
         RunFolder(folder.path).begin(IDENTITY | change)
     for name in names:
@@ -144,7 +144,7 @@ def test_a_setting_that_the_other_run_has_and_this_one_lacks_is_a_difference(fol
 
 
 def test_records_without_a_manifest_are_refused(folder):
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     (folder.path / "run.json").unlink()
     with pytest.raises(UsageError, match=r"records but no run\.json"):
         RunFolder(folder.path).begin(IDENTITY)
@@ -178,8 +178,8 @@ def test_a_shard_that_could_not_be_finished_is_not_there(folder, monkeypatch, fa
 
     monkeypatch.setattr(*((Path, "replace") if fails_in == "replace" else ("os.fsync",)), fail)
     with pytest.raises(DataError, match="No space left on device"):
-        folder.write_shard(0, RECORDS)
-    assert not folder.has_shard(0)
+        folder.shards.write(0, to_table(RECORDS))
+    assert not folder.shards.has(0)
     assert list((folder.path / "records").iterdir()) == []
 
 
@@ -193,7 +193,7 @@ def test_a_shard_is_under_another_name_until_it_is_whole(folder, monkeypatch):
 
     def look(path: Path, _: Path) -> None:
         seen.append(path.read_bytes())
-        assert not folder.has_shard(0)
+        assert not folder.shards.has(0)
         with pytest.raises(DataError, match="holds no records"):
             folder.read()
         raise Killed
@@ -201,23 +201,23 @@ def test_a_shard_is_under_another_name_until_it_is_whole(folder, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", look)
         with pytest.raises(Killed):
-            folder.write_shard(0, RECORDS)
+            folder.shards.write(0, to_table(RECORDS))
     assert pq.read_table(pa.BufferReader(seen[0])).num_rows == len(RECORDS)
-    assert not folder.has_shard(0)
+    assert not folder.shards.has(0)
     folder.begin(IDENTITY)  # and the run goes on
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     assert folder.read().num_rows == len(RECORDS)
 
 
 def test_a_shard_is_replaced_whole(folder):
-    folder.write_shard(0, RECORDS)
-    folder.write_shard(0, RECORDS[:1])
+    folder.shards.write(0, to_table(RECORDS))
+    folder.shards.write(0, to_table(RECORDS[:1]))
     assert folder.read().num_rows == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])
 def test_a_shard_cut_off_is_a_data_error_that_names_it(folder, share):
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     path = folder.path / "records" / "00000.parquet"
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -226,7 +226,7 @@ def test_a_shard_cut_off_is_a_data_error_that_names_it(folder, share):
 
 
 def test_a_shard_with_a_flipped_bit_is_a_data_error_or_reads_as_a_table(folder):
-    folder.write_shard(0, RECORDS)
+    folder.shards.write(0, to_table(RECORDS))
     path = folder.path / "records" / "00000.parquet"
     content = path.read_bytes()
     random = np.random.default_rng(0)
@@ -256,7 +256,7 @@ def test_a_folder_named_like_a_partition_is_read_like_any_other(tmp_path):
     # pyarrow takes "sigma=0.02" in a path for a column of a partitioned data set.
     opened = RunFolder(tmp_path / "sigma=0.02")
     opened.begin(IDENTITY)
-    opened.write_shard(0, RECORDS)
+    opened.shards.write(0, to_table(RECORDS))
     assert opened.read().num_rows == len(RECORDS)
 
 

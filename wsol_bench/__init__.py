@@ -18,7 +18,7 @@ from wsol_bench.errors import (
 from wsol_bench.settings import RunSettings
 
 if TYPE_CHECKING:
-    from wsol_bench.result import Result
+    from wsol_bench.notebook import RunResult
 
 __all__ = [
     "DataError",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-def run(*, quiet: bool = True, **settings: Any) -> "Result":
+def run(*, quiet: bool = True, **settings: Any) -> "RunResult":
     """Runs one arch with some methods over one dataset.
 
     Args:
@@ -41,14 +41,15 @@ def run(*, quiet: bool = True, **settings: Any) -> "Result":
             paths may be strings.
 
     Returns:
-        The result: `.rows`, `.to_frame()`, `.save(path)`.
+        The result, with `.rows`, `.to_frame()`, `.to_frame("records")`, `.show(image_id)`,
+        `.save(path)`. Its records live as long as it does, or in `out` where that is given.
 
     Raises:
         WsolBenchError: one of its kinds; the message says what to do.
     """
-    from wsol_bench.evaluate import evaluate  # imports torch, which takes seconds
+    from wsol_bench.notebook import run_and_keep  # imports torch, which takes seconds
 
     named = RunSettings.of(**settings)
     if len(named.by_arch()) > 1:
         raise UsageError(f"arch={named.arch!r}: expected one arch; call run() for each.")
-    return evaluate(named, quiet=quiet)[0]
+    return run_and_keep(named, quiet=quiet)

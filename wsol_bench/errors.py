@@ -41,6 +41,15 @@ class DataError(WsolBenchError):
     exit_code = EXIT_DATA
 
 
+class UnreadableImage(DataError):  # noqa: N818 - the image is at fault, the run need not fail
+    """One image cannot be read or decoded; the others of the dataset may well be.
+
+    `Dataset.open` raises it, and the message says all: the file, what was expected,
+    what came. A run may record the image as unreadable and go on. What would befall
+    the next image as well, such as a disk that is gone, is a plain `DataError`.
+    """
+
+
 class WeightsError(WsolBenchError):
     """A weights file is missing, unreadable or of another network."""
 
@@ -51,6 +60,12 @@ class RegressionError(WsolBenchError):
     """A result left the tolerance of its baseline."""
 
     exit_code = EXIT_REGRESSION
+
+
+class Interrupted(WsolBenchError):  # noqa: N818 - asked for, and no error
+    """The user or a scheduler asked the run to stop; says what is kept."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class NotApplicable(WsolBenchError):  # noqa: N818 - a reason, not a fault

@@ -40,20 +40,26 @@ class Gate:
     _leads: list[float] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether enough images are through; it then asks for no more."""
+        return len(self._seen) >= self.images
+
     def watch(self, records: list[Record]) -> None:
         """Takes in the records of a batch; looks once, when enough are through.
 
         Raises:
             RunError: the published figure lies too far outside the interval.
         """
-        if len(self._seen) >= self.images:
+        looked = self.has_looked
+        if looked:
             return
         for record in records:
             if record.image_id not in self._seen and len(self._seen) < self.images:
                 self._seen.add(record.image_id)
                 self._wrong.append(bool(record.classes[0] != record.label))
                 self._leads.append(float(record.scores[0] - record.scores[1:2].sum()))
-        if len(self._seen) >= self.images:
+        if self.has_looked:
             check(Rate(sum(self._wrong), len(self._wrong)), self.expected, self.source, self._leads)
 
 

@@ -64,6 +64,7 @@ def guesses_of(
     for image_id, label, classes, scores, *corners in zip(
         *(part[name].to_pylist() for name in columns), strict=True
     ):
+        classes = [one for one in classes if one >= 0]  # none of an unreadable image
         known = {**(boxes or {}).get(image_id, {}), label: tuple(corners)}
         unknown = [one for one in classes if one not in known]
         if unknown and not empty_others:
@@ -74,6 +75,6 @@ def guesses_of(
             )
         found[image_id] = tuple(
             Guess(one, known.get(one, EMPTY_BOX), score)
-            for one, score in zip(classes, scores, strict=True)
+            for one, score in zip(classes, scores[: len(classes)], strict=True)
         )
     return found

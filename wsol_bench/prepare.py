@@ -17,6 +17,7 @@ from wsol_bench.methods.entry import BoxMethod, MapMethod, Method, Settings
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights import LoadedNetwork, load_weights
 from wsol_bench.pipeline import Pipeline, Placed
 from wsol_bench.records import Dataset
@@ -124,7 +125,8 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     asked = tuple(METHODS[name] for name in dict.fromkeys(settings.methods))
     blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
     loaded = load_weights(arch, source.weights, len(source.dataset.wnids))
-    network = Network(loaded.module, loaded.topology.roles["classifier"])
+    precision = find("precision", settings.precision, PRECISIONS)
+    network = Network(loaded.module, loaded.topology.roles["classifier"], precision)
     placed, not_applicable = _place(network, loaded, asked, settings.layers)
     device = find_device(settings.device)
     pipeline = Pipeline(

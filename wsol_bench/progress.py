@@ -1,20 +1,44 @@
 """How far a run is, on stderr: a bar on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Protocol as Interface
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from wsol_bench.records import Progress as Advance
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
+_WIDEST = 100
+"""Of the bar with its words; a line as wide as a large screen is hard to follow."""
+
+
+class Advance(Interface):
+    """What is called with the number of images just finished, and how it goes."""
+
+    def __call__(self, images: int, note: str | None = None, /) -> None:
+        """Moves the bar on.
+
+        Args:
+            images: how many are finished since the last call.
+            note: words beneath the bar, such as the errors so far; None leaves the last.
+        """
+        ...
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
+    """One message on stderr; on a terminal it breaks between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = (textwrap.wrap(line, width, break_on_hyphens=False) for line in message.split("\n"))
+        message = "\n".join("\n".join(wrapped) for wrapped in lines)
     print(message, file=sys.stderr, flush=True)
 
 
@@ -22,62 +46,123 @@ def say(message: str) -> None:
 def progress(what: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
     """Shows the progress of `total` images while inside.
 
+    Args:
+        what: the stage, such as a network's name.
+        total: how many images there are to do.
+        quiet: show nothing.
+
     Yields:
-        a function to call with the number of images just finished.
+        a function to call with the number of images just finished, and a note.
     """
     console = Console(stderr=True)
     if quiet:
-        yield lambda images: None
+        yield lambda images, note=None, /: None
     elif console.is_terminal:
-        with Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=console,
-        ) as bar:
-            task = bar.add_task(what, total=total, rate="")
-            count = _Counter(total)
-
-            def advance(images: int) -> None:
-                count.add(images)
-                bar.update(task, advance=images, rate=f"{count.rate:.1f} images/s")
-
-            yield advance
+        console.width = min(console.width, _WIDEST)
+        with Live(console=console) as live:
+            yield _Bar(what, total, live).advance
     else:
         yield _Lines(what, total).advance
 
 
-class _Counter:
-    """Images done since it was made."""
+class _Count:
+    """Images done since it was made; times are as of the last ones."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done, self.started = total, 0, time.monotonic()
+        self.total, self.done = total, 0
+        self.started = self.last = time.monotonic()
 
     def add(self, images: int) -> None:
         self.done += images
+        self.last = time.monotonic()
 
     @property
-    def rate(self) -> float:
-        return self.done / max(time.monotonic() - self.started, 1e-9)
+    def finished(self) -> bool:
+        return self.done >= self.total
+
+    @property
+    def seconds(self) -> float:
+        return max(self.last - self.started, 1e-9)
+
+    @property
+    def rate(self) -> str:
+        per_second = self.done / self.seconds
+        return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
+
+    @property
+    def time(self) -> str:
+        """What is left, by the rate so far; all of it at the end."""
+        if self.finished:
+            return f"{_clock(self.seconds)} in all"
+        if not self.done:
+            return ""
+        return f"{_clock((self.total - self.done) * self.seconds / self.done)} left"
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+class _Bar:
+    """A bar with words beneath it, redrawn in place."""
+
+    def __init__(self, what: str, total: int, live: Live) -> None:
+        self.count, self.live = _Count(total), live
+        self.bar = Progress(
+            TextColumn(what),
+            BarColumn(None, complete_style="blue"),
+            _Words(self.count),
+            expand=True,
+            auto_refresh=False,
+        )
+        self.task = self.bar.add_task(what, total=total)
+        self.note = ""
+        self._show()
+
+    def advance(self, images: int, note: str | None = None, /) -> None:
+        self.count.add(images)
+        self.bar.update(self.task, advance=images)
+        self.note = self.note if note is None else note
+        self._show()
+
+    def _show(self) -> None:
+        # At the end the table says it better.
+        shown = self.note and not self.count.finished
+        beneath = [Text(self.note, style="dim")] if shown else []
+        self.live.update(Group(self.bar, *beneath), refresh=True)
+
+
+class _Words(ProgressColumn):
+    """How many of how many, how fast, how much longer; the bar takes the room that is left."""
+
+    def __init__(self, count: _Count) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self.count = count
+
+    def render(self, task: Task) -> Text:
+        parts = [f"{self.count.done:,}/{self.count.total:,}"]
+        if self.count.done:
+            parts += [f"{self.count.rate} images/s", self.count.time]
+        return Text("  ".join(parts), no_wrap=True)
 
 
 class _Lines:
     """A line now and then, for logs."""
 
     def __init__(self, what: str, total: int) -> None:
-        self.what, self.count, self.said = what, _Counter(total), time.monotonic()
+        self.what, self.count, self.said = what, _Count(total), time.monotonic()
+        self.note = ""
 
-    def advance(self, images: int) -> None:
+    def advance(self, images: int, note: str | None = None, /) -> None:
         self.count.add(images)
-        now = time.monotonic()
-        finished = self.count.done >= self.count.total
-        if not finished and now - self.said < _SECONDS_BETWEEN_LINES:
+        self.note = self.note if note is None else note
+        if not self.count.finished and self.count.last - self.said < _SECONDS_BETWEEN_LINES:
             return
-        self.said = now
-        left = (self.count.total - self.count.done) / self.count.rate
-        say(
-            f"{self.what}: {self.count.done}/{self.count.total} images, "
-            f"{self.count.rate:.1f} images/s, {left:.0f} s left"
-        )
+        self.said = self.count.last
+        words = [
+            f"{self.what}: {self.count.done}/{self.count.total} images",
+            f"{self.count.rate} images/s",
+            self.count.time,
+            *([self.note] if self.note and not self.count.finished else []),
+        ]
+        say(", ".join(words))

@@ -58,13 +58,15 @@ class Dataset(Interface):
         """Decodes one image to RGB in stored orientation.
 
         Raises:
-            DataError: the file is absent, truncated or no image; names it.
+            UnreadableImage: the file is absent, truncated or no image; names it.
+            A run records it as wrong and goes on.
+            DataError: no image can be read any more.
         """
         ...
 
 
 class MapState(StrEnum):
-    """Whether a map said anything; all but OK get the whole image as box."""
+    """Whether a map said anything; a degenerate one gets the whole image as box."""
 
     OK = "ok"
     ZERO = "zero"
@@ -72,7 +74,10 @@ class MapState(StrEnum):
     CONSTANT = "constant"
     """Every value is the same and not 0."""
     EMPTY = "empty"
-    """It varies, but its maximum is not positive: nothing passes a threshold."""
+    """It varies, but its maximum is not positive, so nothing passes a threshold."""
+    UNREADABLE = "unreadable"
+    """The image could not be read; height and width are 0, the box is empty, each of
+    `classes` is -1 and its score 0. Wrong by every measure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,10 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
     )
 
 
+UNREAD = Size(0, 0)
+"""Of an image that could not be read."""
+
+
 def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
     """One method's records under a protocol: its boxes, IoUs and map states anew."""
     table = part.of(method)
@@ -166,6 +170,8 @@ def _draw_all(
 
     def draw(job: tuple[NDArray[np.float32], Size]) -> tuple[Boxes, MapState]:
         values, size = job
+        if size == UNREAD:
+            return np.zeros(4), MapState.UNREADABLE
         return extract_box(values, size, protocol.box_rule, view.window(size, side))
 
     heights, widths = table["height"].to_pylist(), table["width"].to_pylist()

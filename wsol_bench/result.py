@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import DataError
 from wsol_bench.scoring import METRICS, Errors
+from wsol_bench.wording import first_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,7 @@ class Result:
         seconds: of the run that made it, all sessions together.
         is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
             may stand beside these.
+        unreadable: ids of images that could not be read and count as wrong.
     """
 
     arch: str
@@ -74,6 +76,7 @@ class Result:
     map_states: Mapping[str, Mapping[str, int]]
     seconds: float
     is_ilsvrc: bool
+    unreadable: tuple[str, ...] = field(default=(), kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -88,6 +91,7 @@ class Result:
             "rows": [row.to_json() for row in self.rows],
             "not_applicable": dict(self.not_applicable),
             "map_states": {method: dict(states) for method, states in self.map_states.items()},
+            "unreadable": list(self.unreadable),
             "seconds": round(self.seconds, 3),
         }
 
@@ -121,3 +125,19 @@ def to_json(results: Sequence[Result]) -> dict[str, Any]:
     if len(results) == 1:
         return results[0].to_json()
     return {"schema": RESULT_SCHEMA, "results": [result.to_json() for result in results]}
+
+
+def require_readable(results: Sequence[Result], allowed: int) -> None:
+    """Sees that no more images than allowed could not be read.
+
+    Raises:
+        DataError: more; names the first and says what to do.
+    """
+    unreadable = max((result.unreadable for result in results), key=len, default=())
+    if len(unreadable) > allowed:
+        images = "1 image" if len(unreadable) == 1 else f"{len(unreadable):,} images"
+        raise DataError(
+            f"{images} of {results[0].n:,} could not be read and counted as wrong: "
+            f"{first_names(unreadable)}. Mend or fetch them and run into another folder, or admit "
+            f"them with --allow-unreadable {len(unreadable)}."
+        )

@@ -17,16 +17,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from wsol_bench.compiled import compiled
 from wsol_bench.pixel_order import RING, PixelOrder, neighbour_groups, pixel_order
 
 Thresholds = NDArray[np.float64]
 """Rising thresholds in the map's own units, (T,)."""
-
-# No fastmath, as in pixel_order.
-_compiled = njit(cache=True, nogil=True)
 
 # A component's columns: the component it went into, or itself; pixels; the first and
 # last pixel in raster order, whose rows are the box's; the least and largest column;
@@ -124,7 +121,7 @@ class _Forest(NamedTuple):
     lost: _Numbers
 
 
-@_compiled
+@compiled
 def _largest_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.int32]:
     forest = _empty_forest(order, groups)
     part = forest.part
@@ -145,7 +142,7 @@ def _largest_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.in
     return boxes
 
 
-@_compiled
+@compiled
 def _component_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.int32]:
     """(e, 6): box, start, stop."""
     forest = _empty_forest(order, groups)
@@ -167,7 +164,7 @@ def _component_boxes(order: PixelOrder, groups: NDArray[np.int8]) -> NDArray[np.
     return spans[:found].copy()
 
 
-@_compiled
+@compiled
 def _empty_forest(order: PixelOrder, groups: NDArray[np.int8]) -> _Forest:
     near = np.zeros((256, 5), np.int32)
     for subset in range(256):
@@ -185,7 +182,7 @@ def _empty_forest(order: PixelOrder, groups: NDArray[np.int8]) -> _Forest:
     )
 
 
-@_compiled
+@compiled
 def _enter(order: PixelOrder, forest: _Forest, level: int, number: int) -> tuple[int, int, int]:
     """Puts the pixels of one level into a forest.
 
@@ -240,7 +237,7 @@ def _enter(order: PixelOrder, forest: _Forest, level: int, number: int) -> tuple
     return number, changed, lost
 
 
-@_compiled
+@compiled
 def _root_of(part: _Numbers, c: np.uint32) -> np.uint32:
     while part[c, _PARENT] != c:
         part[c, _PARENT] = part[part[c, _PARENT], _PARENT]
@@ -248,7 +245,7 @@ def _root_of(part: _Numbers, c: np.uint32) -> np.uint32:
     return c
 
 
-@_compiled
+@compiled
 def _join(part: _Numbers, c: np.uint32, d: np.uint32) -> tuple[np.uint32, np.uint32]:
     """Makes two components one; returns the larger, which stays, and the smaller."""
     if part[d, _AREA] > part[c, _AREA]:
@@ -262,7 +259,7 @@ def _join(part: _Numbers, c: np.uint32, d: np.uint32) -> tuple[np.uint32, np.uin
     return c, d
 
 
-@_compiled
+@compiled
 def _write_box(part: _Numbers, c: np.uint32, box: NDArray[np.int32]) -> None:
     # Rows and columns are counted from 1, so the last ones are half-open ends as they stand.
     box[0] = part[c, _LEFT] - _ONE
@@ -271,12 +268,12 @@ def _write_box(part: _Numbers, c: np.uint32, box: NDArray[np.int32]) -> None:
     box[3] = part[c, _LAST] >> _BITS
 
 
-@_compiled
+@compiled
 def _same_box(a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
     return a[0] == b[0] and a[1] == b[1] and a[2] == b[2] and a[3] == b[3]
 
 
-@_compiled
+@compiled
 def _end_span(part: _Numbers, c: np.uint32, spans: NDArray[np.int32], level: int) -> None:
     """Lets a component's last span, if it has one, begin above a level's threshold."""
     if part[c, _SPAN] != _NONE:

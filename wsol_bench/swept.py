@@ -19,7 +19,7 @@ from wsol_bench.maxboxacc import (
 )
 from wsol_bench.parallel import in_threads
 from wsol_bench.protocol import Protocol, Sweep
-from wsol_bench.rescore import Part, boxes_of, joined_maps, require_view, true_boxes_of
+from wsol_bench.rescore import UNREAD, Part, boxes_of, joined_maps, require_view, true_boxes_of
 
 _Job = tuple[NDArray[np.float32], Size, Boxes]
 
@@ -97,6 +97,8 @@ def _count_maps(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
 
     def judged(job: _Job) -> Right:
         values, size, truths = job
+        if size == UNREAD:
+            return _wrong(truths, protocol)
         return judge(values, size, truths, protocol)
 
     table = part.of(method)
@@ -111,10 +113,19 @@ def _count_boxes(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
     for box, size, truths in zip(
         boxes_of(table), _sizes(part, method), true_boxes_of(table), strict=True
     ):
+        if size == UNREAD:
+            judged.append(_wrong(truths, protocol))
+            continue
         scale = np.array([sweep.side, sweep.side] * 2) / (size[::-1] * 2)
         square = np.repeat((box * scale)[None], sweep.thresholds, axis=0)
         judged.append(right_boxes(square, truths * scale, sweep.ious))
     return _counted(judged, protocol)
+
+
+def _wrong(truths: Boxes, protocol: Protocol) -> Right:
+    """What an image that could not be read comes to at every threshold."""
+    sweep = _sweep(protocol)
+    return right_boxes(np.zeros((sweep.thresholds, 4)), truths, sweep.ious)
 
 
 def _counted(judged: Iterable[Right], protocol: Protocol) -> ThresholdCurve:

@@ -8,6 +8,9 @@ from wsol_bench.paper import find_row
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import METRICS
 
+_OWN = ("ok", "unreadable")
+"""Map states that are no fault of a method."""
+
 HEADINGS = {
     "top1_cls": "top-1\ncls",
     "top5_cls": "top-5\ncls",
@@ -30,16 +33,19 @@ def terminal_table(result: Result) -> Table:
         ),
         caption=f"error in %, 95 % Wilson interval beneath\n{result.summary}",
         box=box.SIMPLE_HEAD,
+        pad_edge=False,
         title_justify="left",
+        title_style="bold",
         caption_justify="left",
+        caption_style="dim",
     )
-    table.add_column("method", no_wrap=True)
+    table.add_column("method", overflow="fold")  # the one that gives way where room is short
     for metric in METRICS:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
     for row in result.rows:
-        title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
-        table.add_row(title, *(_percent(row, metric) for metric in METRICS))
-        table.add_row("", *(_interval(row, metric) for metric in METRICS), style="dim")
+        carrier = "" if row.arch == result.arch else f"({row.arch})"
+        table.add_row(row.title, *(_percent(row, metric) for metric in METRICS))
+        table.add_row(carrier, *(_interval(row, metric) for metric in METRICS), style="dim")
         paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
         if paper:
             figures = (paper.figures.get(metric) for metric in METRICS)
@@ -54,7 +60,7 @@ def print_result(result: Result) -> None:
     for method, reason in result.not_applicable.items():
         console.print(f"{method}: n/a. {reason}.", highlight=False)
     for method, states in result.map_states.items():
-        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state != "ok")
+        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state not in _OWN)
         if odd:
             console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
 
@@ -69,4 +75,4 @@ def _interval(row: Row, metric: str) -> str:
     if not rate.n:
         return ""
     interval = rate.interval()
-    return f"{interval.low:.1f}–{interval.high:.1f}"
+    return "–".join(f"{end:.1f}".replace("100.0", "100") for end in (interval.low, interval.high))

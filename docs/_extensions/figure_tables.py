@@ -1,0 +1,28 @@
+"""Tables of figures get a class of their own, so that no figure is broken off its interval.
+
+On a narrow screen such a table is scrolled sideways; one of words wraps.
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+FIGURE = re.compile(r"[+−-]?\d")
+
+
+def _mark(app: Sphinx, page: nodes.document) -> None:
+    for table in page.findall(nodes.table):
+        cells = [
+            entry.astext()
+            for body in table.findall(nodes.tbody)
+            for entry in body.findall(nodes.entry)
+        ]
+        if 2 * sum(FIGURE.match(cell) is not None for cell in cells) > len(cells):
+            table["classes"].append("figures")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Looks at every page once it is read."""
+    app.connect("doctree-read", _mark)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,87 @@
+"""How Sphinx makes the site of these pages.
+
+    sphinx-build -W --keep-going docs build/site          # then open build/site/index.html
+
+Nothing is fetched, when it is built or when it is read: no fonts, scripts or inventories of
+other sites.
+"""
+
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+sys.argv[0] = "wsol-bench"  # else the usage of its commands names the program that runs: Sphinx
+
+project = "wsol_bench"
+author = "The wsol_bench authors"
+project_copyright = author
+release = version = version_of("wsol_bench")
+
+extensions = [
+    "catalog_tables",
+    "figure_tables",
+    "cyclopts.ext.sphinx",
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "notebook_pages",
+    "outside_links",
+]
+exclude_patterns = ["_extensions", "_static"]
+
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nitpicky = False  # docstrings speak of torch's and numpy's types, whose sites are not asked
+smartquotes = False  # they turn --out into a dash and a word
+
+# Docstrings put code in single backticks, which is Markdown's way and not reStructuredText's.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autosummary_generate = False
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # a dataclass's fields are already its arguments
+napoleon_attr_annotations = False  # and their types stand there
+napoleon_custom_sections = [("Source", "returns_style")]
+python_maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = "wsol_bench"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_search_summary = False  # a page on the disk may not read another one
+html_theme_options = {
+    "light_css_variables": {
+        "color-brand-primary": "#0b5cad",
+        "color-brand-content": "#0b5cad",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#7cb7ff",
+        "color-brand-content": "#7cb7ff",
+    },
+}
+
+for each in PyObject.doc_field_types:
+    if each.name == "variable":
+        each.label = "Attributes"  # as the docstrings call them; Sphinx says Variables
+
+
+def _without_factories(*event: Any) -> tuple[str, str] | None:
+    """A default that a dataclass makes anew is no Python, and would spoil the whole signature."""
+    signature, returns = event[-2:]
+    return signature and (signature.replace("<factory>", "..."), returns)
+
+
+def setup(app: Sphinx) -> None:
+    """What cannot be said by a setting."""
+    app.connect("autodoc-process-signature", _without_factories)

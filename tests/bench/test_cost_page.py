@@ -1,0 +1,56 @@
+"""The tables of docs/cost.md are those of what was measured."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    path = ROOT / "scripts/write_cost_tables.py"
+    spec = importlib.util.spec_from_file_location("write_cost_tables", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert script.written(page) == page, "run: python scripts/write_cost_tables.py"
+    assert {found["kind"] for found in script.PLACE.finditer(page)} == set(script.KINDS)
+
+
+def test_a_table_has_a_column_a_case_and_says_what_a_case_lacks(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def case(arch: str, batch: int, **ratios: float) -> dict:
+        return {
+            "arch": arch,
+            "batch": batch,
+            "forward_ms": 100.0,
+            "ratios": ratios,
+            "spread": {name: [ratio - 0.5, ratio + 0.5] for name, ratio in ratios.items()},
+            "counted": {"performed": {"cam": 1.0}},
+        }
+
+    cases = [case("googlenet", 8, cam=2.0), case("vgg16", 16, draw=1.5), case("vgg16", 8)]
+    (tmp_path / "here").mkdir()
+    for at, each in enumerate(cases):
+        (tmp_path / f"here/{at}.json").write_text(json.dumps(each))
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    page = script.written("before\n<!-- costs of here -->\nold\n<!-- end -->\nafter\n")
+    assert page == (
+        "before\n<!-- costs of here -->\n"
+        "| in forwards | `vgg16`, batch 8 | `vgg16`, batch 16 | `googlenet`, batch 8 |\n"
+        "| --- | --- | --- | --- |\n"
+        "| one forward, ms | 100 | 100 | 100 |\n"
+        "| draw | n/a | 1.50 (1.00–2.00) | n/a |\n"
+        "| cam | n/a | n/a | 2.00 (1.50–2.50); counted 1.00 |\n"
+        "<!-- end -->\nafter\n"
+    )
+    assert script.written(page) == page

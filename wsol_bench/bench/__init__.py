@@ -1,0 +1,1 @@
+"""What localization costs, in forward passes of the same network."""

@@ -1,0 +1,212 @@
+"""One case of the benchmark: a network with its batch of images, on a device."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import cycle, islice, product
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wsol_bench.errors import NotApplicable, UsageError, find
+from wsol_bench.memory import keep_freed_memory
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.entry import MapMethod
+from wsol_bench.networks.archs import ARCHS
+from wsol_bench.networks.entry import Arch, Topology
+from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.numbers import normalise
+from wsol_bench.networks.weights import load_weights
+from wsol_bench.pipeline import Placed
+from wsol_bench.prepare import find_device
+from wsol_bench.protocol import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
+from wsol_bench.records import Dataset
+from wsol_bench.settings import ARCH_SETS, DEFAULT_DATA
+from wsol_bench.views import VIEWS
+
+CLASSES = 1000
+"""Of a network with random weights: ILSVRC's."""
+RANDOM = "random"
+RANDOM_TOPOLOGY = "caffe"
+PROTOCOL: Protocol = PROTOCOLS[DEFAULT_PROTOCOL]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSettings:
+    """What a user asks of the benchmark.
+
+    Attributes:
+        archs: names of archs, or of a set of them.
+        topology: of random weights; None takes Caffe's.
+        weights: what `run --weights` takes; None draws them at random.
+        device: as torch calls it, or "auto".
+        batches: images per pass, one case each.
+        rounds: interleaved repeats, after one that does not count.
+        against: names of other libraries.
+        parts: names of what to measure.
+        data: the folder or tar of a dataset, or the name of an embedded one.
+        limit: how many of its images the pipeline runs over.
+    """
+
+    archs: tuple[str, ...]
+    topology: str | None = None
+    weights: str | None = None
+    device: str = "auto"
+    batches: tuple[int, ...] = (8,)
+    rounds: int = 5
+    against: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    data: str = DEFAULT_DATA
+    limit: int = 32
+
+    def check(self) -> None:
+        """Sees that names and numbers make sense, before anything is opened.
+
+        Raises:
+            UsageError: one does not; names the flag.
+        """
+        if not self.archs or not self.batches:
+            raise UsageError("--arch and --batch-size: expected at least one each.")
+        for name in self.arch_names():
+            topologies = find("arch", name, ARCHS).topologies
+            find(f"topology of {name}", self.topology or RANDOM_TOPOLOGY, topologies)
+        if self.topology and self.weights:
+            raise UsageError(
+                f"--topology {self.topology}: is of random weights; --weights {self.weights} "
+                "names its own. Leave one out."
+            )
+        numbers = [("--batch-size", each) for each in self.batches]
+        for flag, number in [*numbers, ("--rounds", self.rounds), ("--limit", self.limit)]:
+            if number < 1:
+                raise UsageError(f"{flag} {number}: expected 1 or more.")
+        find_device(self.device)
+
+    def arch_names(self) -> tuple[str, ...]:
+        """The archs, sets of them spelled out, each once."""
+        names = [one for each in self.archs for one in ARCH_SETS.get(each, (each,))]
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A network and what it is asked.
+
+    Attributes:
+        arch: its entry in the table.
+        topology: the net under that name.
+        weights: "random", or the topology and file.
+        device: where it all runs.
+        network: ours, on the device.
+        plain: the same net as torch modules, as built: what a person has who uses
+            another library or none. Its parameters are its own and want gradients.
+        placed: method -> it at its layer, those that the network can carry.
+        inputs: (n, 3, side, side) float32 of n images, laid out as our pipeline does.
+        plain_inputs: the same, laid out as torch does.
+        labels: (n,) int64 on the CPU.
+        rounds: interleaved repeats.
+    """
+
+    arch: Arch
+    topology: Topology
+    weights: str
+    device: torch.device
+    network: Network
+    plain: nn.Module
+    placed: Mapping[str, Placed]
+    inputs: Tensor
+    plain_inputs: Tensor
+    labels: Tensor
+    rounds: int
+
+    @property
+    def batch(self) -> int:
+        """Images per pass."""
+        return len(self.inputs)
+
+    def forward(self) -> Tensor:
+        """A forward pass of our network alone, without a graph: the unit of all costs."""
+        with torch.no_grad():
+            scores: Tensor = self.network.traced(self.inputs)
+        return scores
+
+    def plain_forward(self) -> Tensor:
+        """The same of the net as built."""
+        with torch.no_grad():
+            scores: Tensor = self.plain(self.plain_inputs)
+        return scores
+
+
+def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
+    """The cases one after the other: for each arch, each batch size.
+
+    Args:
+        settings: checked.
+        dataset: the images of the batches; where it has fewer they repeat.
+
+    Raises:
+        WeightsError: the weights are missing, or not of this arch or dataset.
+        DataError: an image cannot be decoded.
+    """
+    device = find_device(settings.device)
+    if device.type == "cpu":
+        keep_freed_memory()  # the pipeline does; so all that is compared has it
+    for name, batch in product(settings.arch_names(), settings.batches):
+        arch = ARCHS[name]
+        if settings.weights is None:
+            topology = arch.topologies[settings.topology or RANDOM_TOPOLOGY]
+            module, weights = random_net(topology), RANDOM
+        else:
+            loaded = load_weights(arch, settings.weights, len(dataset.wnids))
+            module, topology, weights = loaded.module, loaded.topology, loaded.name
+        plain = deepcopy(module).to(device).requires_grad_(True)
+        network = Network(module, topology.roles["classifier"]).to(device)
+        inputs, labels = _batch(dataset, topology, batch, device)
+        yield Case(
+            arch=arch,
+            topology=topology,
+            weights=weights,
+            device=device,
+            network=network,
+            plain=plain,
+            placed=place(network, topology.roles),
+            inputs=inputs,
+            plain_inputs=inputs.contiguous(),
+            labels=labels,
+            rounds=settings.rounds,
+        )
+
+
+def random_net(topology: Topology, classes: int = CLASSES) -> nn.Module:
+    """The net with random weights, the same ones each time."""
+    torch.manual_seed(0)
+    module = topology.build(classes)
+    for layer in module.modules():  # else every map is next to zero, and boxes are free
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return module.eval()
+
+
+def place(network: Network, roles: Mapping[str, str]) -> dict[str, Placed]:
+    """Each map method at its layer; checks of the label are left out, they cost the same."""
+    placed = {}
+    for name, method in METHODS.items():
+        if not isinstance(method, MapMethod) or method.subject != "label":
+            continue
+        layer = roles[method.role] if method.role else PIXELS
+        try:
+            method.check(network, layer)
+        except NotApplicable:
+            continue
+        placed[name] = Placed(method, layer)
+    return placed
+
+
+def _batch(
+    dataset: Dataset, topology: Topology, batch: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    view, side = VIEWS[PROTOCOL.view], topology.preprocessing.size
+    examples = list(islice(cycle(dataset.examples), batch))
+    tensors = np.concatenate([view.tensors(dataset.open(e.image_id), side) for e in examples])
+    inputs = normalise(torch.from_numpy(tensors).to(device), topology.preprocessing)
+    return inputs, torch.tensor([example.label for example in examples])

@@ -1,0 +1,59 @@
+"""What comes before and after the network, alone: decoding, resizing, boxes."""
+
+import io
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from wsol_bench.bench.case import PROTOCOL, Case
+from wsol_bench.bench.methods import IMAGE, draw
+from wsol_bench.bench.timing import Task
+from wsol_bench.datasets.images import decode_image
+from wsol_bench.views import VIEWS
+
+DECODE = "decode and resize"
+MAP_SIDES = (7, 14)
+"""Of GoogLeNet's last maps and of VGG-16's."""
+
+_CELLS = (4, 16, 64, 256)
+_QUALITY = 95
+
+
+def image_tasks(case: Case) -> dict[str, Task]:
+    """Task -> what it does to as many images or maps as the batch has, on one thread."""
+    view, side = VIEWS[PROTOCOL.view], case.topology.preprocessing.size
+    data = synthetic_jpeg()
+
+    def decode() -> None:
+        for _ in range(case.batch):
+            view.tensors(decode_image(data, "a synthetic image"), side)
+
+    tasks: dict[str, Task] = {DECODE: decode}
+    for cells in MAP_SIDES:
+        random = np.random.default_rng(0)
+        maps = np.abs(random.standard_normal((case.batch, cells, cells), np.float32))
+        tasks[boxes_task(cells)] = partial(draw, maps)
+    return tasks
+
+
+def boxes_task(cells: int) -> str:
+    """The name of the task of drawing boxes of maps of this side."""
+    return f"boxes of {cells}x{cells} maps"
+
+
+def synthetic_jpeg() -> bytes:
+    """A JPEG of ILSVRC's commonest size, made here: sums of noise, coarser ones heavier.
+
+    No photograph, but it compresses about as one does: 117 kB, where the median of
+    ILSVRC's of this size is 129 kB.
+    """
+    random = np.random.default_rng(0)
+    total = np.zeros((*IMAGE, 3))
+    for cells in _CELLS:
+        noise = random.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        layer = Image.fromarray(noise).resize(IMAGE[::-1], Image.Resampling.BICUBIC)
+        total += np.asarray(layer) / len(_CELLS)
+    buffer = io.BytesIO()
+    Image.fromarray(total.astype(np.uint8)).save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

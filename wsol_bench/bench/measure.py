@@ -1,0 +1,152 @@
+"""A case's costs, all parts together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsol_bench.bench.case import BenchSettings, Case, cases
+from wsol_bench.bench.images import image_tasks
+from wsol_bench.bench.machine import machine, versions
+from wsol_bench.bench.methods import method_tasks
+from wsol_bench.bench.operations import Counted, count, measure_peak
+from wsol_bench.bench.peers import PEERS, PeerCost, Peers
+from wsol_bench.bench.pipeline import PipelineCost, measure_pipeline
+from wsol_bench.bench.thresholds import (
+    ONE_SWEEP,
+    SweepCost,
+    maps_from,
+    measure_sweep,
+    smooth_maps,
+)
+from wsol_bench.bench.timing import Spread, Task, interleaved
+from wsol_bench.errors import find
+from wsol_bench.networks.numbers import exact_float32
+from wsol_bench.records import Dataset
+
+SCHEMA = 2
+PLAIN = "forward of the net as built"
+PIPELINE = "pipeline"
+TASKS: Mapping[str, Callable[[Case], dict[str, Task]]] = {
+    "methods": method_tasks,
+    "images": image_tasks,
+}
+"""Parts that are timed in the same rounds as the unit."""
+PARTS = (*TASKS, "operations", "pipeline", "sweep")
+"""What `--parts` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one case cost.
+
+    Attributes:
+        facts: arch, weights, device, batch, machine, versions: what ran where.
+        forward_ms: of the unit.
+        ratios: task -> forwards.
+        counted: multiply-adds, or None where that was not asked for.
+        pipeline, sweep: likewise.
+        peers: of each library that was asked for.
+    """
+
+    facts: Mapping[str, Any]
+    forward_ms: Spread
+    ratios: Mapping[str, Spread]
+    counted: Counted | None = None
+    pipeline: PipelineCost | None = None
+    sweep: SweepCost | None = None
+    peers: tuple[PeerCost, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `bench --json` prints; parts that were left out are null."""
+        return {
+            "schema": SCHEMA,
+            **self.facts,
+            "forward_ms": self.forward_ms.median,
+            "forward_ms_spread": self.forward_ms.ends,
+            "ratios": {name: each.median for name, each in self.ratios.items()},
+            "spread": {name: each.ends for name, each in self.ratios.items()},
+            "counted": self.counted and self.counted.to_json(),
+            "pipeline": self.pipeline and self.pipeline.to_json(),
+            "sweep_1000_ms": self.sweep and self.sweep.milliseconds[ONE_SWEEP].median,
+            "sweep": self.sweep and self.sweep.to_json(),
+            "peers": {peer.name: peer.to_json() for peer in self.peers},
+        }
+
+
+def measure(
+    settings: BenchSettings, dataset: Dataset, say: Callable[[str], None]
+) -> Iterator[Measured]:
+    """Measures the cases one after the other.
+
+    Args:
+        settings: checked, with `check_names`.
+        dataset: the images of the batches and of the pipeline.
+        say: told what is being measured.
+
+    Raises:
+        WeightsError, DataError: weights or an image are missing or bad.
+    """
+    for case in cases(settings, dataset):
+        with exact_float32():
+            yield _measure_case(case, settings, dataset, say)
+
+
+def check_names(settings: BenchSettings) -> None:
+    """Sees that parts and libraries are known.
+
+    Raises:
+        UsageError: one is not; lists them.
+    """
+    for name in settings.parts:
+        find("part", name, dict.fromkeys(PARTS))
+    for name in settings.against:
+        find("peer", name, PEERS)
+
+
+def _measure_case(
+    case: Case, settings: BenchSettings, dataset: Dataset, say: Callable[[str], None]
+) -> Measured:
+    def begins(part: str) -> bool:
+        if part in settings.parts:
+            say(f"{case.arch.title}, {case.weights} weights, batch {case.batch}: {part}")
+        return part in settings.parts
+
+    peers = Peers(case, settings.against)
+    tasks: dict[str, Task] = {PLAIN: case.plain_forward}
+    for part, make in TASKS.items():
+        tasks |= make(case) if begins(part) else {}
+    times = interleaved(tasks | peers.tasks(), case.forward, case.rounds, case.device)
+    ratios = {name: times.ratio(name) for name in tasks}
+    counted = count(case, measure_peak(case.device)) if begins("operations") else None
+    pipeline = measure_pipeline(case, dataset) if begins("pipeline") else None
+    if pipeline:
+        ratios |= {PIPELINE: pipeline.main.forwards}
+    return Measured(
+        facts=_facts(case),
+        forward_ms=times.unit().scaled(1000),
+        ratios=ratios,
+        counted=counted,
+        pipeline=pipeline,
+        sweep=_sweep(case, settings) if begins("sweep") else None,
+        peers=peers.costs(times, PLAIN),
+    )
+
+
+def _sweep(case: Case, settings: BenchSettings) -> SweepCost:
+    """On the network's own maps where it is a real one on real images."""
+    own = settings.weights is not None and "grad_cam" in case.placed
+    maps, kind = (maps_from(case), "its Grad-CAM maps") if own else (smooth_maps(), "smooth noise")
+    return measure_sweep(maps, kind, case.rounds)
+
+
+def _facts(case: Case) -> dict[str, Any]:
+    return {
+        "arch": case.arch.name,
+        "weights": case.weights,
+        "input": case.topology.preprocessing.size,
+        "device": str(case.device),
+        "batch": case.batch,
+        "rounds": case.rounds,
+        "machine": machine(case.device),
+        "versions": versions(),
+    }

@@ -1,0 +1,82 @@
+"""Our methods as tasks: each alone and several in one pass, maps and boxes included."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsol_bench.bench.case import PROTOCOL, Case
+from wsol_bench.bench.timing import Task
+from wsol_bench.boxes import extract_box
+from wsol_bench.geometry import Size
+from wsol_bench.methods.entry import Settings
+from wsol_bench.networks.forward import Asks, Forward
+from wsol_bench.scoring import rank_classes
+
+TOGETHER = (
+    ("grad_cam", "cam"),
+    ("grad_cam", "backprop", "c_mwp"),
+    ("grad_cam", "cam", "c_mwp", "mwp", "backprop"),
+)
+"""Methods that are timed in one pass; those that a network cannot carry are left out.
+The sixth method, `center`, needs no network."""
+
+IMAGE = Size(375, 500)
+"""ILSVRC's commonest size, which boxes are drawn in."""
+
+FIVE = "grad_cam, boxes of five classes"
+
+
+def groups(case: Case) -> list[tuple[str, ...]]:
+    """The methods of each task, without doubles."""
+    wanted = [tuple(name for name in group if name in case.placed) for group in TOGETHER]
+    alone = [(name,) for name in case.placed]
+    return [group for group in dict.fromkeys([*alone, *wanted]) if group]
+
+
+def method_tasks(case: Case) -> dict[str, Task]:
+    """Task -> what it does: from the batch to a box per image and method."""
+    tasks: dict[str, Task] = {"+".join(group): _localize(case, group) for group in groups(case)}
+    if "grad_cam" in case.placed:
+        tasks[FIVE] = lambda: _localize_five(case)
+    return tasks
+
+
+def asker(case: Case, names: Sequence[str]) -> Callable[[Tensor], Forward]:
+    """A function from inputs to the pass that answers what these methods ask."""
+    placed = [case.placed[name] for name in names]
+    asks = Asks.merge(each.method.asks(each.layer) for each in placed)
+    return lambda inputs: case.network.forward(inputs, asks)
+
+
+def maps_of(case: Case, forward: Forward, name: str, classes: Tensor) -> Tensor:
+    """A method's maps of one class per image, (n, u, v)."""
+    placed = case.placed[name]
+    return placed.method.maps(forward, placed.layer, classes, Settings())
+
+
+def draw(maps: Tensor | NDArray[np.float32]) -> None:
+    """A box of each map, (n, u, v), in an image of the commonest size."""
+    for values in maps.cpu().numpy() if isinstance(maps, Tensor) else maps:
+        extract_box(values, IMAGE, PROTOCOL.box_rule)
+
+
+def _localize(case: Case, names: tuple[str, ...]) -> Task:
+    ask = asker(case, names)
+
+    def run() -> None:
+        forward = ask(case.inputs)
+        for name in names:
+            draw(maps_of(case, forward, name, case.labels))
+
+    return run
+
+
+def _localize_five(case: Case) -> None:
+    """What `--boxes top5` adds to a run: the boxes of the five best classes."""
+    forward = asker(case, ("grad_cam",))(case.inputs)
+    best = rank_classes(forward.scores.float().cpu().numpy(), PROTOCOL.topk)  # (n, 5)
+    for column in best.T:
+        draw(maps_of(case, forward, "grad_cam", torch.from_numpy(column.copy())))
