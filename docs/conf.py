@@ -9,10 +9,6 @@ other sites.
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any
-
-from sphinx.application import Sphinx
-from sphinx.domains.python import PyObject
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 sys.argv[0] = "wsol-bench"  # else the usage of its commands names the program that runs: Sphinx
@@ -23,19 +19,21 @@ project_copyright = author
 release = version = version_of("wsol_bench")
 
 extensions = [
-    "catalog_tables",
-    "figure_tables",
     "cyclopts.ext.sphinx",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    # In _extensions:
+    "catalog_tables",
+    "docstring_ways",
+    "figure_tables",
     "notebook_pages",
     "outside_links",
 ]
 exclude_patterns = ["_extensions", "_static"]
 
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 nitpicky = False  # docstrings speak of torch's and numpy's types, whose sites are not asked
 smartquotes = False  # they turn --out into a dash and a word
@@ -70,18 +68,3 @@ html_theme_options = {
         "color-brand-content": "#7cb7ff",
     },
 }
-
-for each in PyObject.doc_field_types:
-    if each.name == "variable":
-        each.label = "Attributes"  # as the docstrings call them; Sphinx says Variables
-
-
-def _without_factories(*event: Any) -> tuple[str, str] | None:
-    """A default that a dataclass makes anew is no Python, and would spoil the whole signature."""
-    signature, returns = event[-2:]
-    return signature and (signature.replace("<factory>", "..."), returns)
-
-
-def setup(app: Sphinx) -> None:
-    """What cannot be said by a setting."""
-    app.connect("autodoc-process-signature", _without_factories)

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow.fs as pafs
 import pytest
 
-from wsol_bench import make
+from wsol_bench import make, store
 from wsol_bench.cli import main
 from wsol_bench.engine import shards
+from wsol_bench.storage.remote import Remote
 
 METHODS = "grad_cam,c_mwp,center"
 BATCHES = 6
@@ -239,3 +241,33 @@ def test_a_signal_is_handled_as_before_once_a_run_is_over(
 ) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_run_in_a_file_system_of_pyarrows_is_the_same_run(
+    command: list[str],
+    whole: dict[str, bytes],
+    interrupt_at: Callable[[int], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # As an object store would be: no links, no flushes, no folder that `Path` could see.
+    memory = pafs._MockFileSystem()
+    monkeypatch.setattr(store, "storage_of", lambda path: Remote(memory, f"bucket/{path.name}"))
+    out = tmp_path / "nowhere" / "run"
+    interrupt_at(3)
+    assert main([*command, f"--out={out}", "-q"]) == 130
+    interrupt_at(0)
+    assert main([*command, f"--out={out}", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "5 of 9 images are already in" in printed.err
+    storage = Remote(memory, "bucket/run")
+    found = {
+        f"{folder}/{name}": storage.read(f"{folder}/{name}")
+        for folder in ("records", "maps", "parts", "claims")
+        for name in storage.names(folder)
+    }
+    assert found == whole
+    assert main(["score", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == json.loads(printed.out)["rows"]
+    assert not (tmp_path / "nowhere").exists()

@@ -1,7 +1,7 @@
 """The commands on runs that are there, and on many of them: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -124,6 +124,11 @@ def table1(
     blacklist: Path | None = None,
     batch_size: int = 32,
     device: str = "auto",
+    threads: int | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
 ) -> None:
     """Re-make every row of the paper's Table 1 whose weights are there.
@@ -149,6 +154,16 @@ def table1(
         Tensors per forward pass.
     device
         auto, cpu, cuda, cuda:1, mps.
+    threads
+        For decoding and boxes; one per core where not given.
+    workers
+        Networks that work at once, on a GPU each where there are some.
+    gpus_per_worker
+        0 to 1; 0.5 lets two workers share a GPU.
+    engine
+        local: this machine. ray: a Ray cluster (see docs/how-to/many-machines.md).
+    ray_address
+        HOST:PORT of the cluster's head, or auto on one of its machines.
     quiet
         Say nothing on stderr.
     """
@@ -162,6 +177,11 @@ def table1(
         blacklist=blacklist,
         batch_size=batch_size,
         device=device,
+        threads=threads,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        engine=engine,
+        ray_address=ray_address,
     )
     from wsol_bench.report.table1 import print_table1, save_table1
     from wsol_bench.table1 import remake

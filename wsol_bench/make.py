@@ -19,6 +19,7 @@ from wsol_bench.gate import IMAGES, Gate
 from wsol_bench.prepare import Prepared, open_source, prepare
 from wsol_bench.progress import progress, say
 from wsol_bench.record_table import records_in
+from wsol_bench.running import RunningErrors
 from wsol_bench.settings import RunSettings
 from wsol_bench.storage.owner import Owner
 from wsol_bench.store import RunFolder
@@ -95,12 +96,14 @@ def _drive(
 ) -> tuple[str, ...]:
     left = sum(shard.images for shard in ledger.shards) - found.images(ledger.shards)
     engine = ENGINES[plan.settings.engine]
+    titles = {method.name: method.title for method in part.methods}
+    running = RunningErrors(part.pipeline.protocol, titles)
     with progress(part.arch.title, left, quiet=quiet) as advance:
 
         def on_table(table: pa.Table, images: int) -> None:
             if gate and not gate.has_looked:
                 gate.watch(records_in(table))
-            advance(images)
+            advance(images, "" if quiet else running.take(table))
 
         ledger.on_made_elsewhere = advance
         with engine.open(plan, stop) as pool, stop.gently():

@@ -118,6 +118,10 @@ CASES: dict[str, tuple[str, Callable[[State, Path], object]]] = {
     ),
     "a torch file that is cut off": ("net.pth", cut_off),
     "a torch file that unpacks to more than it holds": ("net.pth", packed),
+    "a pickle that asks for 2 GB": (
+        "net.pth",
+        bytes_of(b"\x80\x02cbuiltins\nbytearray\nJ\x00\x94\x35\x77\x85R."),
+    ),
     "a web page named .pth": ("net.pth", bytes_of(b"<html>404 Not Found</html>")),
     "weights of another net": ("net.pth", another_net),
     "weights for another number of classes": ("net.pth", other_classes),

@@ -13,7 +13,7 @@ import sys
 
 from wsol_bench import evaluate, tables  # noqa: F401 - what every run would import
 from wsol_bench.cli import main
-from wsol_bench.engine import shards
+from wsol_bench.engine import drive, shards
 
 
 def run(order: dict) -> None:
@@ -23,6 +23,7 @@ def run(order: dict) -> None:
     if order["file_limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"],) * 2)
     shards.SHARD = order["shard"]
+    drive.KEEP = 0.3  # so that kills find beginnings of shards too
     code = main(order["arguments"])
     sys.stdout.flush()
     os._exit(code)

@@ -277,6 +277,33 @@ def test_a_stop_keeps_the_batches_that_are_finished_after_it(session, folder, is
     assert is_whole()
 
 
+def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
+    session, folder, is_whole, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP", 0.0)
+    one = session()
+    there: list[list[int]] = []
+
+    class PowerCut(BaseException):
+        """Nothing is written after it."""
+
+    with monkeypatch.context() as patched:
+
+        def cut() -> list[tuple[int, Message]]:
+            there.append(folder.shards.parts())
+            patched.setattr(Ledger, "keep", lambda self: None)
+            raise PowerCut
+
+        one.pool.acts[6] = cut
+        with pytest.raises(PowerCut):
+            one.run()
+    assert there == [[1]]
+    again = session()
+    again.run()
+    assert again.found.begun == {1: 1}
+    assert is_whole()
+
+
 def test_workers_that_do_not_hear_a_stop_are_given_up(session, monkeypatch) -> None:
     clock = iter(range(0, 10_000, 10))
     monkeypatch.setattr(module, "monotonic", lambda: next(clock))

@@ -9,7 +9,7 @@ import zipfile
 from functools import cache
 
 import torch
-from fuzz_bytes import WILD_NUMBERS, any_of, damaged, odd
+from fuzz_bytes import WILD_NUMBERS, any_of, damaged, odd, packed
 from hypothesis import strategies as st
 
 SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I64": 8, "BOOL": 1, "F8_E4M3": 1, "C64": 8}
@@ -48,6 +48,18 @@ def saved(kind: str) -> bytes:
 
 
 @st.composite
+def wild_pickle(draw: st.DrawFn) -> bytes:
+    """A pickle that declares a length, or calls something that is allowed to be called."""
+    number = draw(WILD_NUMBERS)
+    if odd(draw, 2):
+        return b"\x80\x02X" + packed(number, 4, "low") + b"abc."
+    allowed = ("builtins bytearray", "builtins set", "collections Counter", "torch Size")
+    module, _, name = draw(st.sampled_from(allowed)).partition(" ")
+    argument = b"\x8a\x08" + packed(number, 8, "low")
+    return f"\x80\x02c{module}\n{name}\n".encode("latin-1") + argument + b"\x85R."
+
+
+@st.composite
 def packed_anew(draw: st.DrawFn) -> bytes:
     """A torch file whose parts are damaged and whose directory is right."""
     buffer = io.BytesIO()
@@ -58,10 +70,12 @@ def packed_anew(draw: st.DrawFn) -> bytes:
     ):
         warnings.simplefilter("ignore")  # one name twice is meant
         for part in old.infolist():
+            name = part.filename + "x" * odd(draw, 40)
             content = old.read(part)
             if odd(draw, 6):
                 content = draw(damaged(st.just(content)))
-            name = part.filename + "x" * odd(draw, 40)
+            if name.endswith("data.pkl") and odd(draw, 12):
+                content = draw(wild_pickle())
             packing = zipfile.ZIP_DEFLATED if odd(draw, 12) else zipfile.ZIP_STORED
             for _ in range(draw(st.sampled_from((0, 2))) if odd(draw, 25) else 1):
                 new.writestr(name, content, packing)

@@ -115,6 +115,12 @@ def test_a_double_that_is_no_number_is_passed_on_without_a_warning(tmp_path, pat
     assert value.isnan().all()
 
 
+def test_a_loose_number_that_is_none_is_passed_on_without_a_warning(tmp_path):
+    loose = varint(5 << 3 | 5) + struct.pack("<I", 0x7F800001)  # a signalling NaN
+    (value,) = read(tmp_path, v2_layer("loose", piece(7, piece(1, varint(1))) + loose))["loose"]
+    assert value.isnan().all()
+
+
 def test_numbers_written_one_by_one_are_read(tmp_path):
     loose = b"".join(varint(5 << 3 | 5) + floats(value) for value in (1, 2.5, -3))
     (values,) = read(

@@ -5,6 +5,8 @@ import hashlib
 import os
 import pickle
 import resource
+import struct
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -19,7 +21,7 @@ import torchvision
 from torch import Tensor, nn
 
 from wsol_bench.errors import WeightsError
-from wsol_bench.networks import weights
+from wsol_bench.networks import torch_files, weights
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.caffe_format import new_message
 from wsol_bench.networks.entry import Arch
@@ -145,6 +147,62 @@ def test_a_torch_file_that_unpacks_to_more_than_it_holds_is_refused_unread(tmp_p
     with pytest.raises(WeightsError, match=r"its parts unpack to 5,000,\d+ bytes and the file has"):
         load_weights(SQUEEZENET, str(tmp_path / "net.pth"), CLASSES)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_000
+
+
+def pickled_zip(folder: Path, pickled: bytes) -> Path:
+    """A torch file with another pickle in the place of its own."""
+    torch.save({"conv.weight": torch.zeros(4)}, folder / "whole.pth")
+    with (
+        zipfile.ZipFile(folder / "whole.pth") as whole,
+        zipfile.ZipFile(folder / "net.pth", "w") as other,
+    ):
+        for part in whole.infolist():
+            own = part.filename.endswith("data.pkl")
+            other.writestr(part.filename, pickled if own else whole.read(part))
+    return folder / "net.pth"
+
+
+@pytest.mark.parametrize("module", [b"builtins", b"__builtin__"])
+@pytest.mark.parametrize("form", ["zip", "bare"])
+def test_a_pickle_that_asks_for_memory_is_refused_before_it_gets_any(tmp_path, module, form):
+    pickled = b"\x80\x02c" + module + b"\nbytearray\nJ\x00\x94\x35\x77\x85R."  # of 2 GB
+    path = tmp_path / "net.pth"
+    if form == "zip":
+        pickled_zip(tmp_path, pickled)
+    else:
+        path.write_bytes(pickled)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError, match="it asks for a bytearray"):
+        load_weights(SQUEEZENET, str(path), CLASSES)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("form", ["zip", "bare"])
+def test_a_string_of_a_pickle_gets_no_more_room_than_the_file_has(tmp_path, form):
+    pickled = b"\x80\x02X" + struct.pack("<I", 2**31) + b"abc."
+    path = pickled_zip(tmp_path, pickled) if form == "zip" else tmp_path / "net.pth"
+    if form == "bare":
+        path.write_bytes(pickled)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match="not a readable torch file"):
+            load_weights(SQUEEZENET, str(path), CLASSES)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000  # of the net itself, none of it of the string
+
+
+def test_a_file_is_never_asked_for_more_than_is_left(tmp_path):
+    (tmp_path / "x").write_bytes(b"0123456789")
+    with torch_files._BoundedFile(tmp_path / "x") as file:
+        assert file.read(4) == b"0123"
+        tracemalloc.start()
+        rest = file.read(2**33)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (rest, file.read(2**33), file.read()) == (b"456789", b"", b"")
+    assert peak < 1_000_000
 
 
 def test_a_torchscript_program_is_refused_for_what_it_is(tmp_path):

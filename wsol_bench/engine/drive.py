@@ -24,6 +24,9 @@ LOSSES = 3
 """Workers that may be lost at the same batch, or before they are ready, in a row."""
 GRACE = 60.0
 """Seconds for workers to finish the batch in hand, before they are given up."""
+KEEP = 30.0
+"""Seconds between two writings of what is finished of shards that are not whole: what a
+power cut or a kill can cost at most, beside the batches in hand."""
 _PATIENCE = 30.0
 """Seconds without a worker, or with other processes' shards only, between two lines."""
 _PAUSE = 0.2
@@ -84,7 +87,7 @@ class Drive:
         self._returned: deque[int] = deque()
         self._losses: Counter[int] = Counter()
         self._early_losses: Counter[int] = Counter()
-        self._quiet_since = monotonic()
+        self._quiet_since = self._kept_at = monotonic()
         self._places: dict[int, str] = {}
         self._lost: set[int] = set()
         self.devices: set[str] = set()
@@ -99,6 +102,7 @@ class Drive:
             while not self._ledger.is_done() and not stop.asked:
                 self._feed()
                 self._listen()
+                self._keep_now_and_then()
             if stop.asked:
                 self._finish_batches()
         except BaseException:
@@ -201,6 +205,11 @@ class Drive:
             self._say(f"Waiting for the last shards, made by {', '.join(map(str, holders))}.")
         elif not self._in_hand:
             self._say(f"No worker is ready yet. {self._pool.lacking}")
+
+    def _keep_now_and_then(self) -> None:
+        if monotonic() - self._kept_at >= KEEP:
+            self._ledger.keep()
+            self._kept_at = monotonic()
 
     def _finish_batches(self) -> None:
         self._pool.stop()

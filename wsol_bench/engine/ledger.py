@@ -46,6 +46,7 @@ class _Gathered:
     tables: list[pa.Table] = field(default_factory=list)
     maps: list[Maps] = field(default_factory=list)
     images: int = 0
+    kept: int = 0
 
     def add(self, table: pa.Table, maps: Maps, images: int) -> None:
         self.tables.append(table)
@@ -166,8 +167,9 @@ class Ledger:
             DataError: one cannot be written.
         """
         for number, gathered in self._open.items():
-            if gathered.images:
+            if gathered.images > gathered.kept:
                 self._files.write_part(number, *gathered.joined())
+                gathered.kept = gathered.images
 
     def holders(self) -> list[Owner]:
         """The other processes that are making what is left, as far as one can tell."""
@@ -193,4 +195,5 @@ class Ledger:
         if over or not 0 < images < shard.images or any(len(a) < images for a in maps.values()):
             return gathered
         gathered.add(table, {method: array[:images] for method, array in maps.items()}, images)
+        gathered.kept = images
         return gathered

@@ -137,7 +137,8 @@ def _unpacked_values(blob: Any) -> np.ndarray:
     """Numbers that were written one by one: legal, slow, and not what Caffe does."""
     plain = new_message("UnpackedBlob")
     plain.ParseFromString(blob.SerializeToString())
-    return np.array(plain.data or plain.double_data, np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN: it comes through, as others do
+        return np.array(plain.data or plain.double_data, np.float64)
 
 
 def _shorten(shape: tuple[int, ...]) -> str:

@@ -1,30 +1,24 @@
 """Weights files -> named arrays, and which shapes of a file count as which.
 
-A `.pth` is a pickle. It is opened with `weights_only=True` alone, which reads
-arrays and refuses everything that could run code. Nothing that is read here stays
-tied to its file: what happens to the file later does not change a network.
+Nothing that is read here stays tied to its file: what happens to the file later does
+not change a network.
 """
 
-import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.caffe import read_caffemodel
-from wsol_bench.networks.file_checks import content_of, refuse_unreadable, size_of
+from wsol_bench.networks.file_checks import content_of, refuse_unreadable
+from wsol_bench.networks.torch_files import load_without_code
 from wsol_bench.wording import shown
 
 Shape = tuple[int, ...]
-
-_ZIP_START = b"PK\x03\x04"
 
 CAFFE_ENTRIES = ("weight", "bias")
 """What the first two blobs of a convolution or an inner product are."""
@@ -112,13 +106,10 @@ def read_state_dict(path: Path) -> WeightsFile:
     """Reads a `.pth` state dict, bare or under "state_dict", with or without "module.".
 
     Raises:
-        WeightsError: the file holds pickled objects, is damaged, packed like an attack
-            on memory, or no state dict.
+        WeightsError: see `load_without_code`; or it is no state dict.
     """
     file = shown(str(path))
-    refuse_unreadable(path)
-    _refuse_unpacking(path)
-    content = _load_without_code(path)
+    content = load_without_code(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
@@ -139,49 +130,3 @@ def read_state_dict(path: Path) -> WeightsFile:
     if all(name.startswith("module.") for name in entries):
         entries = {name.removeprefix("module."): value for name, value in entries.items()}
     return WeightsFile(path, entries, as_it_is)
-
-
-def _refuse_unpacking(path: Path) -> None:
-    """A torch file is a zip that packs no array; one that does can unpack to any size."""
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_ZIP_START)) != _ZIP_START:
-                return
-            with zipfile.ZipFile(file) as archive:
-                parts = archive.infolist()
-    except Exception as error:  # zipfile, too, believes what a damaged file says
-        raise _damaged(path, error) from error
-    declared, there = sum(part.file_size for part in parts), size_of(path)
-    if declared > there:
-        raise WeightsError(
-            f"{shown(str(path))}: refused, because its parts unpack to {declared:,} bytes and the "
-            f"file has {there:,}. A torch file packs no array; this can be an attack on memory. "
-            "Fetch it again, or save net.state_dict() anew."
-        )
-
-
-def _load_without_code(path: Path) -> object:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on old pickle protocols
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise WeightsError(
-            f"{shown(str(path))}: refused, because it is not a plain state dict: it holds a "
-            "pickled object, which could run code when it is opened, or is no torch file at all. "
-            "Where you trust it, load it yourself and save net.state_dict()."
-        ) from error
-    except Exception as error:  # a damaged archive raises nearly anything
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    if "TorchScript" in str(error):
-        return WeightsError(
-            f"{shown(str(path))}: holds a TorchScript program, expected a state dict. "
-            "Load it with torch.jit.load and save its state_dict()."
-        )
-    return WeightsError(
-        f"{shown(str(path))}: not a readable torch file ({type(error).__name__}); it is cut "
-        "short or damaged. Fetch or save it again."
-    )

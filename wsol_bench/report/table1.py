@@ -11,8 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.errors import DataError
 from wsol_bench.methods.catalog import METHODS
+from wsol_bench.storage.locate import storage_of
+from wsol_bench.storage.messages import writing
 from wsol_bench.table1 import Cell, RemadeRow
 
 HEADINGS = ("arch", "method", "protocol", "error", "paper", "ours", "difference", "interval")
@@ -55,14 +56,12 @@ def save_table1(rows: Sequence[RemadeRow], folder: Path) -> tuple[Path, ...]:
     Raises:
         DataError: the folder cannot be written.
     """
-    paths = []
+    storage, paths = storage_of(folder), []
     for suffix, form in FORMS.items():
         path = folder / f"table1.{suffix}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(form(rows), encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+        with writing(path):
+            storage.make("")
+            storage.write(path.name, form(rows).encode())
         paths.append(path)
     return tuple(paths)
 
