@@ -63,10 +63,13 @@ class Watch:
     Attributes:
         seconds: stage -> seconds of all threads together.
         wall: of the whole run.
+        inside: whether the main thread is in the pipeline; opening a dataset and
+            scoring have threads of their own.
     """
 
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     wall: float = 0.0
+    inside: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -102,8 +105,10 @@ class Watch:
         def watched(*arguments, **options):
             made = work(*arguments, **options)
             while True:
+                self.inside = True
                 with self.on(stage):
                     value = next(made, None)
+                self.inside = False
                 if value is None:
                     return
                 yield value
@@ -140,11 +145,13 @@ def watching(watch: Watch, device: torch.device) -> Iterator[None]:
         return replace(original, tensors=watch.over("resize", original.tensors))
 
     def watched_submit(pool, work, *arguments, **options):
-        return submit(pool, watch.over("threads", work), *arguments, **options)
+        watched = watch.over("threads", work) if watch.inside else work
+        return submit(pool, watched, *arguments, **options)
 
     def watched_result(future, timeout=None):
-        in_main = threading.current_thread() is main
-        with watch.on("waiting" if in_main else "waiting, other threads"):
+        if not watch.inside or threading.current_thread() is not main:
+            return result(future, timeout)
+        with watch.on("waiting"):
             return result(future, timeout)
 
     functions = {

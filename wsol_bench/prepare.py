@@ -1,6 +1,7 @@
 """Settings become things: every name is looked up, checked and opened before a run."""
 
 from dataclasses import dataclass
+from os.path import expanduser  # Path's own raises where there is no such user
 from pathlib import Path
 
 import torch
@@ -74,7 +75,7 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
         UsageError, DataError: see `open_dataset`.
     """
     named = NAMED.get(settings.data)
-    path = named.folder(quiet=quiet) if named else Path(settings.data).expanduser()
+    path = named.folder(quiet=quiet) if named else Path(expanduser(settings.data))
     dataset = open_dataset(
         path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
     )

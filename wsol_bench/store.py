@@ -161,4 +161,6 @@ def as_plain(value: Any) -> Any:
 
 
 def _as_text(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # A file name that is not UTF-8 has half characters; escaped, they read back the same.
+    return text.encode("utf-8", "backslashreplace")

@@ -322,7 +322,7 @@ def test_rays_words_do_not_reach_stdout_and_our_ray_ends_with_us(monkeypatch, ca
     assert capsys.readouterr().out == ""
     (given, more), ended = calls
     assert given == ("local",)
-    assert more["_node_ip_address"] == "127.0.0.1"
+    assert more["include_dashboard"] is False
     assert ended == "shutdown"
 
 

@@ -21,7 +21,6 @@ from wsol_bench.errors import RunError, UsageError
 
 _PAUSE = 0.5
 _ADDRESS = "RAY_ADDRESS"
-_LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def cluster(address: str | None) -> Iterator[Any]:
 
     Args:
         address: of a running cluster, or None for RAY_ADDRESS, or else for a Ray of
-            our own that ends with the run and that no other machine can reach.
+            our own on this machine, which ends with the run.
 
     Raises:
         UsageError: Ray is not installed.
@@ -56,7 +55,7 @@ def cluster(address: str | None) -> Iterator[Any]:
 
 
 def _join(ray: Any, address: str | None) -> None:
-    own = {} if address else {"include_dashboard": False, "_node_ip_address": _LOOPBACK}
+    own = {} if address else {"include_dashboard": False}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=CRITICAL, **own)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
