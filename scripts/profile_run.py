@@ -63,8 +63,8 @@ class Watch:
     Attributes:
         seconds: stage -> seconds of all threads together.
         wall: of the whole run.
-        inside: whether the main thread is in the pipeline; opening a dataset and
-            scoring have threads of their own.
+        inside: whether the main thread is in the pipeline and not in the network. Other
+            parts of a run, and some layers, have threads of their own.
     """
 
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -121,10 +121,12 @@ class Watch:
         @wraps(work)
         def watched(*arguments, **options):
             _finish(device)
+            before, self.inside = self.inside, False
             with self.on(stage), record_function(stage):
                 result = work(*arguments, **options)
                 _finish(device)
-                return result
+            self.inside = before
+            return result
 
         return watched
 

@@ -1,7 +1,7 @@
 """Settings become things: every name is looked up, checked and opened before a run."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from os.path import expanduser  # Path's own raises where there is no such user
 from pathlib import Path
 
 import torch
@@ -75,12 +75,18 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
         UsageError, DataError: see `open_dataset`.
     """
     named = NAMED.get(settings.data)
-    path = named.folder(quiet=quiet) if named else Path(expanduser(settings.data))
+    path = named.folder(quiet=quiet) if named else _expanded(settings.data)
     dataset = open_dataset(
         path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
     )
     weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
     return Source(dataset, weights, named.note if named else "")
+
+
+def _expanded(path: str) -> Path:
+    with suppress(RuntimeError):  # "~nobody/x": there is no such user, so no such folder
+        return Path(path).expanduser()
+    return Path(path)
 
 
 def check(settings: RunSettings) -> None:
