@@ -85,24 +85,25 @@ def _cost(case: Case, name: str) -> str:
 
 
 def floors(cases: Sequence[Case]) -> str:
-    """The forward pass and its floor."""
-    head = ["", "forward, ms", "floor, ms", "forward / floor", "operations", "bytes", "peak"]
+    """The forward pass and its floor, and the floors of the other stages."""
+    stages = [name for name in NEEDED if name != "forward"]
+    head = ["", "forward, ms", "floor, ms", "of it bytes", "forward / floor", "peak"]
     rows = []
     for case in cases:
-        floor = case["counted"]
-        peak = floor["peak"]
+        counted, peak = case["counted"], case["counted"]["peak"]
+        floor = counted["floor_ms"]
         rows.append(
             [
                 _headed(case),
                 f"{case['forward_ms']:.0f}",
-                f"{floor['forward_floor_ms']:.0f}",
-                f"{case['forward_ms'] / floor['forward_floor_ms']:.2f}",
-                f"{floor['floor_from_operations_ms']:.0f}",
-                f"{floor['floor_from_bytes_ms']:.0f}",
+                f"{floor['forward']:.0f}",
+                f"{counted['forward_floor_from_bytes_ms']:.0f}",
+                f"{case['forward_ms'] / floor['forward']:.2f}",
                 f"{peak['gmacs_per_s']:.0f} G/s, {peak['gbytes_per_s']:.0f} GB/s",
+                *(f"{floor[name] / floor['forward']:.2f}" for name in stages),
             ]
         )
-    return _markdown(head, rows)
+    return _markdown([*head, *(NEEDED[name] for name in stages)], rows)
 
 
 def pipelines(cases: Sequence[Case]) -> str:
@@ -128,8 +129,9 @@ def peers(cases: Sequence[Case]) -> str:
     work = {"label_map": "one map", "top5": "top-5 protocol"}
     rows = [["ours", "both", *(_cost(case, "grad_cam") for case in cases)]]
     for name in _names(case["peers"] for case in cases):
+        versions = {case["peers"][name]["version"] for case in cases if name in case["peers"]}
+        label = " ".join([name, *sorted(filter(None, versions))])
         for what, title in work.items():
-            label = f"{name} {cases[0]['peers'][name]['version']}"
             rows.append([label, title, *(_peer(case["peers"].get(name), what) for case in cases)])
     return _markdown(["library", "work", *map(_headed, cases)], rows)
 

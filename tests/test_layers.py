@@ -47,7 +47,7 @@ LAYERS = (
     ("wsol_bench.ablation",),
     ("wsol_bench.result_files",),
     ("wsol_bench.compare",),
-    ("wsol_bench.flags", "wsol_bench.true_boxes", "wsol_bench.guesses"),
+    ("wsol_bench.differences", "wsol_bench.flags", "wsol_bench.true_boxes", "wsol_bench.guesses"),
     ("wsol_bench.paired", "wsol_bench.breakdown", "wsol_bench.failures"),
     ("wsol_bench.networks.*",),
     ("wsol_bench.methods.*",),

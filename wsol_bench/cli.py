@@ -74,7 +74,8 @@ def compare(
     Parameters
     ----------
     baseline
-        What `run --json` printed, or a run's folder.
+        What `run --json` printed, or a run's folder. Of two folders the images whose
+        records differ are named too.
     new
         What to hold against it, likewise.
     tolerance

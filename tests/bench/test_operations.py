@@ -11,7 +11,7 @@ PEAK = Peak(macs=1e9, bytes=1e9)
 
 def test_the_graph_gives_each_stage_its_multiply_adds(case: Case, sizes) -> None:
     needed = count(case, PEAK).needed
-    assert needed == {
+    assert {name: stage.macs for name, stage in needed.items()} == {
         "forward": sizes.forward,
         "gradient, grad_cam": sizes.linear,  # above the features there is only the head
         "gradient, backprop": sizes.forward,
@@ -38,13 +38,16 @@ def test_performed_is_told_in_forwards(case: Case, sizes) -> None:
 
 
 def test_the_floor_is_bound_by_operations_or_by_bytes(case: Case, sizes) -> None:
-    never_waits = count(case, Peak(macs=1e9, bytes=1e30))
+    never_waits = count(case, Peak(macs=1e9, bytes=1e30)).forward
     assert never_waits.compute_ms == pytest.approx(1e3 * 3 * sizes.forward / 1e9)
     assert never_waits.traffic_ms < 1e-9
-    only_waits = count(case, Peak(macs=1e30, bytes=1e9))
-    # conv1 alone reads 3 images of 3x32x32, writes 3 of 8x32x32, reads 8x27 weights, 8 biases
-    assert only_waits.floor_ms > 1e3 * 4 * (3 * (3 + 8) * 32 * 32 + 8 * 27 + 8) / 1e9
-    assert only_waits.compute_ms == 0
+    only_waits = count(case, Peak(macs=1e30, bytes=1e9)).needed
+    assert only_waits["forward"].compute_ms == 0
+    # Above the features: pooling reads 12x16x16 and writes 12 an image, the linear layer
+    # reads 12 and writes 6 an image, and its weights and biases once a batch.
+    numbers = 3 * (12 * 16 * 16 + 12 + 12 + 6) + 12 * 6 + 6
+    head = only_waits["gradient, grad_cam"]
+    assert head.floor_ms == head.traffic_ms == pytest.approx(1e3 * 4 * numbers / 1e9)
 
 
 def test_a_peak_is_measured() -> None:

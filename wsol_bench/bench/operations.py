@@ -9,15 +9,15 @@ From the graph and the shapes of one image come
   positive weights, which all signals share, and its transpose once per signal.
 
 Beside that stands what the engine performed, as torch's dispatcher saw it. The floor
-of the forward pass takes each step as long as its multiply-adds take at the machine's
-best product of matrices, or its bytes at the machine's best copy, whichever is longer;
-a step reads its inputs and weights and writes its output once.
+of a stage takes each step as long as its multiply-adds take at the machine's best
+product of matrices, or its bytes at the machine's best copy, whichever is longer; a
+step reads its inputs and weights and writes its output once.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -27,8 +27,10 @@ from torch.utils.flop_counter import flop_registry
 from wsol_bench.bench.case import Case
 from wsol_bench.bench.methods import asker, groups, maps_of
 from wsol_bench.networks import graph
-from wsol_bench.networks.excitation import Path
 from wsol_bench.networks.graph import Step
+
+FORWARD = "forward"
+"""The stage that all others are compared with."""
 
 _BYTES = 4
 _PRODUCT_SIDE = 1024
@@ -55,43 +57,58 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Multiply-adds of one image, and the floor of a batch's forward pass.
+class Stage:
+    """Some steps of a net, each run once.
 
     Attributes:
-        needed: stage -> multiply-adds by the graph.
-        performed: task -> multiply-adds that the engine performed, forward included.
-        floor_ms: least time of the forward pass of the case's batch.
-        compute_ms, traffic_ms: of which bound by operations and by bytes.
+        macs: multiply-adds of one image.
+        compute_ms, traffic_ms: least time of the steps that operations bind, and of
+            those that bytes bind, for the case's batch.
+    """
+
+    macs: int
+    compute_ms: float
+    traffic_ms: float
+
+    @property
+    def floor_ms(self) -> float:
+        """Least time for the case's batch."""
+        return self.compute_ms + self.traffic_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the work needs, and what the engine performed.
+
+    Attributes:
+        needed: stage -> its cost by the graph; "forward" is one of them.
+        performed: task -> multiply-adds of one image, forward included.
         peak: of the device.
     """
 
-    needed: Mapping[str, int]
+    needed: Mapping[str, Stage]
     performed: Mapping[str, int]
-    floor_ms: float
-    compute_ms: float
-    traffic_ms: float
     peak: Peak
 
     @property
-    def forward(self) -> int:
-        """Of the forward pass."""
-        return self.needed["forward"]
+    def forward(self) -> Stage:
+        """The forward pass."""
+        return self.needed[FORWARD]
 
     @property
     def performed_forwards(self) -> dict[str, float]:
         """Task -> multiply-adds performed, in forward passes."""
-        return {name: each / self.forward for name, each in self.performed.items()}
+        return {name: each / self.forward.macs for name, each in self.performed.items()}
 
     def to_json(self) -> dict[str, Any]:
         """What `bench --json` prints of it."""
+        forward = self.forward
         return {
-            "forward_gmacs": self.forward / 1e9,
-            "needed": {name: each / self.forward for name, each in self.needed.items()},
+            "forward_gmacs": forward.macs / 1e9,
+            "needed": {name: each.macs / forward.macs for name, each in self.needed.items()},
             "performed": self.performed_forwards,
-            "forward_floor_ms": self.floor_ms,
-            "floor_from_operations_ms": self.compute_ms,
-            "floor_from_bytes_ms": self.traffic_ms,
+            "floor_ms": {name: each.floor_ms for name, each in self.needed.items()},
+            "forward_floor_from_bytes_ms": forward.traffic_ms,
             "peak": self.peak.to_json(),
         }
 
@@ -99,17 +116,12 @@ class Counted:
 def count(case: Case, peak: Peak) -> Counted:
     """Counts a case's work."""
     shapes = _shapes(case)
-    steps = list(case.network.traced.graph.nodes)
-    macs = {step: _macs(case, step, shapes) for step in steps}
-    compute, traffic = _floor(case, steps, shapes, macs, peak)
-    return Counted(
-        needed=_needed(case, macs),
-        performed={"+".join(names): _performed(case, names) for names in groups(case)},
-        floor_ms=1000 * (compute + traffic),
-        compute_ms=1000 * compute,
-        traffic_ms=1000 * traffic,
-        peak=peak,
-    )
+    needed = {
+        name: _stage(case, [_work(case, step, shapes) for step in steps], peak)
+        for name, steps in _stages(case).items()
+    }
+    performed = {"+".join(names): _performed(case, names) for names in groups(case)}
+    return Counted(needed, performed, peak)
 
 
 def measure_peak(device: torch.device) -> Peak:
@@ -173,34 +185,58 @@ def _shapes(case: Case) -> dict[Step, torch.Size]:
     return recorder.shapes
 
 
-def _macs(case: Case, step: Step, shapes: Mapping[Step, torch.Size]) -> int:
-    layer = graph.layer_of(case.network.traced, step)
-    if isinstance(layer, nn.Conv2d):
-        return shapes[step].numel() * layer.weight[0].numel()
-    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
-
-
-def _needed(case: Case, macs: Mapping[Step, int]) -> dict[str, int]:
+def _stages(case: Case) -> dict[str, list[Step]]:
+    """Stage -> the steps that it runs, or whose transposes it runs."""
     network = case.network
-    needed = {"forward": sum(macs.values())}
+    steps = [s for s in network.traced.graph.nodes if s.op not in ("placeholder", "output")]
+    stages = {FORWARD: steps}
     for name in ("grad_cam", "backprop"):
         if name in case.placed:
             at = network.step(case.placed[name].layer)
-            needed[f"gradient, {name}"] = sum(macs[step] for step in macs if _is_above(step, at))
+            stages[f"gradient, {name}"] = [s for s in steps if at in graph.ancestors(s)]
     if "c_mwp" in case.placed:
         path = network.excitation_path(case.placed["c_mwp"].layer)
-        once = sum(macs[step] for step in _steps_of(path))
-        needed["excitation, positive weights"] = once
-        needed["excitation, each signal"] = once
-    return needed
+        weighed = [
+            step
+            for step in (*path.above, path.classifier, *path.below)
+            if isinstance(graph.layer_of(network.traced, step), nn.Conv2d | nn.Linear)
+        ]
+        stages["excitation, positive weights"] = stages["excitation, each signal"] = weighed
+    return stages
 
 
-def _is_above(step: Step, layer: Step) -> bool:
-    return layer in graph.ancestors(step)
+def _stage(case: Case, work: Sequence["_Work"], peak: Peak) -> Stage:
+    compute = traffic = 0.0
+    for each in work:
+        operations = case.batch * each.macs / peak.macs
+        moving = _BYTES * (case.batch * each.values + each.weights) / peak.bytes
+        if operations > moving:
+            compute += operations
+        else:
+            traffic += moving
+    return Stage(sum(each.macs for each in work), 1000 * compute, 1000 * traffic)
 
 
-def _steps_of(path: Path) -> Iterable[Step]:
-    return (*path.above, path.classifier, *path.below)
+class _Work(NamedTuple):
+    """Multiply-adds, numbers read and written, and weights read, of a step on one image."""
+
+    macs: int
+    values: int
+    weights: int
+
+
+def _work(case: Case, step: Step, shapes: Mapping[Step, torch.Size]) -> _Work:
+    if step not in shapes or graph.passes_values_on(case.network.traced, step):
+        return _Work(0, 0, 0)
+    layer = graph.layer_of(case.network.traced, step)
+    values = sum(shapes[each].numel() for each in (step, *step.all_input_nodes))
+    weights = sum(each.numel() for each in layer.parameters()) if layer else 0
+    macs = 0
+    if isinstance(layer, nn.Conv2d):
+        macs = shapes[step].numel() * layer.weight[0].numel()
+    elif isinstance(layer, nn.Linear):
+        macs = layer.weight.numel()
+    return _Work(macs, values, weights)
 
 
 def _performed(case: Case, names: tuple[str, ...]) -> int:
@@ -214,29 +250,3 @@ def _performed(case: Case, names: tuple[str, ...]) -> int:
         for name in names:
             maps_of(case, forward, name, one)
     return counter.macs
-
-
-def _floor(
-    case: Case,
-    steps: Iterable[Step],
-    shapes: Mapping[Step, torch.Size],
-    macs: Mapping[Step, int],
-    peak: Peak,
-) -> tuple[float, float]:
-    """Seconds of the steps bound by operations, and of those bound by bytes."""
-    compute = traffic = 0.0
-    for step in steps:
-        if step.op in ("placeholder", "output") or step not in shapes:
-            continue
-        if graph.passes_values_on(case.network.traced, step):
-            continue
-        layer = graph.layer_of(case.network.traced, step)
-        weights = sum(each.numel() for each in layer.parameters()) if layer else 0
-        passing = sum(shapes[each].numel() for each in (step, *step.all_input_nodes))
-        operations = case.batch * macs[step] / peak.macs
-        moving = _BYTES * (case.batch * passing + weights) / peak.bytes
-        if operations > moving:
-            compute += operations
-        else:
-            traffic += moving
-    return compute, traffic

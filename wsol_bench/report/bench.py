@@ -59,9 +59,9 @@ def _shown(measured: Measured) -> list[Table | str]:
     if measured.counted:
         floor, peak = measured.counted, measured.counted.peak
         parts.append(
-            f"forward: {floor.forward / 1e9:.2f} G multiply-adds an image; floor "
-            f"{floor.floor_ms:.0f} ms a batch at {peak.macs / 1e9:.0f} G multiply-adds/s and "
-            f"{peak.bytes / 1e9:.0f} GB/s, measured here\n"
+            f"forward: {floor.forward.macs / 1e9:.2f} G multiply-adds an image; floor "
+            f"{floor.forward.floor_ms:.0f} ms a batch at {peak.macs / 1e9:.0f} G multiply-adds "
+            f"and {peak.bytes / 1e9:.0f} GB a second, measured here\n"
         )
     if measured.pipeline:
         parts.append(_pipeline(measured.pipeline))

@@ -15,13 +15,44 @@ from wsol_bench.compare import (
     percent_text,
     read_tolerances,
 )
+from wsol_bench.differences import differences_of
 from wsol_bench.errors import EXIT_FINE, RegressionError
 from wsol_bench.progress import say
 from wsol_bench.result_files import read_results, write_results
+from wsol_bench.store import RunFolder
+from wsol_bench.wording import first_names
 
 HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
 _FIGURES = slice(1, 5)
 """The headings of columns of numbers, which stand at the right."""
+
+
+_NAMED = 5
+"""Images named per method."""
+
+
+def print_differences(old: Path, new: Path) -> None:
+    """Prints on stdout which images of two runs' folders came out otherwise, by method."""
+    before, now = RunFolder(old), RunFolder(new)
+    iou = before.manifest()["identity"]["protocol"]["iou"]
+    for one in differences_of(before.read(), now.read(), iou):
+        if one.none:
+            print(f"{one.method}: the records of all {one.images:,} images are the same.")
+            continue
+        print(
+            f"{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
+            f"pixels at most; {len(one.flipped):,} of them are right on one side only; "
+            f"{len(one.classes):,} images have other classes."
+        )
+        for what, names in (
+            ("right on one side only", one.flipped),
+            ("other classes", one.classes),
+            ("moved furthest", one.furthest),
+        ):
+            if names:
+                print(f"  {what}: {first_names(names, _NAMED)}")
+        if one.only_one:
+            print(f"  {one.only_one:,} images are in one run only")
 
 
 def print_comparison(
@@ -51,6 +82,8 @@ def print_comparison(
         print(markdown_of(comparison, baseline, new))
     else:
         print_terminal(comparison)
+    if all((folder / "records").is_dir() for folder in (baseline, new)):
+        print_differences(baseline, new)
     if update:
         write_results(baseline, now, old.tolerance)
         say(f"{baseline} now holds the figures of {new}.")

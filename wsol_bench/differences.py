@@ -1,0 +1,88 @@
+"""Two runs of the same images, record by record: which images came out otherwise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+_CORNERS = ("x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What one method's records came to on both sides.
+
+    Attributes:
+        method: its name.
+        images: that both runs have.
+        only_one: images that one run alone has.
+        classes: images whose best classes differ.
+        boxes: images whose box differs.
+        pixels: the furthest that a corner moved.
+        flipped: images whose box is right on one side and wrong on the other.
+        furthest: images by how far their box moved, falling, those that did not left out.
+    """
+
+    method: str
+    images: int
+    only_one: int
+    classes: tuple[str, ...]
+    boxes: int
+    pixels: float
+    flipped: tuple[str, ...]
+    furthest: tuple[str, ...]
+
+    @property
+    def none(self) -> bool:
+        """Whether all records are the same."""
+        return not (self.only_one or self.classes or self.boxes)
+
+
+def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differences]:
+    """Compares the records of two runs, method by method.
+
+    Args:
+        old, new: records of `record_table.SCHEMA`.
+        iou: from which on a box is right.
+
+    Yields:
+        One for each method that both have, in the old run's order.
+    """
+    theirs = set(new["method"].to_pylist())
+    for method in dict.fromkeys(old["method"].to_pylist()):
+        if method in theirs:
+            yield _of_method(method, _part(old, method), _part(new, method), iou)
+
+
+def _part(table: pa.Table, method: str) -> pa.Table:
+    return table.filter(pc.equal(table["method"], method))
+
+
+def _of_method(method: str, old: pa.Table, new: pa.Table, iou: float) -> Differences:
+    places = {name: at for at, name in enumerate(new["image_id"].to_pylist())}
+    names = old["image_id"].to_pylist()
+    both = [at for at, name in enumerate(names) if name in places]
+    a, b = old.take(both), new.take([places[names[at]] for at in both])
+    ids = np.array(a["image_id"].to_pylist(), dtype=object)
+    moved = np.abs(_boxes(a) - _boxes(b)).max(axis=1, initial=0)
+    right = [table["iou"].to_numpy() >= iou for table in (a, b)]
+    pairs = zip(a["classes"].to_pylist(), b["classes"].to_pylist(), strict=True)
+    classes = np.array([one != other for one, other in pairs], dtype=bool)
+    falling = np.argsort(-moved, kind="stable")
+    return Differences(
+        method,
+        images=len(both),
+        only_one=len(names) + len(places) - 2 * len(both),
+        classes=tuple(ids[classes]),
+        boxes=int((moved > 0).sum()),
+        pixels=float(moved.max(initial=0)),
+        flipped=tuple(ids[right[0] != right[1]]),
+        furthest=tuple(ids[at] for at in falling if moved[at] > 0),
+    )
+
+
+def _boxes(table: pa.Table) -> NDArray[np.float64]:
+    return np.stack([table[name].to_numpy() for name in _CORNERS], axis=1)
