@@ -10,16 +10,18 @@ From the graph and the shapes of one image come
 
 Beside that stands what the engine performed, as torch's dispatcher saw it. The floor
 of a stage takes each step as long as its multiply-adds take at the machine's best
-product of matrices, or its bytes at the machine's best copy, whichever is longer; a
-step reads its inputs and weights and writes its output once.
+convolution or product of matrices, or its bytes at the machine's best copy, whichever
+is longer; a step reads its inputs and weights and writes its output once.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -33,10 +35,12 @@ FORWARD = "forward"
 """The stage that all others are compared with."""
 
 _BYTES = 4
-_PRODUCT_SIDE = 1024
-_COPIED = 1 << 26
-_REPEATS = 40
-"""Many and short: on a busy machine most of them are disturbed."""
+_PRODUCT_REPEATS = {512: 80, 1024: 20, 2048: 5}
+"""Side -> trials; many and short, because on a busy machine most of them are disturbed."""
+_CONVOLVED = (8, 256, 28)
+"""Images, channels in and out, side of a 3x3 convolution; a layer of VGG-16's kind."""
+_CONVOLUTION_REPEATS = 20
+_COPIED, _COPY_REPEATS = 1 << 26, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Peak:
     """What the device reaches at its best, as measured, with float32.
 
     Attributes:
-        macs: multiply-adds a second, in a product of two matrices.
+        macs: multiply-adds a second, in a convolution or a product of matrices.
         bytes: a second, read and written, in a copy.
     """
 
@@ -125,23 +129,29 @@ def count(case: Case, peak: Peak) -> Counted:
 
 
 def measure_peak(device: torch.device) -> Peak:
-    """The best of a few products of matrices and of a few copies."""
-    matrix = torch.rand(_PRODUCT_SIDE, _PRODUCT_SIDE, device=device)
+    """The best of some convolutions and products of matrices, and of some copies."""
+    images, channels, side = _CONVOLVED
+    inputs = torch.rand(images, channels, side, side, device=device)
+    weight = torch.rand(channels, channels, 3, 3, device=device)
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
+    convolve = partial(F.conv2d, inputs, weight, padding=1)
+    macs = inputs.numel() * weight[0].numel() / _least_seconds(convolve, _CONVOLUTION_REPEATS)
+    for side, repeats in _PRODUCT_REPEATS.items():
+        matrix = torch.rand(side, side, device=device)
+        macs = max(macs, side**3 / _least_seconds(partial(torch.mm, matrix, matrix), repeats))
     source = torch.rand(_COPIED // _BYTES, device=device)
-    target = torch.empty_like(source)
+    copy = partial(torch.empty_like(source).copy_, source)
+    return Peak(macs, 2 * _COPIED / _least_seconds(copy, _COPY_REPEATS))
 
-    def seconds(work: Any) -> float:
-        taken = []
-        for _ in range(_REPEATS):
-            begun = time.perf_counter()
-            float(work().flatten()[0])  # reading a value waits for the device
-            taken.append(time.perf_counter() - begun)
-        return min(taken)
 
-    return Peak(
-        macs=_PRODUCT_SIDE**3 / seconds(lambda: matrix @ matrix),
-        bytes=2 * _COPIED / seconds(lambda: target.copy_(source)),
-    )
+def _least_seconds(work: Callable[[], Tensor], repeats: int) -> float:
+    taken = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        float(work().flatten()[0])  # reading a value waits for the device
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
 
 
 class _Counter(TorchDispatchMode):
