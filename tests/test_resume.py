@@ -16,6 +16,7 @@ import pytest
 from wsol_bench import make, store
 from wsol_bench.cli import main
 from wsol_bench.engine import shards
+from wsol_bench.storage.disk import Disk
 from wsol_bench.storage.remote import Remote
 
 METHODS = "grad_cam,c_mwp,center"
@@ -138,6 +139,42 @@ def test_maps_of_a_later_beginning_serve_an_earlier_one(
         all_maps = np.load(uninterrupted / "maps" / f"00000-{method}.npy")
         np.save(out / "parts" / f"00000-{method}.npy", all_maps)
     interrupt_at(0)
+    assert main([*command, f"--out={out}", "-q"]) == 0
+    assert files_of(out) == whole
+
+
+class Killed(BaseException):
+    """What no part of the program handles."""
+
+
+@pytest.mark.parametrize("removed", range(3))
+def test_killed_while_it_removes_a_beginning_a_run_leaves_nothing_for_good(
+    removed: int,
+    command: list[str],
+    whole: dict[str, bytes],
+    interrupt_at: Callable[[int], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run"
+    interrupt_at(1)
+    main([*command, f"--out={out}", "-q"])
+    interrupt_at(0)
+    remove = Disk.remove
+    done: list[str] = []
+
+    def dying(self: Disk, name: str) -> None:
+        if name.startswith("parts/"):
+            if len(done) == removed:
+                raise Killed
+            done.append(name)
+        remove(self, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Disk, "remove", dying)
+        with pytest.raises(Killed):
+            main([*command, f"--out={out}", "-q"])
+    assert len(list((out / "parts").iterdir())) == 3 - removed
     assert main([*command, f"--out={out}", "-q"]) == 0
     assert files_of(out) == whole
 

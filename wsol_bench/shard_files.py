@@ -158,9 +158,13 @@ class ShardFiles:
             return None
 
     def remove_part(self, number: int, kept: Iterable[str]) -> None:
-        """Removes the beginning of a shard; it need not be there."""
+        """Removes the beginning of a shard; it need not be there.
+
+        Its records go last: while they are there, `parts` names it and a run that was
+        killed half-way through here is cleaned up after by the next.
+        """
         with suppress(OSError):  # nobody reads it once the shard is there
-            for name in (_part(number), *(_part_maps(number, method) for method in kept)):
+            for name in (*(_part_maps(number, method) for method in kept), _part(number)):
                 self.storage.remove(name)
 
     def _numbers(self, folder: str) -> list[int]:

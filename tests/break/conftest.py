@@ -43,16 +43,16 @@ class Run:
         """Waits for something that the run does."""
         end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, self.err.read_text()
+            assert time.monotonic() < end, self.said
             time.sleep(0.01)
 
     @property
     def printed(self) -> str:
-        return self.out.read_text() if self.out.exists() else ""
+        return self.out.read_text() if self.out.exists() else ""  # it may not have begun
 
     @property
     def said(self) -> str:
-        return self.err.read_text()
+        return self.err.read_text() if self.err.exists() else ""
 
 
 @dataclass
