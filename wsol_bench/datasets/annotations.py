@@ -5,6 +5,7 @@ covers 500 columns. `inclusive_box` adds the 1 and is the only place that does.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ LARGEST_XML_BYTES = 1_000_000
 """The largest of ILSVRC has some 20 kB."""
 
 _OF_NUMBERS = frozenset("0123456789+-.eE")
+_PLAIN_CORNERS = re.compile("[0-9]{1,6}(?: [0-9]{1,6}){3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,12 @@ def inclusive_box(corners: Sequence[str], where: str) -> tuple[float, float, flo
         DataError: not a number, swapped corners, or no area (a maximum that
             equals its minimum; no box of ILSVRC's validation set is one pixel wide).
     """
-    xmin, ymin, xmax, ymax = (
-        _coordinate(text, name, where) for text, name in zip(corners, CORNERS, strict=True)
-    )
+    if _PLAIN_CORNERS.fullmatch(" ".join(corners)):  # nearly all, and 50,000 rows are read
+        xmin, ymin, xmax, ymax = map(float, corners)
+    else:
+        xmin, ymin, xmax, ymax = (
+            _coordinate(text, name, where) for text, name in zip(corners, CORNERS, strict=True)
+        )
     if xmax < xmin or ymax < ymin:
         fault = "has its corners swapped"
     elif xmax == xmin or ymax == ymin:
