@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsol_bench.differences import differences_of
+from wsol_bench.differences import differences_of, explanations
 from wsol_bench.record_table import to_table
 from wsol_bench.records import MapState, Record
 
@@ -60,3 +60,35 @@ def test_the_threshold_decides_what_is_right(iou, flipped):
     old, new = to_table([record("a", iou=0.6)]), to_table([record("a", iou=0.4, box=(0, 0, 9, 9))])
     (found,) = differences_of(old, new, iou)
     assert found.flipped == flipped
+
+
+MANIFEST = {
+    "identity": {"arch": "vgg16", "weights_sha256": "1"},
+    "versions": {"torch": "2.15.0"},
+    "settings": {"batch_size": 32},
+    "machines": [{"cpu": "one", "deterministic": True}],
+}
+
+
+def test_runs_under_the_same_circumstances_have_no_explanation():
+    assert explanations(MANIFEST, MANIFEST) == []
+
+
+def test_every_circumstance_that_differs_is_named_with_both_values():
+    other = {
+        **MANIFEST,
+        "versions": {"torch": "2.14.1"},
+        "settings": {"batch_size": 8},
+        "machines": [{"cpu": "one", "deterministic": True}, {"cpu": "two", "gpu": "three"}],
+    }
+    assert explanations(MANIFEST, other) == [
+        "torch: 2.15.0; 2.14.1",
+        "batch_size: 32; 8",
+        "cpu: one; one and two",
+        "gpu: not noted; three",
+    ]
+
+
+def test_a_manifest_of_an_older_version_explains_what_it_can():
+    old = {"identity": MANIFEST["identity"], "status": "running"}
+    assert "cpu: not noted; one" in explanations(old, MANIFEST)

@@ -122,6 +122,20 @@ def records() -> list[Record]:
     return run(pipeline_of(small_net()), pictures(9))
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_network_runs_under_the_switch_for_repeatable_operations(wanted, monkeypatch):
+    seen, forward = [], Network.forward
+
+    def watched(*arguments):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return forward(*arguments)
+
+    monkeypatch.setattr(Network, "forward", watched)
+    run(pipeline_of(small_net(), deterministic=wanted), pictures(5))
+    assert seen == [wanted, wanted]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 # Preprocessing
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from wsol_bench import make, store
 from wsol_bench.cli import main
-from wsol_bench.engine import shards
+from wsol_bench.engine import shards, worker
 from wsol_bench.storage.disk import Disk
 from wsol_bench.storage.remote import Remote
 
@@ -230,6 +230,26 @@ def test_a_finished_run_is_printed_again_and_not_written(
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(manifest.read_text())["result"]
     assert manifest.stat().st_mtime_ns == before
+
+
+def test_a_manifest_names_the_machines_of_all_sessions(
+    command: list[str],
+    interrupt_at: Callable[[int], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run"
+
+    def on(cpu: str, batch: int) -> list[dict]:
+        monkeypatch.setattr(worker, "machine", lambda device: {"cpu": cpu})
+        interrupt_at(batch)
+        main([*command, f"--out={out}", "-q"])
+        return json.loads((out / "run.json").read_text())["machines"]
+
+    assert on("one", 1) == [{"cpu": "one", "deterministic": True}]
+    both = [{"cpu": name, "deterministic": True} for name in ("one", "two")]
+    assert on("two", 2) == both
+    assert on("one", 0) == both
 
 
 def test_shards_of_another_size_are_another_run(

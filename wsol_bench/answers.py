@@ -46,6 +46,7 @@ class Pipeline:
         keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
             from what is kept, so that drawing them again gives the same.
         class_boxes: whether to draw also the boxes of the best classes.
+        deterministic: whether to take only operations that repeat themselves to the bit.
     """
 
     network: Network
@@ -58,6 +59,7 @@ class Pipeline:
     blacklist: frozenset[int] = frozenset()
     keep_maps: bool = False
     class_boxes: bool = False
+    deterministic: bool = False
 
     @property
     def view(self) -> View:

@@ -44,6 +44,7 @@ def run(
     threads: Annotated[int | None, Parameter(group=HOW)] = None,
     gate: Annotated[str | None, Parameter(group=HOW)] = None,
     precision: Annotated[Literal["fp32", "tf32", "bf16"], Parameter(group=HOW)] = "fp32",
+    deterministic: Annotated[bool | None, Parameter(group=HOW)] = None,
     workers: Annotated[int | None, Parameter(group=MANY)] = None,
     gpus_per_worker: Annotated[float | None, Parameter(group=MANY)] = None,
     engine: Annotated[Literal["local", "ray"], Parameter(group=MANY)] = "local",
@@ -102,6 +103,10 @@ def run(
     precision
         Of the network; fp32 is exact. bf16 is faster on hardware that has it and moves
         every error a little: compare with an fp32 run by `pairs RUN RUN`.
+    deterministic
+        The same command on the same machine gives the same bits. Where not given: on a CPU,
+        where it costs nothing. On a GPU some operations are slower, and one without such
+        a form ends the run.
     workers
         Networks that work at once, on a GPU each where there are some. No result
         depends on it.
@@ -148,6 +153,7 @@ def run(
         blacklist=blacklist,
         gate=_gate_in(gate),
         precision=precision,
+        deterministic=deterministic,
         engine=engine,
         workers=workers,
         gpus_per_worker=gpus_per_worker,

@@ -1,6 +1,6 @@
-"""Two runs of the same images, record by record: which images came out otherwise."""
+"""Two runs of the same images, record by record: which images came out otherwise, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,42 @@ def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differe
     for method in dict.fromkeys(old["method"].to_pylist()):
         if method in theirs:
             yield _of_method(method, _part(old, method), _part(new, method), iou)
+
+
+def circumstances(manifest: Mapping[str, object]) -> dict[str, str]:
+    """What a run's manifest says that may explain its records, name -> value as text.
+
+    Args:
+        manifest: `run.json`; of an interrupted or older run it may lack some of it.
+    """
+    told: dict[str, str] = {}
+    for part in ("identity", "versions"):
+        values = manifest.get(part)
+        told |= {n: str(v) for n, v in values.items()} if isinstance(values, Mapping) else {}
+    settings = manifest.get("settings")
+    if isinstance(settings, Mapping):
+        told["batch_size"] = str(settings.get("batch_size"))
+    machines = manifest.get("machines")
+    for machine in machines if isinstance(machines, list) else []:
+        for name, value in machine.items():
+            text = str(value)
+            if text not in told.setdefault(name, text).split(" and "):
+                told[name] += f" and {text}"
+    return told
+
+
+def explanations(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """Each circumstance in which two runs differ: its name and what each of them had.
+
+    Args:
+        old, new: manifests.
+    """
+    before, now = circumstances(old), circumstances(new)
+    return [
+        f"{name}: {before.get(name, 'not noted')}; {now.get(name, 'not noted')}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
 
 
 def _part(table: pa.Table, method: str) -> pa.Table:

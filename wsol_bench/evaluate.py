@@ -17,7 +17,7 @@ from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.interrupt import Stop, on_signals
 from wsol_bench.engine.machine import gpus_here
 from wsol_bench.errors import DataError, RunError, UsageError, find
-from wsol_bench.make import SECONDS, Making, make_records
+from wsol_bench.make import MACHINES, SECONDS, Making, make_records
 from wsol_bench.manifest import describe
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
@@ -116,7 +116,11 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
         for part, folder, making, own in zip(parts, folders, made, results, strict=True):
             # The first network's folder is the run's and holds the rows of all.
             result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
-            facts = {**_facts(part, making), SECONDS: making.seconds}
+            facts = {
+                **_facts(part, making),
+                SECONDS: making.seconds,
+                MACHINES: list(making.machines),
+            }
             _finish(folder, describe(_identity_of(part), asked, result, facts))
     return merged
 

@@ -1,7 +1,7 @@
 """Makes the records that a run's folder lacks, wherever the run's work is done."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ from wsol_bench.store import RunFolder
 
 SECONDS = "seconds_of_network"
 """In a manifest: of this network alone, all sessions together."""
+MACHINES = "machines"
+"""In a manifest: where its records were made, each kind of machine once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,12 @@ class Making:
     Attributes:
         seconds: of all sessions.
         devices: on which workers ran now; the pipeline's own where nothing was to do.
+        machines: where they ran, those of earlier sessions included.
     """
 
     seconds: float
     devices: tuple[str, ...]
+    machines: tuple[Mapping[str, object], ...]
 
 
 def open_part(settings: RunSettings) -> Opened:
@@ -66,7 +70,7 @@ def make_records(
     pipeline = part.pipeline
     shards = shards_of(len(part.source.dataset.examples))
     kept = [placed.method.name for placed in pipeline.methods] if pipeline.keep_maps else []
-    with Claims(folder) as claims, _timed(folder) as timer:
+    with Claims(folder) as claims, _logged(folder) as log:
         ledger = Ledger(shards, folder.shards, claims, len(part.methods), kept)
         found = ledger.survey()
         if not quiet:
@@ -75,14 +79,14 @@ def make_records(
         if gate:
             _watch_kept(gate, found, folder)
         if ledger.is_done():
-            return Making(timer.seconds, (str(pipeline.device),))
-        timer.start()
+            return Making(log.seconds, (str(pipeline.device),), log.machines())
+        log.start()
         opened = Opened(pipeline, part.source.dataset, part.identity)
         plan = Plan(settings, open_part, opened, len(shards) - len(found.whole))
-        devices = _drive(part, plan, ledger, found, gate, stop, quiet)
+        devices = _drive(part, plan, ledger, found, gate, stop, log, quiet)
         if not ledger.is_done():
             raise Interrupted(_how_far(ledger, settings))
-        return Making(timer.seconds, devices)
+        return Making(log.seconds, devices, log.machines())
 
 
 def _drive(
@@ -92,6 +96,7 @@ def _drive(
     found: Found,
     gate: Gate | None,
     stop: Stop,
+    log: "_Log",
     quiet: bool,
 ) -> tuple[str, ...]:
     left = sum(shard.images for shard in ledger.shards) - found.images(ledger.shards)
@@ -108,6 +113,7 @@ def _drive(
         ledger.on_made_elsewhere = advance
         with engine.open(plan, stop) as pool, stop.gently():
             drive = Drive(ledger, pool, part.identity, on_table, _silence if quiet else say)
+            log.here = drive.machines
             drive.run(stop)
     return tuple(sorted(drive.devices))
 
@@ -171,11 +177,20 @@ def _silence(_: str) -> None:
 
 
 @dataclass(slots=True)
-class _Timer:
-    """Seconds of a network's sessions, this one included once work has begun."""
+class _Log:
+    """What of a network's sessions its manifest tells, this one included once it has begun.
 
+    Attributes:
+        folder: of the manifest.
+        earlier: seconds of the sessions before.
+        started: when this one began, or None.
+        here: the machines of this one.
+    """
+
+    folder: RunFolder
     earlier: float
     started: float | None = None
+    here: Sequence[Mapping[str, object]] = ()
 
     def start(self) -> None:
         self.started = time.monotonic()
@@ -185,14 +200,24 @@ class _Timer:
         now = time.monotonic()
         return round(self.earlier + now - (now if self.started is None else self.started), 3)
 
+    def machines(self) -> tuple[Mapping[str, object], ...]:
+        """Those of the manifest, to which another process may have added, and of this session."""
+        found = list(self.folder.manifest().get(MACHINES, []))
+        return (*found, *(machine for machine in self.here if machine not in found))
+
+    def write(self) -> None:
+        """Notes it all in the manifest."""
+        content = {SECONDS: self.seconds, MACHINES: list(self.machines())}
+        self.folder.write_manifest({**self.folder.manifest(), **content})
+
 
 @contextmanager
-def _timed(folder: RunFolder) -> Iterator[_Timer]:
-    """Notes in the manifest how long the work took, however it ended."""
-    timer = _Timer(float(folder.manifest().get(SECONDS, 0.0)))
+def _logged(folder: RunFolder) -> Iterator[_Log]:
+    """Notes in the manifest where the work was done and how long it took, however it ended."""
+    log = _Log(folder, float(folder.manifest().get(SECONDS, 0.0)))
     try:
-        yield timer
+        yield log
     finally:
-        if timer.started is not None:
+        if log.started is not None:
             with suppress(WsolBenchError):  # an error of the work itself is the one to tell
-                folder.write_manifest({**folder.manifest(), SECONDS: timer.seconds})
+                log.write()

@@ -19,6 +19,7 @@ from wsol_bench.boxes import extract_box
 from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.memory import keep_freed_memory
+from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.parallel import side_pool
 from wsol_bench.progress import say
@@ -98,6 +99,7 @@ def records_of(
     with (
         side_pool(threads, gives_way=on_cpu) as pool,
         computing_in(pipeline.network.precision),
+        repeatable(pipeline.deterministic),
     ):
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
             queued.append((batch, room.ask(pipeline, [each.question for each in batch], asks)))

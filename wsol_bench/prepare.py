@@ -147,6 +147,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         blacklist=blacklist,
         keep_maps=settings.keep_maps,
         class_boxes=settings.boxes == "top5",
+        deterministic=_is_deterministic(settings, device),
     )
     return Prepared(
         settings=settings,
@@ -158,6 +159,11 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         not_applicable=not_applicable,
         identity=identify(arch, loaded, source.dataset, pipeline),
     )
+
+
+def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
+    """As asked; where nothing was asked, on a CPU, where it costs nothing."""
+    return device.type == "cpu" if settings.deterministic is None else settings.deterministic
 
 
 def find_device(name: str) -> torch.device:

@@ -54,6 +54,8 @@ class RunSettings:
             stated for the weights, or None for no check.
         precision: of the network's convolutions and products; tf32 acts on a GPU.
             Excitation is always in float32.
+        deterministic: take only operations that repeat themselves to the bit; None does
+            on a CPU.
         engine: a name of `engine.catalog.ENGINES`: where the work is done.
         workers: how many networks work at once; None takes one on this machine, and
             as many as there is room for in a Ray cluster.
@@ -83,6 +85,7 @@ class RunSettings:
     keep_maps: bool = False
     gate: float | str | None = None
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    deterministic: bool | None = None
     engine: str = DEFAULT_ENGINE
     workers: int | None = None
     gpus_per_worker: float | None = None

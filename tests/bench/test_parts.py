@@ -12,7 +12,6 @@ from PIL import Image
 
 from wsol_bench.bench.case import Case
 from wsol_bench.bench.images import DECODE, image_tasks, synthetic_jpeg
-from wsol_bench.bench.machine import cpu_name, machine, versions
 from wsol_bench.bench.methods import FIVE, IMAGE, groups, method_tasks
 from wsol_bench.bench.pipeline import BARE, BARE_OURS, measure_pipeline, pipeline_of
 from wsol_bench.bench.thresholds import (
@@ -27,6 +26,7 @@ from wsol_bench.bench.thresholds import (
     smooth_maps,
 )
 from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.machine import cpu_name, machine, versions
 from wsol_bench.pipeline import records_of
 
 

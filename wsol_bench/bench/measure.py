@@ -6,7 +6,6 @@ from typing import Any
 
 from wsol_bench.bench.case import BenchSettings, Case, cases
 from wsol_bench.bench.images import image_tasks
-from wsol_bench.bench.machine import machine, versions
 from wsol_bench.bench.methods import method_tasks
 from wsol_bench.bench.operations import Counted, count, measure_peak
 from wsol_bench.bench.peers import PEERS, PeerCost, Peers
@@ -20,6 +19,7 @@ from wsol_bench.bench.thresholds import (
 )
 from wsol_bench.bench.timing import Spread, Task, interleaved
 from wsol_bench.errors import find
+from wsol_bench.machine import machine, versions
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.records import Dataset
 

@@ -62,6 +62,7 @@ class Drive:
 
     Attributes:
         devices: on which workers ran, as torch calls them.
+        machines: where they ran, each kind once.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Drive:
         self._places: dict[int, str] = {}
         self._lost: set[int] = set()
         self.devices: set[str] = set()
+        self.machines: list[Mapping[str, object]] = []
 
     def run(self, stop: Stop) -> None:
         """Works until all is made or a stop is asked for, and keeps what is finished.
@@ -143,6 +145,8 @@ class Drive:
         elif isinstance(message, Ready):
             self._check(message)
             self.devices.add(message.device)
+            if message.machine not in self.machines:
+                self.machines.append(message.machine)
             self._in_hand[worker] = deque()
             self._places[worker] = message.place
             if worker in self._lost:

@@ -2,9 +2,9 @@
 
 from collections.abc import Generator, Sequence
 
-from wsol_bench.engine.messages import Job, Message, Opened, Part, Ready, Said, Stopped
+from wsol_bench.engine.messages import Job, Message, Opened, Part, Said, Stopped
 from wsol_bench.engine.shards import Shard
-from wsol_bench.engine.worker import Inbox, parts_of
+from wsol_bench.engine.worker import Inbox, parts_of, ready
 
 _PLACE = "this process"
 
@@ -24,9 +24,7 @@ class Here:
         self._job, self._opened = job, opened
         self._inbox = Inbox()
         self._parts: Generator[Part, None, None] | None = None
-        self._says: list[Message] = [
-            Ready(opened.identity, str(opened.pipeline.device), _PLACE),
-        ]
+        self._says: list[Message] = [ready(opened, _PLACE)]
 
     def give(self, worker: int, shard: Shard) -> None:
         """See `Pool`."""

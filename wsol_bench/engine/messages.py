@@ -42,11 +42,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has opened its job."""
+    """A worker has opened its job.
+
+    Attributes:
+        identity: of what it opened.
+        device: on which it works.
+        place: the machine, for messages.
+        machine: what may explain a difference between two machines' records.
+    """
 
     identity: Mapping[str, object]
     device: str
     place: str
+    machine: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import torch
 from wsol_bench.engine.messages import Failed, Job, Message, Opened, Part, Ready, Said, Stopped
 from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, WsolBenchError
+from wsol_bench.machine import machine
 from wsol_bench.pipeline import records_of
 from wsol_bench.record_table import to_table
 from wsol_bench.records import Example
@@ -87,6 +88,18 @@ def parts_of(
         yield Part(number, count, to_table(made.records), made.maps)
 
 
+def ready(opened: Opened, place: str) -> Ready:
+    """What a worker says once it has opened its job.
+
+    Args:
+        opened: the job.
+        place: what messages call the machine.
+    """
+    pipeline = opened.pipeline
+    facts = {**machine(pipeline.device), "deterministic": pipeline.deterministic}
+    return Ready(opened.identity, str(pipeline.device), place, facts)
+
+
 def serve(job: Job, inbox: Inbox, send: Callable[[Message], None]) -> None:
     """A worker's life: open the job, do what comes in, stop when told to.
 
@@ -98,7 +111,7 @@ def serve(job: Job, inbox: Inbox, send: Callable[[Message], None]) -> None:
     try:
         torch.set_num_threads(job.threads)
         opened = job.open()
-        send(Ready(opened.identity, str(opened.pipeline.device), socket.gethostname()))
+        send(ready(opened, socket.gethostname()))
 
         def tell(text: str) -> None:
             send(Said(text))

@@ -15,7 +15,7 @@ from wsol_bench.compare import (
     percent_text,
     read_tolerances,
 )
-from wsol_bench.differences import differences_of
+from wsol_bench.differences import differences_of, explanations
 from wsol_bench.errors import EXIT_FINE, RegressionError
 from wsol_bench.progress import say
 from wsol_bench.result_files import read_results, write_results
@@ -35,10 +35,12 @@ def print_differences(old: Path, new: Path) -> None:
     """Prints on stdout which images of two runs' folders came out otherwise, by method."""
     before, now = RunFolder(old), RunFolder(new)
     iou = before.manifest()["identity"]["protocol"]["iou"]
+    same = True
     for one in differences_of(before.read(), now.read(), iou):
         if one.none:
             print(f"{one.method}: the records of all {one.images:,} images are the same.")
             continue
+        same = False
         print(
             f"{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
             f"pixels at most; {len(one.flipped):,} of them are right on one side only; "
@@ -53,6 +55,21 @@ def print_differences(old: Path, new: Path) -> None:
                 print(f"  {what}: {first_names(names, _NAMED)}")
         if one.only_one:
             print(f"  {one.only_one:,} images are in one run only")
+    if not same:
+        _print_explanations(before, now)
+
+
+def _print_explanations(before: RunFolder, now: RunFolder) -> None:
+    lines = explanations(before.manifest(), now.manifest())
+    if lines:
+        print("What else differs between the two runs, old; new:")
+    else:
+        print(
+            "Nothing that the two runs noted of machine, versions and settings differs. Within "
+            "one machine --deterministic rules such differences out."
+        )
+    for line in lines:
+        print(f"  {line}")
 
 
 def print_comparison(

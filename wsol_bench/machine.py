@@ -1,4 +1,4 @@
-"""The machine that something was measured on, in general words: no names of hosts."""
+"""The machine that something was made or measured on, in general words: no names of hosts."""
 
 import os
 import platform
@@ -24,6 +24,8 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
     if device.type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(device)
+        facts["cuda"] = torch.version.cuda
+        facts["cudnn"] = torch.backends.cudnn.version()
     return facts
 
 

@@ -1,0 +1,56 @@
+"""The switch for operations that repeat themselves to the bit."""
+
+import pytest
+import torch
+
+from wsol_bench.errors import RunError
+from wsol_bench.networks.determinism import repeatable
+
+
+def state() -> tuple[bool, ...]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.benchmark,
+        torch.utils.deterministic.fill_uninitialized_memory,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+
+
+def test_torch_is_told_inside_and_left_as_it_was_outside():
+    before = state()
+    with repeatable(True):
+        assert state() == (True, False, True, False, False)
+    assert state() == before
+
+
+def test_it_is_left_as_it_was_after_an_error_too():
+    before = state()
+    with pytest.raises(KeyError), repeatable(True):
+        raise KeyError
+    assert state() == before
+
+
+def test_not_wanted_it_changes_nothing():
+    before = state()
+    with repeatable(False):
+        assert state() == before
+
+
+def test_an_operation_without_such_a_form_is_one_message_that_names_the_flag():
+    values, places = torch.zeros(3), torch.tensor([0, 0])
+    values.put_(places, torch.ones(2))  # fine outside
+    told = r"--deterministic: put_ .* Leave the flag away"
+    with pytest.raises(RunError, match=told), repeatable(True):
+        values.put_(places, torch.ones(2))
+
+
+def test_other_errors_of_torchs_pass_as_they_are():
+    with pytest.raises(RuntimeError, match="size") as raised, repeatable(True):
+        torch.zeros(2) + torch.zeros(3)
+    assert not isinstance(raised.value, RunError)

@@ -1,0 +1,58 @@
+"""The same bits from the same network on the same machine, each time.
+
+Some operations of torch add numbers up in the order in which a GPU's threads come by, and
+cuDNN may time several ways to convolve and take whichever was fastest today. Either moves
+the last digits of a map, and now and then a box by a pixel. On a CPU nothing that runs
+here does; there the switch is a promise that is kept by refusing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from wsol_bench.errors import RunError
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+_FIXED_WORKSPACE = ":4096:8"
+"""One of the two settings under which cuBLAS repeats itself, by NVIDIA's documentation."""
+_REFUSAL = "deterministic"
+"""Stands in the message of every error that torch raises for such an operation."""
+
+
+@contextmanager
+def repeatable(wanted: bool) -> Iterator[None]:
+    """Has torch take only operations that give the same bits each time, while inside.
+
+    Args:
+        wanted: False leaves torch as it is.
+
+    Raises:
+        RunError: an operation has no such form on this device.
+    """
+    if not wanted:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    filling: Any = torch.utils.deterministic  # its one switch is made when it is imported
+    mode = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = cudnn.deterministic, cudnn.benchmark, filling.fill_uninitialized_memory
+    os.environ.setdefault(_WORKSPACE, _FIXED_WORKSPACE)  # read when cuBLAS first starts
+    torch.use_deterministic_algorithms(True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    filling.fill_uninitialized_memory = False  # all that is made here is filled anyway
+    try:
+        yield
+    except RuntimeError as error:
+        if _REFUSAL not in str(error):
+            raise
+        raise RunError(
+            f"--deterministic: {str(error).splitlines()[0]} Leave the flag away, or take "
+            "--device cpu."
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(mode, warn_only=warns)
+        cudnn.deterministic, cudnn.benchmark, filling.fill_uninitialized_memory = before
