@@ -8,18 +8,18 @@ name=$1
 real=()
 if [ $# -ge 3 ]; then real=("$(realpath "$2")" "$(realpath "$3")"); fi
 cd "$(dirname "$0")/.."
-against="--against captum,grad-cam,torchcam"
+peers=(--against captum,grad-cam,torchcam)
 
 # Into a file of another name first: what is cut off must not replace what is there.
 measure() {
   local file="results/bench/$1.json"
   mkdir -p "$(dirname "$file")"
-  python -m wsol_bench bench --json $against "${@:2}" >"$file.new"
+  python -m wsol_bench bench --json "${@:2}" >"$file.new"
   mv "$file.new" "$file"
 }
 
 for arch in vgg16 alexnet googlenet; do
-  measure "$name/$arch-8" --arch "$arch" --batch-size 8
+  measure "$name/$arch-8" --arch "$arch" --batch-size 8 "${peers[@]}"
   measure "$name/$arch-16" --arch "$arch" --batch-size 16 --parts methods,images,operations
 done
 run=(--arch googlenet)
