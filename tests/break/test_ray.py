@@ -64,7 +64,9 @@ def test_machines_that_die_and_one_that_joins_change_no_record(arguments, alone,
     result = json.loads(last)
     assert result["code"] == 0
     assert result["at_join"] < IMAGES // 2  # the rest was made by the machine that joined
-    assert said.count("Lost a worker") == 2
+    # Both machines' workers; a busy machine may keep one more from answering Ray in time,
+    # which costs its batches like any loss. That no record changes is asserted below.
+    assert said.count("Lost a worker") >= 2
     assert "has taken the place of a lost one" in said
     assert "Traceback" not in said
     assert "raylet" not in said + result["out"]
