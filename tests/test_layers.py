@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "wsol_bench"
 
 LAYERS = (
-    ("wsol_bench.errors", "wsol_bench.wording"),
+    ("wsol_bench.errors", "wsol_bench.wording", "wsol_bench.streams"),
     (
         "wsol_bench.compiled",
         "wsol_bench.geometry",

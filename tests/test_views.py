@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wsol_bench import views
 from wsol_bench.geometry import Size
 from wsol_bench.resample import KERNELS, matrix
 from wsol_bench.views import CANVAS, VIEWS, join_ten, ten_crops
@@ -91,3 +92,26 @@ def test_opencvs_bicubic_is_torchs() -> None:
     rows, columns = (matrix("bicubic-opencv", 14, side) for side in (75, 40))
     # torch computes positions in float32, as `tests/test_boxes.py` explains
     assert np.abs(rows @ values[0, 0].numpy() @ columns.T - there).max() < 1e-4
+
+
+@pytest.mark.parametrize("size", [(3, 40_000), (40_000, 2)])
+def test_the_centre_of_a_very_long_image_takes_no_memory_for_its_rest(size, monkeypatch):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
+    resized = []
+    resize = Image.Image.resize
+
+    def watched(self, size, *arguments, **options):
+        resized.append(size)
+        return resize(self, size, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    VIEWS["center-crop"].tensors(image, 224)
+    assert resized == [(224, 224)]
+
+
+def test_the_centre_of_a_long_image_is_that_of_the_whole_one_resized(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 256, (700, 90, 3), dtype=np.uint8)
+    whole = VIEWS["center-crop"].tensors(Image.fromarray(values), 224)
+    monkeypatch.setattr(views, "_MOST_RESIZED", 0)
+    strip = VIEWS["center-crop"].tensors(Image.fromarray(values), 224)
+    assert np.abs(whole.astype(int) - strip).max() <= 1

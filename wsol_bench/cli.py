@@ -27,6 +27,7 @@ from wsol_bench.errors import (
     Interrupted,
     WsolBenchError,
 )
+from wsol_bench.streams import standard_streams
 
 PROGRAM = "wsol-bench"
 
@@ -35,6 +36,7 @@ app = App(
     help="Measures how well networks trained on image labels alone can say where the object is.",
     version=lambda: f"{PROGRAM} {version('wsol_bench')}",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `main` says how to go on
 )
 _GO_ON = {"run": False, "table1": True}
 """Commands that go on where they were interrupted; whether they do so without --out."""
@@ -106,7 +108,20 @@ def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns the exit code."""
+    """Runs the command line and returns the exit code.
+
+    Nobody need read what it prints: where standard output was closed, the code is that of
+    the work; where its disk is full, that is told and the code is not 0.
+    """
+    with standard_streams() as out:
+        code = _main(arguments)
+        out.flush()
+        if out.failure is None or isinstance(out.failure, BrokenPipeError):
+            return code
+        return _fail(f"standard output: {out.failure}.", code or EXIT_RUN_FAILED, debug=False)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in tokens
     completed = _complete_gate([token for token in tokens if token != "--debug"])
@@ -120,9 +135,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
         return _fail(f"interrupted.{_how_to_go_on(tokens)}", EXIT_INTERRUPTED, debug)
-    except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
-        sys.stdout = None
-        return EXIT_FINE
     except Exception as error:  # the last resort: a fault of ours, told without a traceback
         kind = type(error).__name__
         return _fail(

@@ -21,6 +21,7 @@ from wsol_bench.make import MACHINES, SECONDS, Making, make_records
 from wsol_bench.manifest import describe
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
+from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.networks.weights import has_own_weights
 from wsol_bench.prepare import Prepared, Source, check, open_source, prepare
 from wsol_bench.progress import say
@@ -59,6 +60,7 @@ def evaluate(
         RunError: the gate failed, a score or map is NaN, or workers are lost.
         Interrupted: a signal asked to stop; finished batches are kept in `out`.
     """
+    fix_order_of_sums()
     engine = find("engine", settings.engine, ENGINES)
     engine.check(settings)
     each = settings.by_arch()

@@ -24,6 +24,9 @@ Maps = NDArray[np.float32]
 
 CANVAS = 256
 """Side of the square that ten crops are taken from (CAM's and Caffe's own)."""
+_MOST_RESIZED = 10_000_000
+"""Pixels of an image resized for its centre alone; beyond, it is over a hundred times as
+long as wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,22 @@ def center_crop(image: Image.Image, side: int) -> Tensors:
     shorter = _shorter(side)
     scale = shorter / min(image.width, image.height)
     width, height = (max(shorter, round(length * scale)) for length in image.size)
+    if width * height > _MOST_RESIZED:
+        return _center_of_strip(image, side, Size(height, width))
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = (width - side) // 2, (height - side) // 2
     return np.asarray(resized.crop((left, top, left + side, top + side)))[None]
+
+
+def _center_of_strip(image: Image.Image, side: int, resized: Size) -> Tensors:
+    """The centre of a very long image, of which the rest would be resized in vain.
+
+    Equal to `center_crop` to a grey level: Pillow rounds a box's edges otherwise.
+    """
+    left, top = (resized.width - side) // 2, (resized.height - side) // 2
+    across, down = image.width / resized.width, image.height / resized.height
+    box = (left * across, top * down, (left + side) * across, (top + side) * down)
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))[None]
 
 
 def ten_crops(image: Image.Image, side: int) -> Tensors:

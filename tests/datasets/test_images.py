@@ -358,3 +358,11 @@ def test_a_damaged_image_is_decoded_or_named(kind, data):
         outcome = str(error)
 
     assert outcome == "RGB" or "x.JPEG" in outcome
+
+
+@pytest.mark.parametrize("size", [(images.LONGEST_SIDE + 1, 1), (1, images.LONGEST_SIDE + 1)])
+def test_an_image_that_is_longer_than_a_jpeg_can_be_is_refused_undecoded(size):
+    data = io.BytesIO()
+    Image.new("L", size).save(data, "PNG")
+    with pytest.raises(UnreadableImage, match=r"x\.png is too long: [0-9,]+ x [0-9,]+ pixels"):
+        decode_image(data.getvalue(), "x.png")

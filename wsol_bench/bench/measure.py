@@ -20,6 +20,7 @@ from wsol_bench.bench.thresholds import (
 from wsol_bench.bench.timing import Spread, Task, interleaved
 from wsol_bench.errors import find
 from wsol_bench.machine import machine, versions
+from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.records import Dataset
 
@@ -86,6 +87,7 @@ def measure(
     Raises:
         WeightsError, DataError: weights or an image are missing or bad.
     """
+    fix_order_of_sums()  # as a run does
     for case in cases(settings, dataset):
         with exact_float32():
             yield _measure_case(case, settings, dataset, say)

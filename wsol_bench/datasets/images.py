@@ -23,6 +23,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 """By content, never by name: one image of ILSVRC is a PNG named .JPEG."""
 MOST_PIXELS = 100_000_000
 """300 MB as RGB; the largest of ILSVRC has some 20 million."""
+LONGEST_SIDE = 65_535
+"""JPEG's own limit. A map as wide as the image is made of every image, so that one of few
+pixels but ten million columns would take gigabytes."""
 MANY_PIXELS = 25_000_000
 """Images beyond this are decoded one at a time, so that threads cannot add up their memory."""
 MOST_BYTES = 300_000_000
@@ -145,6 +148,12 @@ def _check(image: Image.Image, data: bytes, where: str) -> None:
         )
     if image.width * image.height > MOST_PIXELS:
         raise _too_large(where, f"{image.width:,} x {image.height:,} pixels")
+    if max(image.size) > LONGEST_SIDE:
+        raise UnreadableImage(
+            f"the image {where} is too long: {image.width:,} x {image.height:,} pixels. Expected "
+            f"at most {LONGEST_SIDE:,} to a side, as JPEG has; a file like this can be an attack "
+            "on memory. Remove or shrink it."
+        )
     # An MPO is a photograph with a preview behind it; the first picture is the image.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise UnreadableImage(

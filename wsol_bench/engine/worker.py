@@ -13,6 +13,7 @@ from wsol_bench.engine.messages import Failed, Job, Message, Opened, Part, Ready
 from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, WsolBenchError
 from wsol_bench.machine import machine
+from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.pipeline import records_of
 from wsol_bench.record_table import to_table
 from wsol_bench.records import Example
@@ -108,6 +109,7 @@ def serve(job: Job, inbox: Inbox, send: Callable[[Message], None]) -> None:
         inbox: another thread puts shards into it, and stops it.
         send: takes messages to the run. Errors are messages too.
     """
+    fix_order_of_sums()
     try:
         torch.set_num_threads(job.threads)
         opened = job.open()
