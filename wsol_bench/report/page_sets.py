@@ -72,7 +72,7 @@ def verdicts_of(run: ReportRun) -> Verdicts:
         kinds=np.stack(
             [failure_kinds(row.table, row.method, run.protocol, METRIC) for row in run.rows]
         ),
-        degenerate=np.array(states) != str(MapState.OK),
+        degenerate=~np.isin(states, [str(MapState.OK), str(MapState.UNREADABLE)]),
         has_map=np.array([row.has_map for row in run.rows]),
     )
 

@@ -94,6 +94,10 @@ def test_pairs_count_the_images_that_tell_two_rows_apart(tables: Tables, run_fil
         only_first = sum(a and not b for a, b in zip(first, second, strict=True))
         only_second = sum(b and not a for a, b in zip(first, second, strict=True))
         assert cells[1] == [str(only_first), "/", str(only_second)]
+        if not only_first and not only_second:
+            assert cells[0] == ["same"]
+            assert " ".join(cells[4]) == "same verdict on all 40 images"
+            continue
         points = 100 * (only_first - only_second) / len(first)
         assert float(cells[0][0].replace("−", "-")) == pytest.approx(points, abs=0.005)
 
@@ -192,7 +196,7 @@ def test_no_folder_of_the_machine_is_told(html: str, run_files: Any) -> None:
 
 def test_the_page_says_what_is_not_applicable_and_which_maps_say_nothing(html: str) -> None:
     assert "CAM needs &lt;one&gt; linear layer" in html
-    assert "Grad-CAM: 1 zero of 40 maps say nothing" in html
+    assert "Grad-CAM: 1 zero of 40 maps says nothing; its box is the whole image" in html
 
 
 def test_the_same_runs_give_the_same_page(html: str, run_files: Any, tmp_path: Path) -> None:
@@ -236,9 +240,9 @@ def test_two_runs_share_their_images(make_run: Any, tmp_path: Path, html: str) -
     assert len(found["images"]) == 40
     assert "one method, two runs" in page
     first, second = (run.wrong("mwp", "top1_loc") for run in runs)
-    (across,) = (table for table in Tables(page).of("pairs")[:3] if "MWP (a) − MWP (b)" in table)
+    (across,) = (table for table in Tables(page).of("pairs")[:3] if "MWP in a − MWP in b" in table)
     only = sum(a and not b for a, b in zip(first, second, strict=True))
-    assert across["MWP (a) − MWP (b)"][1][0] == str(only)
+    assert across["MWP in a − MWP in b"][1][0] == str(only)
 
 
 def test_a_folder_of_several_archs_is_several_runs(make_run: Any, tmp_path: Path) -> None:
@@ -301,6 +305,20 @@ def test_an_image_of_another_size_is_named_and_left_out(make_run: Any, tmp_path:
     assert str(tmp_path) not in page
     assert "img_000" not in {card["id"] for card in gallery_of(page)["runs"][0]["cards"]}
     assert len(gallery_of(page)["runs"][0]["cards"]) == 38
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_that_could_not_be_read_is_said_once_and_has_a_group_of_its_own(
+    make_run: Any, tmp_path: Path
+) -> None:
+    page = write(tmp_path / "damaged.html", str(make_run(unreadable=1, seed=4).path))
+    assert page.count("1 image could not be read and counts as wrong: img_000.") == 1
+    assert "unreadable of 40 maps" not in page
+    assert "1 image could not be shown: img_000." in page
+    (sizes, *_) = Tables(page).of("groups")
+    assert sizes["method"][4][0].startswith("unreadable")
+    assert sizes["MWP"][-1][0] == "100.00"
+    assert sizes["MWP"][3][0] != "100.00"
 
 
 @pytest.mark.parametrize(
