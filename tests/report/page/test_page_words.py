@@ -1,10 +1,12 @@
 """Sentences and verdicts say what the figures say, also where it is unwelcome."""
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from wsol_bench.cli import app
 from wsol_bench.paired import Comparison, Difference, mcnemar_p
 from wsol_bench.paper import find_row
 from wsol_bench.report.page_errors import error_table
@@ -266,6 +268,35 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
         "--methods grad_cam,center --allow-missing --layer grad_cam=relu5_2 "
         "--blacklist black.txt --set iou=0.3 --set threshold=0.2 --out run"
     )
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_command_with_a_switch_is_one_that_the_command_line_takes(
+    run_files: Any, value: bool | None
+) -> None:
+    (run,) = open_runs([run_files.path])
+    run.manifest["settings"] |= {"deterministic": value, "keep_maps": False}
+    words = shlex.split(command_of(run))
+    _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
+    assert bound.arguments.get("deterministic") is value
+
+
+def test_facts_tell_the_machine_the_numbers_and_the_part_of_the_data(run_files: Any) -> None:
+    (run,) = open_runs([run_files.path])
+    before = dict(facts_of(run).lines)
+    assert before["data"] == "val-40: 40 images; the network has 7 classes"
+    assert "machine" not in before
+    assert before["network"].endswith("net.caffemodel, sha256 0123456789ab")
+    run.manifest["settings"] |= {"limit": 40, "batch_size": 32, "deterministic": False}
+    run.manifest["machines"] = [
+        {"cpu": "Xeon", "cores": 2, "threads": 1, "cudnn": 91002, "deterministic": True}
+    ]
+    run.identity["precision"] = "tf32"
+    facts = dict(facts_of(run).lines)
+    assert facts["data"].startswith("val-40: the first 40 images (--limit 40);")
+    assert facts["machine"] == "Xeon, 2 cores, 1 thread, cudnn 91002"
+    assert (facts["precision"], facts["batch size"]) == ("tf32", "32")
+    assert facts["deterministic"] == "yes"
 
 
 def test_the_demo_is_called_a_demo(run_files: Any) -> None:
