@@ -18,8 +18,9 @@ from wsol_bench.failures import KINDS
 from wsol_bench.geometry import Size
 from wsol_bench.parallel import in_threads
 from wsol_bench.records import Dataset, Progress
+from wsol_bench.report.page_errors import LOCALIZATION
 from wsol_bench.report.page_runs import ReportRow, ReportRun
-from wsol_bench.report.page_sets import Sets, Verdicts, sets_of, verdicts_of
+from wsol_bench.report.page_sets import Sets, kinds_of, sets_of, verdicts_of
 from wsol_bench.report.pictures import map_picture, thumbnail
 from wsol_bench.rescore import joined_maps
 from wsol_bench.views import VIEWS
@@ -88,13 +89,13 @@ def gallery_of(
         progress: called once per image.
         complain: called with why an image could not be shown, which names its folder.
     """
-    verdicts = verdicts_of(run)
-    sets = sets_of(verdicts, pictures)
+    sets = sets_of(verdicts_of(run), pictures)
+    kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
     maps = {row.method: _kept_maps(row, sets.chosen) if row.keeps_maps else {} for row in run.rows}
 
     def make(place: int) -> tuple[Card, str] | DataError:
         try:
-            return _card(run, verdicts, place, dataset, maps)
+            return _card(run, kinds[:, place], place, dataset, maps)
         except DataError as error:
             return error
 
@@ -128,6 +129,7 @@ def _data(run: ReportRun, cards: Mapping[int, Card], sets: Sets) -> dict[str, An
     return {
         "label": run.label,
         "kinds": [str(kind) for kind in KINDS],
+        "metrics": list(LOCALIZATION),
         "methods": [
             {"title": row.title, "network": row.arch, "maps": row.has_map} for row in run.rows
         ],
@@ -147,7 +149,7 @@ def _kept_maps(row: ReportRow, places: Sequence[int]) -> dict[int, NDArray[np.fl
 
 def _card(
     run: ReportRun,
-    verdicts: Verdicts,
+    kinds: NDArray[np.int64],
     place: int,
     dataset: Dataset,
     maps: Mapping[str, Mapping[int, NDArray[np.float32]]],
@@ -173,7 +175,7 @@ def _card(
         "methods": [
             {
                 **_drawn(row.table, place, names),
-                "kind": int(verdicts.kinds[number, place]),
+                "kinds": kinds[number].tolist(),
                 **_map_of(row, maps[row.method].get(place), size, run),
             }
             for number, row in enumerate(run.rows)

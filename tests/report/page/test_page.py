@@ -149,7 +149,8 @@ def test_the_gallery_holds_the_boxes_ious_and_classes_of_the_records(
             assert drawn["box"] == pytest.approx(record.box.tolist(), abs=0.051)
             assert drawn["iou"] == pytest.approx(record.iou, abs=5e-5)
             assert card["truth"] == record.true_boxes.ravel().tolist()
-            assert (drawn["kind"] == 0) == (not run_files.wrong(method, "top1_loc")[place])
+            for metric, kind in zip(METRICS[2:], drawn["kinds"], strict=True):
+                assert (kind == 0) == (not run_files.wrong(method, metric)[place])
             assert drawn["rank"] == (
                 record.classes.tolist().index(record.label) + 1
                 if record.label in record.classes
