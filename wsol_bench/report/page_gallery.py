@@ -7,11 +7,13 @@ once for all methods and runs that show it.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from PIL import Image
 
 from wsol_bench.errors import DataError
 from wsol_bench.failures import KINDS
@@ -21,11 +23,12 @@ from wsol_bench.records import Dataset, Progress
 from wsol_bench.report.page_errors import LOCALIZATION
 from wsol_bench.report.page_runs import ReportRow, ReportRun
 from wsol_bench.report.page_sets import Sets, kinds_of, sets_of, verdicts_of
-from wsol_bench.report.pictures import map_picture, thumbnail
+from wsol_bench.report.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.rescore import joined_maps
 from wsol_bench.views import VIEWS
 
 Card = dict[str, Any]
+Made = tuple[Card, Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,25 @@ def gallery_of(
     kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
     maps = {row.method: _kept_maps(row, sets.chosen) if row.keeps_maps else {} for row in run.rows}
 
-    def make(place: int) -> tuple[Card, str] | DataError:
+    def make(place: int) -> Made | DataError:
         try:
             return _card(run, kinds[:, place], place, dataset, maps)
         except DataError as error:
             return error
 
+    side = _side_that_fits(make, sets.chosen, album)
+
+    def draw(place: int) -> tuple[Card, str] | DataError:
+        made = make(place)
+        if isinstance(made, DataError):
+            return made
+        card, image = made
+        return card, album.images.get(card["image"]) or thumbnail(image, side)
+
     cards: dict[int, Card] = {}
     unreadable: list[str] = []
     full = False
-    for place, made in zip(sets.chosen, in_threads(make, sets.chosen), strict=True):
+    for place, made in zip(sets.chosen, in_threads(draw, sets.chosen), strict=True):
         progress(1)
         if isinstance(made, DataError):
             unreadable.append(str(run.rows[0].table["image_id"][place]))
@@ -114,6 +126,28 @@ def gallery_of(
                 cards[place] = card
     return Gallery(_data(run, cards, sets), len(cards), len(sets.chosen), tuple(unreadable))
 
+
+def _side_that_fits(
+    make: Callable[[int], Made | DataError], places: Sequence[int], album: Album
+) -> int:
+    """The largest side at which all pictures fit what is left, judged by a few of them.
+
+    Where even the smallest does not fit, it is taken, and the album leaves pictures out.
+    """
+    some = places[:: ceil(len(places) / _JUDGED) or 1]
+    made = [each for each in in_threads(make, some) if not isinstance(each, DataError)]
+    around = [len(as_json(card)) + len(card["image"]) + 2 * _SEPARATOR for card, _ in made]
+    for side in THUMBNAIL_SIDES if made else ():
+        bytes_of = [len(thumbnail(image, side)) for _, image in made]
+        mean = (sum(around) + sum(bytes_of)) / len(made)
+        if mean * len(places) * _CAUTION <= album.left:
+            return side
+    return THUMBNAIL_SIDES[-1]
+
+
+_JUDGED = 12
+_CAUTION = 1.1
+"""The pictures that are not judged may be larger than those that are."""
 
 _SEPARATOR = 8
 """Bytes of JSON round a card or an image."""
@@ -153,7 +187,7 @@ def _card(
     place: int,
     dataset: Dataset,
     maps: Mapping[str, Mapping[int, NDArray[np.float32]]],
-) -> tuple[Card, str]:
+) -> Made:
     first = run.rows[0].table
     record = {name: first[name][place].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
@@ -181,7 +215,7 @@ def _card(
             for number, row in enumerate(run.rows)
         ],
     }
-    return card, thumbnail(image)
+    return card, image
 
 
 _SHARED = ("image_id", "height", "width", "label", "true_boxes", "blacklisted")

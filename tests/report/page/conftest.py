@@ -103,10 +103,11 @@ def make_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
         blob: float = 0.6,
         blacklisted: bool = False,
         unreadable: int = 0,
+        data: Path | None = None,
         **identity: Any,
     ) -> RunFiles:
         path = tmp_path_factory.mktemp("runs") / name
-        made = RunFiles(path, images)
+        made = RunFiles(path, data or images)
         identity |= {"blacklisted": blacklisted, "unreadable": unreadable}
         _write(made, tuple(methods), keep_maps, protocol, seed, blob, identity)
         return made

@@ -1,7 +1,10 @@
 """The page holds what the records say, needs nothing but itself, and trusts no name."""
 
+import base64
+import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from wsol_bench.cli import main
 from wsol_bench.statistics import Rate
@@ -208,7 +212,7 @@ def test_the_size_limit_leaves_out_pictures_and_nothing_else(
     html: str, run_files: Any, tmp_path: Path
 ) -> None:
     full = len(html.encode())
-    for share in (0.8, 0.5):
+    for share in (0.8, 0.6):
         limit = share * full / 1e6
         small = write(tmp_path / "small.html", str(run_files.path), f"--max-mb={limit}")
         assert len(small.encode()) <= share * full
@@ -223,6 +227,40 @@ def test_the_size_limit_leaves_out_pictures_and_nothing_else(
     bare = write(tmp_path / "bare.html", str(run_files.path), "--max-mb=0.01")
     assert gallery_of(bare) == {"images": {}, "runs": []}
     assert "There are no pictures: the size limit" in bare
+
+
+@pytest.fixture(scope="module")
+def large(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images enlarged sevenfold, past the largest side that a page takes."""
+    folder = tmp_path_factory.mktemp("large") / "val-40"
+    shutil.copytree(images, folder)
+    for path in (folder / "ILSVRC/Data/CLS-LOC/val").iterdir():
+        with Image.open(path) as image:
+            image.resize((7 * image.width, 7 * image.height)).save(path)
+    for path in (folder / "ILSVRC/Annotations/CLS-LOC/val").iterdir():
+        text = path.read_text()
+        path.write_text(re.sub(r">(\d+)</", lambda found: f">{7 * int(found[1])}</", text))
+    return folder
+
+
+def test_pictures_are_as_large_as_the_limit_leaves_room_for(
+    make_run: Any, large: Path, tmp_path: Path
+) -> None:
+    path = str(make_run(data=large).path)
+    sides = {}
+    for limit in (3.0, 0.5, 0.45, 0.4, 0.35, 0.3):
+        page = write(tmp_path / "sides.html", path, f"--max-mb={limit}")
+        assert len(page.encode()) <= limit * 1e6
+        found = gallery_of(page)
+        heads = (uri.split(",")[1] for uri in found["images"].values())
+        opened = [Image.open(io.BytesIO(base64.b64decode(head))).size for head in heads]
+        (sides[limit],) = {max(size) for size in opened}
+        if sides[limit] > 256:
+            assert len(found["runs"][0]["cards"]) == 40
+    assert sides[3.0] == 512
+    assert sides[0.3] == 256
+    assert sorted(sides.values(), reverse=True) == list(sides.values())
+    assert len(set(sides.values())) > 2
 
 
 def test_fewer_pictures_when_asked(run_files: Any, tmp_path: Path) -> None:
@@ -292,10 +330,6 @@ def test_data_of_other_images_is_refused(
 
 
 def test_an_image_of_another_size_is_named_and_left_out(make_run: Any, tmp_path: Path) -> None:
-    import shutil
-
-    from PIL import Image
-
     run = make_run()
     data = tmp_path / "val-40"
     shutil.copytree(run.data, data)

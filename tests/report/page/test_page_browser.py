@@ -377,8 +377,37 @@ def test_on_paper_all_is_dark_on_light_and_controls_are_left_out(page: Any) -> N
     assert not page.locator("#gallery-controls").is_visible()
     assert not page.locator("nav").is_visible()
     assert page.locator("table.errors thead").is_visible()
+    choice = page.locator("#gallery-choice")
+    assert choice.is_visible()
+    assert "first; 12 of 40 images shown, 40 pictured; images: all pictured" in choice.inner_text()
+    across = page.locator("#gallery-cards .panels").first
+    columns = across.evaluate("(each) => getComputedStyle(each).gridTemplateColumns.split(' ')")
+    assert len(columns) == across.locator("figure").count()
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert ink == "rgb(27, 28, 30)"
+
+
+def test_a_phone_shows_one_methods_errors_by_class_and_the_axes_ends(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(reduced_motion="reduce")
+    table = page.locator(".class-table").first
+    table.locator("[data-method]").select_option(label="MWP")
+    heads = table.locator("thead th").locator("visible=true").all_inner_texts()
+    assert heads == ["class", "images", "top-1 cls", "MWP"]
+    wide = table.locator(".wide")
+    assert wide.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+    ends = page.evaluate(
+        "['::before', '::after'].map((end) => getComputedStyle("
+        "document.querySelector('.groups .strip'), end).content)"
+    )
+    assert ends == ['"0"', '"100"']
+    page.evaluate("document.getElementById('failures').scrollIntoView({ behavior: 'instant' })")
+    bar = page.locator("nav").bounding_box()
+    assert bar["y"] == 0
+    assert bar["height"] < 90
+    assert page.locator("input[name=metric]").first.is_visible()
+    page.locator("nav a").first.click()
+    assert page.evaluate("scrollY") == 0
 
 
 def test_without_scripts_every_figure_is_there(browser: Any, report: Path) -> None:
