@@ -60,11 +60,9 @@ def unreadable_words(run: ReportRun) -> str:
     n = len(run.unreadable)
     if not n:
         return ""
-    return (
-        "1 image could not be read and counts as wrong"
-        if n == 1
-        else (f"{n:,} images could not be read and count as wrong")
-    )
+    if n == 1:
+        return "1 image could not be read and counts as wrong"
+    return f"{n:,} images could not be read and count as wrong"
 
 
 def paper_sentence(table: ErrorTable) -> str:
