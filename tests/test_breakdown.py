@@ -207,6 +207,15 @@ def test_an_image_is_in_the_bin_of_its_largest_true_box(truths, name):
     assert [group.name for group in groups if group.errors.top1_cls.n] == [name]
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_image_that_could_not_be_read_is_in_a_group_of_its_own():
+    unread = replace(record(0, [0, 0, 0, 0], [OBJECT]), height=0, width=0)
+    table = to_table([unread, record(1, OBJECT, [[0, 0, 50, 40]])])
+    groups = by_box_size(table, METHOD, PROTOCOL)
+    assert [group.name for group in groups] == [*SIZE_NAMES, "unreadable"]
+    assert [group.errors.top1_loc.n for group in groups] == [0, 0, 1, 0, 1]
+
+
 @given(st.integers(1, 100), st.integers(1, 80))
 def test_the_bins_say_where_boxes_that_need_no_network_can_be_right(width, height):
     table = to_table([record(0, OBJECT, [[0, 0, width, height]])])

@@ -10,6 +10,9 @@ where a map stops being able to show the object:
                               reach IoU 1/2 with a box of under a quarter of the image
     medium   1/4 .. 1/2       the centred box may be right, the whole image cannot
     large    share >= 1/2     the whole image is right
+
+An image that could not be read has no area, so no share: such images are a group of
+their own, which is there only where a run has one.
 """
 
 from collections.abc import Sequence
@@ -30,6 +33,9 @@ SIZE_EDGES = (1 / 16, 1 / 4, 1 / 2)
 """Shares of the image's area; a bin holds its lower edge."""
 
 SIZE_NAMES = ("tiny (< 1/16)", "small (1/16–1/4)", "medium (1/4–1/2)", "large (≥ 1/2)")
+
+UNREADABLE_NAME = "unreadable"
+"""The group of the images whose size is not known."""
 
 COUNT_NAMES = ("1 box", "2 boxes", "3+ boxes")
 """Of ILSVRC's validation images 77 %, 12 % and 11 %: more groups would be too small."""
@@ -57,14 +63,17 @@ def by_box_size(table: pa.Table, method: str, protocol: Protocol) -> tuple[Group
         protocol: its least IoU and its k.
 
     Returns:
-        One group per name of `SIZE_NAMES`, in this order; each image is in one.
+        One group per name of `SIZE_NAMES`, in this order, then the unreadable images
+        where there are any; each image is in one.
 
     Raises:
         DataError: a record has no true box; names it.
     """
     shares = largest_shares(records_of(table, method))
-    bins = np.searchsorted(SIZE_EDGES, shares, side="right")
-    return _grouped(table, method, protocol, bins, SIZE_NAMES)
+    unreadable = np.isnan(shares)
+    bins = np.where(unreadable, len(SIZE_NAMES), np.searchsorted(SIZE_EDGES, shares, side="right"))
+    names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable.any() else SIZE_NAMES
+    return _grouped(table, method, protocol, bins, names)
 
 
 def by_box_count(table: pa.Table, method: str, protocol: Protocol) -> tuple[Group, ...]:
@@ -97,12 +106,14 @@ def by_class(
 def largest_shares(boxes: TrueBoxes) -> NDArray[np.float64]:
     """The share of each image's area that its largest true box covers, (n,).
 
-    A box may leave the image, as the devkit's may, so a share can pass 1.
+    A box may leave the image, as the devkit's may, so a share can pass 1. An image
+    that could not be read has no area and NaN as its share.
     """
     sides = np.maximum(boxes.truths[:, 2:] - boxes.truths[:, :2], 0.0)  # (t, 2)
     areas = sides.prod(axis=1)
     largest = np.maximum.reduceat(areas, boxes.starts) if boxes.n else areas  # (n,)
-    return largest / boxes.image_areas
+    unknown = np.full_like(largest, np.nan)
+    return np.divide(largest, boxes.image_areas, out=unknown, where=boxes.image_areas > 0)
 
 
 def _grouped(

@@ -4,16 +4,17 @@ A chart is as wide as a phone's page, so that its letters have one size everywhe
 wider pages show several side by side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from wsol_bench.protocol import BoxRule
+from wsol_bench.report.page_errors import METRIC_TITLES
 from wsol_bench.report.page_scale import Scale, scale_over
 from wsol_bench.report.page_thresholds import ErrorCurve, Point
 
 WIDTH, HEIGHT = 350, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44
 
 MARKERS = 6
 """Shapes and dashes that the templates draw; rows beyond them start again."""
@@ -37,6 +38,7 @@ class Line:
         path: the SVG path, or "" for a baseline, whose error has no threshold.
         level: a baseline's height, or None.
         own, oracle: where its two marks stand, or None.
+        note: which earlier curve hides this one, or "".
     """
 
     curve: ErrorCurve
@@ -45,6 +47,7 @@ class Line:
     level: float | None
     own: Place | None
     oracle: Place | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Chart:
         metric: a name of `LOCALIZATION`.
         lines: one per row.
         x_ticks, y_ticks: (pixel, label).
-        own_x: where the protocol's threshold stands.
+        own_x, own_label: where the protocol's threshold stands, and its value.
         width, height: of the SVG.
         left, right, top, bottom: the plot's edges.
         x_title: of the axis.
@@ -66,6 +69,7 @@ class Chart:
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     own_x: float
+    own_label: str
     width: int
     height: int
     left: int
@@ -81,10 +85,48 @@ def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], rule: BoxRule) -> tuple
     y = scale_over(point.rate.percent for point in points)
     most = float(ceil(max(point.threshold for point in points)))
     x = Scale(0.0, most, tuple(most * fifth / 5 for fifth in range(6)))
-    return tuple(_chart(metric, found, rule, x, y) for metric, found in curves.items())
+    notes = _coincidences(curves)
+    return tuple(_chart(metric, found, notes, rule, x, y) for metric, found in curves.items())
 
 
-def _chart(metric: str, curves: Sequence[ErrorCurve], rule: BoxRule, x: Scale, y: Scale) -> Chart:
+def _coincidences(curves: Mapping[str, Sequence[ErrorCurve]]) -> tuple[str, ...]:
+    """Of each row, the first row before it whose curve is the same, and under which metrics."""
+    rows = range(len(next(iter(curves.values()))))
+    return tuple(_coincidence(curves, row) for row in rows)
+
+
+def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int) -> str:
+    for earlier in range(row):
+        shares = {metric: _alike(found[earlier], found[row]) for metric, found in curves.items()}
+        near = [metric for metric, share in shares.items() if share >= _NEAR]
+        if near:
+            nearly = "" if min(shares[metric] for metric in near) == 1 else "nearly the "
+            where = ", ".join(METRIC_TITLES[metric] for metric in near)
+            title = next(iter(curves.values()))[earlier].title
+            return f"{nearly}same as {title}" + (f" in {where}" if len(near) < len(curves) else "")
+    return ""
+
+
+_NEAR = 0.95
+"""Of the thresholds: curves that are the same at so many hide each other."""
+
+
+def _alike(one: ErrorCurve, other: ErrorCurve) -> float:
+    """At which share of the thresholds two curves have the same error; 0 for a baseline."""
+    if one.oracle is None or other.oracle is None or len(one.points) != len(other.points):
+        return 0.0
+    same = sum(a == b for a, b in zip(one.points, other.points, strict=True))
+    return same / len(one.points)
+
+
+def _chart(
+    metric: str,
+    curves: Sequence[ErrorCurve],
+    notes: Sequence[str],
+    rule: BoxRule,
+    x: Scale,
+    y: Scale,
+) -> Chart:
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
 
     def place(point: Point) -> Place:
@@ -104,6 +146,7 @@ def _chart(metric: str, curves: Sequence[ErrorCurve], rule: BoxRule, x: Scale, y
                 level=None if swept else place(curve.own).y,
                 own=place(curve.own) if swept else None,
                 oracle=place(curve.oracle) if curve.oracle else None,
+                note=notes[number],
             )
         )
     own = Point(rule.threshold, curves[0].own.rate)
@@ -115,6 +158,7 @@ def _chart(metric: str, curves: Sequence[ErrorCurve], rule: BoxRule, x: Scale, y
             (round(bottom - y.at(t) / 100 * (bottom - _TOP), 1), f"{t:g}") for t in y.ticks
         ),
         own_x=place(own).x,
+        own_label=f"{rule.threshold:g}",
         width=WIDTH,
         height=HEIGHT,
         left=_LEFT,

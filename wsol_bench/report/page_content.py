@@ -19,10 +19,10 @@ from wsol_bench.report.page_groups import (
     failure_table,
     group_tables,
 )
-from wsol_bench.report.page_pairs import PairTable, pair_tables
+from wsol_bench.report.page_pairs import PairTable, pair_tables, why_not_across
 from wsol_bench.report.page_runs import ReportRun
 from wsol_bench.report.page_thresholds import error_curves
-from wsol_bench.report.page_words import paper_sentence, sentences
+from wsol_bench.report.page_words import definitions, paper_sentence, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Page:
         views: one per run.
         errors: the table of all runs.
         pairs: metric -> paired comparisons.
+        definitions: what the terms of the first sentences mean.
+        across_note: why runs are not compared with each other, or "".
         paper_sentence: how ours stand to the paper's figures.
         metrics: those that boxes can change; the page shows one of them at a time.
         max_mb, megabytes: the limit, and about what the page has.
@@ -69,6 +71,8 @@ class Page:
     views: tuple[RunView, ...]
     errors: ErrorTable
     pairs: Mapping[str, tuple[PairTable, ...]]
+    definitions: tuple[tuple[str, str], ...]
+    across_note: str
     paper_sentence: str
     metrics: tuple[str, ...]
     max_mb: float
@@ -115,6 +119,8 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
         views=tuple(_view(run, quiet) for run in runs),
         errors=errors,
         pairs={metric: pair_tables(runs, metric) for metric in LOCALIZATION},
+        definitions=definitions(runs),
+        across_note=why_not_across(runs),
         paper_sentence=paper_sentence(errors),
         metrics=LOCALIZATION,
         max_mb=max_mb,

@@ -87,6 +87,23 @@ class ErrorBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A figure of the paper, and where it stands.
+
+    Attributes:
+        run: the run's label.
+        metric: a name of `METRICS`.
+        interval: of our figure beside it.
+        figure: the paper's.
+    """
+
+    run: str
+    metric: str
+    interval: Interval
+    figure: PaperFigure
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorTable:
     """The table of all runs, drawn on one axis.
 
@@ -99,10 +116,25 @@ class ErrorTable:
     blocks: tuple[ErrorBlock, ...]
 
     @property
-    def judged(self) -> tuple[PaperFigure, ...]:
+    def published(self) -> tuple[Published, ...]:
+        """Every figure of the paper that stands in the table."""
+        return tuple(
+            Published(block.run.label, cell.metric, cell.interval, cell.paper)
+            for block in self.blocks
+            for row in block.rows
+            for cell in row.cells
+            if cell.paper
+        )
+
+    @property
+    def judged(self) -> tuple[Published, ...]:
         """The paper's figures that ours can be held against."""
-        cells = (cell for block in self.blocks for row in block.rows for cell in row.cells)
-        return tuple(cell.paper for cell in cells if cell.paper and cell.paper.inside is not None)
+        return tuple(each for each in self.published if each.figure.inside is not None)
+
+    @property
+    def unjudged(self) -> tuple[Published, ...]:
+        """The paper's figures that fit another protocol, so that nothing is judged."""
+        return tuple(each for each in self.published if each.figure.inside is None)
 
 
 def error_table(runs: Sequence[ReportRun]) -> ErrorTable:

@@ -1,12 +1,13 @@
 """What a report says of how its figures came about: protocol, data, weights, command."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.report.page_runs import ReportRun
+from wsol_bench.report.page_words import unreadable_words
 from wsol_bench.settings import RunSettings
 
 _DIGITS = 12
@@ -63,6 +64,8 @@ def _is_default(field: Any, value: Any) -> bool:
 def _flag(name: str, value: Any) -> list[str]:
     if value is True:
         return [f"--{name}"]
+    if value is False:
+        return [f"--no-{name}"]
     if isinstance(value, dict):
         return [word for key, each in value.items() for word in (f"--{name}", f"{key}={each}")]
     if isinstance(value, list) and name == "set":
@@ -87,9 +90,12 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     identity, manifest = run.identity, run.manifest
     for part in dict.fromkeys(id(row.part) for row in run.rows):
         own = next(row.part for row in run.rows if id(row.part) == part).identity
-        yield "network", f"{own['arch']}, {last_part(str(own['weights']))}"
-        yield "weights' sha256", _short(own["weights_sha256"])
+        weights = f"{last_part(str(own['weights']))}, sha256 {_short(own['weights_sha256'])}"
+        yield "network", f"{own['arch']}, {weights}"
     yield "data", _data(run)
+    damaged = unreadable_words(run)
+    if damaged:
+        yield "unreadable", damaged
     yield "data's sha256", f"{_short(identity['dataset_sha256'])} (ids, labels and boxes)"
     yield "protocol", f"{run.protocol.name}: {run.protocol.summary}"
     yield "its source", run.protocol.source
@@ -103,6 +109,7 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     )
     yield "maps", "kept" if run.keeps_maps else "not kept"
     yield "device", f"{manifest.get('device', 'unknown')}, {manifest.get('seconds', 0):,.0f} s"
+    yield from _numerics(run)
     versions = manifest.get("versions", {})
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
 
@@ -115,7 +122,48 @@ def _data(run: ReportRun) -> str:
     identity = run.identity
     missing = run.manifest.get("missing_images", 0)
     absent = f"; {missing:,} annotated images absent, passed over" if missing else ""
-    return f"{identity['dataset']}, n = {run.n:,} images of {identity['classes']:,} classes{absent}"
+    first = "the first " if run.manifest["settings"].get("limit") else ""
+    how = f" (--limit {run.manifest['settings']['limit']})" if first else ""
+    images = "1 image" if run.n == 1 else f"{run.n:,} images"
+    return (
+        f"{identity['dataset']}: {first}{images}{how}; the network has "
+        f"{identity['classes']:,} classes{absent}"
+    )
+
+
+def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
+    """What of the machine may move a figure's last digits; an older run notes less of it."""
+    settings = run.manifest["settings"]
+    precision = run.identity.get("precision", settings.get("precision"))
+    if precision:
+        yield "precision", str(precision)
+    if settings.get("batch_size"):
+        yield "batch size", f"{settings['batch_size']:,}"
+    machines: Sequence[Mapping[str, Any]] = run.manifest.get("machines") or ()
+    noted = [each["deterministic"] for each in machines if "deterministic" in each]
+    asked = settings.get("deterministic")
+    if noted or asked is not None:
+        yield "deterministic", "yes" if all(noted or [asked]) else "no"
+    if machines:
+        yield "machine", "; ".join(dict.fromkeys(_machine(each) for each in machines))
+
+
+_COUNTED = ("cores", "threads")
+_NAMED = ("cuda", "cudnn")
+"""Keys of a machine that are written beside their value."""
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    """A machine as its manifest notes it."""
+    told = []
+    for name, value in machine.items():
+        if isinstance(value, bool) or value is None:
+            continue
+        if name in _COUNTED:
+            told.append(f"{value} {name.removesuffix('s') if value == 1 else name}")
+        else:
+            told.append(f"{name} {value}" if name in _NAMED else str(value))
+    return ", ".join(told)
 
 
 def _short(digest: object) -> str:

@@ -7,24 +7,28 @@ once for all methods and runs that show it.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from PIL import Image
 
 from wsol_bench.errors import DataError
 from wsol_bench.failures import KINDS
 from wsol_bench.geometry import Size
 from wsol_bench.parallel import in_threads
 from wsol_bench.records import Dataset, Progress
+from wsol_bench.report.page_errors import LOCALIZATION
 from wsol_bench.report.page_runs import ReportRow, ReportRun
-from wsol_bench.report.page_sets import Sets, Verdicts, sets_of, verdicts_of
-from wsol_bench.report.pictures import map_picture, thumbnail
+from wsol_bench.report.page_sets import Sets, kinds_of, sets_of, verdicts_of
+from wsol_bench.report.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.rescore import joined_maps
 from wsol_bench.views import VIEWS
 
 Card = dict[str, Any]
+Made = tuple[Card, Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +92,29 @@ def gallery_of(
         progress: called once per image.
         complain: called with why an image could not be shown, which names its folder.
     """
-    verdicts = verdicts_of(run)
-    sets = sets_of(verdicts, pictures)
+    sets = sets_of(verdicts_of(run), pictures)
+    kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
     maps = {row.method: _kept_maps(row, sets.chosen) if row.keeps_maps else {} for row in run.rows}
 
-    def make(place: int) -> tuple[Card, str] | DataError:
+    def make(place: int) -> Made | DataError:
         try:
-            return _card(run, verdicts, place, dataset, maps)
+            return _card(run, kinds[:, place], place, dataset, maps)
         except DataError as error:
             return error
+
+    side = _side_that_fits(make, sets.chosen, album)
+
+    def draw(place: int) -> tuple[Card, str] | DataError:
+        made = make(place)
+        if isinstance(made, DataError):
+            return made
+        card, image = made
+        return card, album.images.get(card["image"]) or thumbnail(image, side)
 
     cards: dict[int, Card] = {}
     unreadable: list[str] = []
     full = False
-    for place, made in zip(sets.chosen, in_threads(make, sets.chosen), strict=True):
+    for place, made in zip(sets.chosen, in_threads(draw, sets.chosen), strict=True):
         progress(1)
         if isinstance(made, DataError):
             unreadable.append(str(run.rows[0].table["image_id"][place]))
@@ -113,6 +126,28 @@ def gallery_of(
                 cards[place] = card
     return Gallery(_data(run, cards, sets), len(cards), len(sets.chosen), tuple(unreadable))
 
+
+def _side_that_fits(
+    make: Callable[[int], Made | DataError], places: Sequence[int], album: Album
+) -> int:
+    """The largest side at which all pictures fit what is left, judged by a few of them.
+
+    Where even the smallest does not fit, it is taken, and the album leaves pictures out.
+    """
+    some = places[:: ceil(len(places) / _JUDGED) or 1]
+    made = [each for each in in_threads(make, some) if not isinstance(each, DataError)]
+    around = [len(as_json(card)) + len(card["image"]) + 2 * _SEPARATOR for card, _ in made]
+    for side in THUMBNAIL_SIDES if made else ():
+        bytes_of = [len(thumbnail(image, side)) for _, image in made]
+        mean = (sum(around) + sum(bytes_of)) / len(made)
+        if mean * len(places) * _CAUTION <= album.left:
+            return side
+    return THUMBNAIL_SIDES[-1]
+
+
+_JUDGED = 12
+_CAUTION = 1.1
+"""The pictures that are not judged may be larger than those that are."""
 
 _SEPARATOR = 8
 """Bytes of JSON round a card or an image."""
@@ -128,6 +163,7 @@ def _data(run: ReportRun, cards: Mapping[int, Card], sets: Sets) -> dict[str, An
     return {
         "label": run.label,
         "kinds": [str(kind) for kind in KINDS],
+        "metrics": list(LOCALIZATION),
         "methods": [
             {"title": row.title, "network": row.arch, "maps": row.has_map} for row in run.rows
         ],
@@ -147,11 +183,11 @@ def _kept_maps(row: ReportRow, places: Sequence[int]) -> dict[int, NDArray[np.fl
 
 def _card(
     run: ReportRun,
-    verdicts: Verdicts,
+    kinds: NDArray[np.int64],
     place: int,
     dataset: Dataset,
     maps: Mapping[str, Mapping[int, NDArray[np.float32]]],
-) -> tuple[Card, str]:
+) -> Made:
     first = run.rows[0].table
     record = {name: first[name][place].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
@@ -173,13 +209,13 @@ def _card(
         "methods": [
             {
                 **_drawn(row.table, place, names),
-                "kind": int(verdicts.kinds[number, place]),
+                "kinds": kinds[number].tolist(),
                 **_map_of(row, maps[row.method].get(place), size, run),
             }
             for number, row in enumerate(run.rows)
         ],
     }
-    return card, thumbnail(image)
+    return card, image
 
 
 _SHARED = ("image_id", "height", "width", "label", "true_boxes", "blacklisted")

@@ -13,7 +13,7 @@ from wsol_bench.report.page_errors import METRIC_TITLES
 from wsol_bench.report.page_facts import last_part
 from wsol_bench.report.page_gallery import as_json
 from wsol_bench.report.page_pairs import SURE
-from wsol_bench.report.page_words import signed
+from wsol_bench.report.page_words import MINUS, signed
 from wsol_bench.statistics import Interval
 
 _SECTIONS = (
@@ -110,7 +110,7 @@ FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
         "probability": _probability,
         "share": lambda value: f"{value:.3g}",
         "signed": signed,
-        "tick": lambda value: f"{value:g}",
+        "tick": lambda value: f"{value:g}".replace("-", MINUS),
     }
 )
 """How figures are written; the templates do no arithmetic on what they print."""

@@ -2,15 +2,47 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from itertools import combinations
 
 from wsol_bench.errors import DataError
-from wsol_bench.paired import Comparison, PairedRow, compare_all, compare_rows, holm
+from wsol_bench.paired import (
+    Comparison,
+    Difference,
+    PairedRow,
+    compare_all,
+    compare_rows,
+    holm,
+)
 from wsol_bench.report.page_runs import ReportRow, ReportRun
 from wsol_bench.report.page_scale import Scale, Strip, scale_over, strip
+from wsol_bench.statistics import Interval
 
 SURE = 0.05
-"""Under this Holm-corrected p a row is called lower."""
+"""Under this Holm-corrected p a row is said to have fewer errors."""
+
+
+class Finding(Enum):
+    """What a comparison allows to be said; the page says no more anywhere."""
+
+    SAME = auto()
+    """No image tells the two rows apart."""
+    OPEN = auto()
+    """p is `SURE` or more: not told apart."""
+    UNCORRECTED = auto()
+    """p is under `SURE`, Holm's is not: chance may do that in one of so many pairs."""
+    FEWER = auto()
+    """Holm's p is under `SURE`."""
+
+
+def finding(comparison: Comparison) -> Finding:
+    """What a comparison allows to be said, by its p values alone."""
+    difference = comparison.difference
+    if not difference.only_first and not difference.only_second:
+        return Finding.SAME
+    if difference.p >= SURE:
+        return Finding.OPEN
+    return Finding.FEWER if comparison.p_holm < SURE else Finding.UNCORRECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +58,11 @@ class PairLine:
     comparison: Comparison
     strip: Strip
     verdict: str
+
+    @property
+    def same(self) -> bool:
+        """Whether no image tells the rows apart."""
+        return finding(self.comparison) is Finding.SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +100,56 @@ def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]
 
 
 def against_floor(run: ReportRun, metric: str) -> tuple[tuple[ReportRow, Comparison], ...]:
-    """Each method that makes maps minus the centred box; none where the run lacks it."""
+    """Each method that makes maps minus the centred box; none where the run lacks it.
+
+    The comparisons are those of the run's table, p values corrected over all its pairs.
+    """
     if run.floor is None:
         return ()
-    floor = _row(run, run.floor)
-    return tuple(
-        (row, compare_rows(_row(run, row), floor, metric)) for row in run.rows if row.has_map
+    floor = run.floor.title
+    found: dict[str, Comparison] = {}
+    for each in compare_all(_rows(run), metric):
+        if each.second == floor:
+            found[each.first] = each
+        elif each.first == floor:
+            found[each.second] = _turned(each)
+    return tuple((row, found[row.title]) for row in run.rows if row.has_map)
+
+
+def why_not_across(runs: Sequence[ReportRun]) -> str:
+    """Why runs of a report are not compared with each other; "" where all are."""
+    counted = [run for run in runs if run.localized]
+    apart = [
+        f"{first.label} and {second.label}"
+        for first, second in combinations(counted, 2)
+        if not _same_images(first, second)
+    ]
+    if apart:
+        return f"Not compared with each other, as they are over different images: {joined(apart)}."
+    if len(counted) > 1 and not _across(counted, "gt_known_loc"):
+        return "No method is compared across runs: none is in two of them over the same images."
+    return ""
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _turned(comparison: Comparison) -> Comparison:
+    """The second minus the first."""
+    one = comparison.difference
+    turned = Difference(
+        n=one.n,
+        only_first=one.only_second,
+        only_second=one.only_first,
+        percent=-one.percent,
+        interval=Interval(-one.interval.high, -one.interval.low),
+        p=one.p,
+    )
+    return Comparison(
+        comparison.second, comparison.first, comparison.metric, turned, comparison.p_holm
     )
 
 
@@ -81,7 +162,7 @@ def _across(runs: Sequence[ReportRun], metric: str) -> tuple[Comparison, ...]:
             if other is None or not _same_images(first, second):
                 continue
             pair = [
-                replace(_row(run, each), name=f"{each.title} ({run.label})")
+                replace(_row(run, each), name=f"{each.title} in {run.label}")
                 for run, each in ((first, row), (second, other))
             ]
             found += _comparable(pair, metric)
@@ -121,22 +202,21 @@ def _line(comparison: Comparison, scale: Scale) -> PairLine:
     drawn = strip(
         scale, difference.percent, difference.interval.low, difference.interval.high, line=0.0
     )
-    return PairLine(comparison, drawn, _verdict(comparison))
+    return PairLine(comparison, drawn, verdict_of(comparison))
 
 
-def _verdict(comparison: Comparison) -> str:
+def verdict_of(comparison: Comparison) -> str:
+    """Which row has fewer errors, in words."""
     difference = comparison.difference
-    if not difference.only_first and not difference.only_second:
-        return "the same on every image"
-    if apart_from_zero(comparison) == 0:
-        return "not told apart"
     lower = comparison.first if difference.percent < 0 else comparison.second
-    if comparison.p_holm >= SURE:
-        return f"{lower} has fewer errors, not after Holm"
-    return f"{lower} has fewer errors"
+    return {
+        Finding.SAME: f"same verdict on {all_images(difference.n)}",
+        Finding.OPEN: "not told apart",
+        Finding.UNCORRECTED: f"{lower} has fewer errors, not after Holm",
+        Finding.FEWER: f"{lower} has fewer errors",
+    }[finding(comparison)]
 
 
-def apart_from_zero(comparison: Comparison) -> int:
-    """The sign of a difference whose interval leaves out 0, else 0."""
-    interval = comparison.difference.interval
-    return int(interval.low > 0) - int(interval.high < 0)
+def all_images(n: int) -> str:
+    """`all 20 images`, `the 1 image`."""
+    return "the 1 image" if n == 1 else f"all {n:,} images"

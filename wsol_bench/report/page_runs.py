@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocol import Protocol
+from wsol_bench.records import MapState
 from wsol_bench.rescore import Part, open_parts, own_protocol
 from wsol_bench.scoring import Errors, score
 from wsol_bench.store import MANIFEST, outcomes_of
@@ -86,6 +87,13 @@ class ReportRun:
     def localized(self) -> int:
         """How many images localization counts: all but the blacklist's."""
         return self.rows[0].errors.top1_loc.n
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The ids of the images that could not be read, which count as wrong."""
+        table = self.rows[0].table
+        damaged = pa.compute.equal(table["map_state"], str(MapState.UNREADABLE))
+        return tuple(table["image_id"].filter(damaged).to_pylist())
 
     @property
     def floor(self) -> ReportRow | None:

@@ -26,7 +26,7 @@ ACROSS = 12
 """Images of a set that is of all methods."""
 
 METRIC = "top1_loc"
-"""Under which an image of the gallery is right or has a kind of failure."""
+"""Under which the gallery's images are chosen; the page shows them under any."""
 
 BEST, WORST, MEDIAN = "best", "worst", "median"
 DISAGREE, DEGENERATE, SAMPLE = "disagree", "degenerate", "sample"
@@ -69,11 +69,16 @@ def verdicts_of(run: ReportRun) -> Verdicts:
     states = [row.table["map_state"].to_pylist() for row in run.rows]
     return Verdicts(
         ious=np.stack([row.table["iou"].to_numpy() for row in run.rows]),
-        kinds=np.stack(
-            [failure_kinds(row.table, row.method, run.protocol, METRIC) for row in run.rows]
-        ),
-        degenerate=np.array(states) != str(MapState.OK),
+        kinds=kinds_of(run, METRIC),
+        degenerate=~np.isin(states, [str(MapState.OK), str(MapState.UNREADABLE)]),
         has_map=np.array([row.has_map for row in run.rows]),
+    )
+
+
+def kinds_of(run: ReportRun, metric: str) -> NDArray[np.int64]:
+    """What each image came to under a metric, (m, n) codes into `failures.KINDS`."""
+    return np.stack(
+        [failure_kinds(row.table, row.method, run.protocol, metric) for row in run.rows]
     )
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from wsol_bench.boxes import UPSAMPLINGS
 from wsol_bench.protocol import BoxRule
 
-THUMBNAIL_SIDE = 256
-"""Of an image's longer side, in pixels."""
+THUMBNAIL_SIDES = (512, 448, 384, 320, 256)
+"""Of an image's longer side, in pixels: the first for which a page has room is taken."""
 
 _THUMBNAIL_QUALITY = 62
 
@@ -41,10 +41,10 @@ _VEIL = (20, 16, 60, 32)
 """Over what does not pass the threshold."""
 
 
-def thumbnail(image: Image.Image) -> str:
-    """An image, made small, as a WebP data URI."""
+def thumbnail(image: Image.Image, side: int) -> str:
+    """An image whose longer side is at most `side` pixels, as a WebP data URI."""
     small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _uri(small, "WEBP", quality=_THUMBNAIL_QUALITY, method=4)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,13 @@ def make_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
         seed: int = 0,
         blob: float = 0.6,
         blacklisted: bool = False,
+        unreadable: int = 0,
+        data: Path | None = None,
         **identity: Any,
     ) -> RunFiles:
         path = tmp_path_factory.mktemp("runs") / name
-        made = RunFiles(path, images)
-        identity["blacklisted"] = blacklisted
+        made = RunFiles(path, data or images)
+        identity |= {"blacklisted": blacklisted, "unreadable": unreadable}
         _write(made, tuple(methods), keep_maps, protocol, seed, blob, identity)
         return made
 
@@ -166,8 +168,23 @@ def _write(
                 state,
                 blacklisted=changes["blacklisted"],
             )
-            made.records[method].append(record)
+            damaged = place < changes["unreadable"]
+            made.records[method].append(_damaged(record) if damaged else record)
     _write_files(made, maps if keep_maps else {}, methods, protocol, dataset, keep_maps, changes)
+
+
+def _damaged(record: Record) -> Record:
+    """The record of an image that could not be read, as a run writes it."""
+    return replace(
+        record,
+        height=0,
+        width=0,
+        classes=np.full(5, -1),
+        scores=np.zeros(5, np.float32),
+        box=np.zeros(4),
+        iou=0.0,
+        map_state=MapState.UNREADABLE,
+    )
 
 
 def _classes(label: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

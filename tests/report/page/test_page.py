@@ -1,7 +1,10 @@
 """The page holds what the records say, needs nothing but itself, and trusts no name."""
 
+import base64
+import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from wsol_bench.cli import main
 from wsol_bench.statistics import Rate
@@ -94,6 +98,10 @@ def test_pairs_count_the_images_that_tell_two_rows_apart(tables: Tables, run_fil
         only_first = sum(a and not b for a, b in zip(first, second, strict=True))
         only_second = sum(b and not a for a, b in zip(first, second, strict=True))
         assert cells[1] == [str(only_first), "/", str(only_second)]
+        if not only_first and not only_second:
+            assert cells[0] == ["same"]
+            assert " ".join(cells[4]) == "same verdict on all 40 images"
+            continue
         points = 100 * (only_first - only_second) / len(first)
         assert float(cells[0][0].replace("−", "-")) == pytest.approx(points, abs=0.005)
 
@@ -145,7 +153,8 @@ def test_the_gallery_holds_the_boxes_ious_and_classes_of_the_records(
             assert drawn["box"] == pytest.approx(record.box.tolist(), abs=0.051)
             assert drawn["iou"] == pytest.approx(record.iou, abs=5e-5)
             assert card["truth"] == record.true_boxes.ravel().tolist()
-            assert (drawn["kind"] == 0) == (not run_files.wrong(method, "top1_loc")[place])
+            for metric, kind in zip(METRICS[2:], drawn["kinds"], strict=True):
+                assert (kind == 0) == (not run_files.wrong(method, metric)[place])
             assert drawn["rank"] == (
                 record.classes.tolist().index(record.label) + 1
                 if record.label in record.classes
@@ -192,7 +201,7 @@ def test_no_folder_of_the_machine_is_told(html: str, run_files: Any) -> None:
 
 def test_the_page_says_what_is_not_applicable_and_which_maps_say_nothing(html: str) -> None:
     assert "CAM needs &lt;one&gt; linear layer" in html
-    assert "Grad-CAM: 1 zero of 40 maps say nothing" in html
+    assert "Grad-CAM: 1 zero of 40 maps says nothing; its box is the whole image" in html
 
 
 def test_the_same_runs_give_the_same_page(html: str, run_files: Any, tmp_path: Path) -> None:
@@ -203,7 +212,7 @@ def test_the_size_limit_leaves_out_pictures_and_nothing_else(
     html: str, run_files: Any, tmp_path: Path
 ) -> None:
     full = len(html.encode())
-    for share in (0.8, 0.5):
+    for share in (0.8, 0.6):
         limit = share * full / 1e6
         small = write(tmp_path / "small.html", str(run_files.path), f"--max-mb={limit}")
         assert len(small.encode()) <= share * full
@@ -218,6 +227,40 @@ def test_the_size_limit_leaves_out_pictures_and_nothing_else(
     bare = write(tmp_path / "bare.html", str(run_files.path), "--max-mb=0.01")
     assert gallery_of(bare) == {"images": {}, "runs": []}
     assert "There are no pictures: the size limit" in bare
+
+
+@pytest.fixture(scope="module")
+def large(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images enlarged sevenfold, past the largest side that a page takes."""
+    folder = tmp_path_factory.mktemp("large") / "val-40"
+    shutil.copytree(images, folder)
+    for path in (folder / "ILSVRC/Data/CLS-LOC/val").iterdir():
+        with Image.open(path) as image:
+            image.resize((7 * image.width, 7 * image.height)).save(path)
+    for path in (folder / "ILSVRC/Annotations/CLS-LOC/val").iterdir():
+        text = path.read_text()
+        path.write_text(re.sub(r">(\d+)</", lambda found: f">{7 * int(found[1])}</", text))
+    return folder
+
+
+def test_pictures_are_as_large_as_the_limit_leaves_room_for(
+    make_run: Any, large: Path, tmp_path: Path
+) -> None:
+    path = str(make_run(data=large).path)
+    sides = {}
+    for limit in (3.0, 0.5, 0.45, 0.4, 0.35, 0.3):
+        page = write(tmp_path / "sides.html", path, f"--max-mb={limit}")
+        assert len(page.encode()) <= limit * 1e6
+        found = gallery_of(page)
+        heads = (uri.split(",")[1] for uri in found["images"].values())
+        opened = [Image.open(io.BytesIO(base64.b64decode(head))).size for head in heads]
+        (sides[limit],) = {max(size) for size in opened}
+        if sides[limit] > 256:
+            assert len(found["runs"][0]["cards"]) == 40
+    assert sides[3.0] == 512
+    assert sides[0.3] == 256
+    assert sorted(sides.values(), reverse=True) == list(sides.values())
+    assert len(set(sides.values())) > 2
 
 
 def test_fewer_pictures_when_asked(run_files: Any, tmp_path: Path) -> None:
@@ -236,9 +279,9 @@ def test_two_runs_share_their_images(make_run: Any, tmp_path: Path, html: str) -
     assert len(found["images"]) == 40
     assert "one method, two runs" in page
     first, second = (run.wrong("mwp", "top1_loc") for run in runs)
-    (across,) = (table for table in Tables(page).of("pairs")[:3] if "MWP (a) − MWP (b)" in table)
+    (across,) = (table for table in Tables(page).of("pairs")[:3] if "MWP in a − MWP in b" in table)
     only = sum(a and not b for a, b in zip(first, second, strict=True))
-    assert across["MWP (a) − MWP (b)"][1][0] == str(only)
+    assert across["MWP in a − MWP in b"][1][0] == str(only)
 
 
 def test_a_folder_of_several_archs_is_several_runs(make_run: Any, tmp_path: Path) -> None:
@@ -287,10 +330,6 @@ def test_data_of_other_images_is_refused(
 
 
 def test_an_image_of_another_size_is_named_and_left_out(make_run: Any, tmp_path: Path) -> None:
-    import shutil
-
-    from PIL import Image
-
     run = make_run()
     data = tmp_path / "val-40"
     shutil.copytree(run.data, data)
@@ -301,6 +340,20 @@ def test_an_image_of_another_size_is_named_and_left_out(make_run: Any, tmp_path:
     assert str(tmp_path) not in page
     assert "img_000" not in {card["id"] for card in gallery_of(page)["runs"][0]["cards"]}
     assert len(gallery_of(page)["runs"][0]["cards"]) == 38
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_that_could_not_be_read_is_said_once_and_has_a_group_of_its_own(
+    make_run: Any, tmp_path: Path
+) -> None:
+    page = write(tmp_path / "damaged.html", str(make_run(unreadable=1, seed=4).path))
+    assert page.count("1 image could not be read and counts as wrong: img_000.") == 1
+    assert "unreadable of 40 maps" not in page
+    assert "1 image could not be shown: img_000." in page
+    (sizes, *_) = Tables(page).of("groups")
+    assert sizes["method"][4][0].startswith("unreadable")
+    assert sizes["MWP"][-1][0] == "100.00"
+    assert sizes["MWP"][3][0] != "100.00"
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,57 @@ def test_an_image_is_enlarged_and_leafed_through_by_keyboard(page: Any) -> None:
     assert not dialog.is_visible()
 
 
+def test_leafing_to_the_last_image_keeps_the_keyboards_place(page: Any) -> None:
+    choose(page, "set", "worst of the method")
+    page.get_by_role("button", name="Enlarge").nth(4).click()
+    following = page.locator("#gallery-dialog [data-step='1']")
+    following.focus()
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    assert following.get_attribute("aria-disabled") == "true"
+    assert following.evaluate("(each) => each === document.activeElement")
+    last = page.locator("#gallery-dialog header p").inner_text()
+    assert last == cards(page)[5]
+
+
+def test_the_gallery_follows_the_error_shown(page: Any) -> None:
+    choose(page, "method", "MWP")
+    choose(page, "outcome", "class wrong")
+    assert cards(page)
+    page.locator("input[name=metric]").last.check(force=True)
+    assert cards(page) == []  # GT-known asks for no class
+    assert "GT-known loc" in page.locator("label:has([name=outcome])").inner_text()
+    choose(page, "outcome", "right")
+    show_all(page)
+    ious = picked_ious(page)
+    assert ious
+    assert min(ious) >= 0.5
+
+
+@pytest.mark.parametrize("section", ["groups", "failures", "images"])
+def test_the_section_that_is_read_stays_where_it_is_under_another_error(
+    page: Any, section: str
+) -> None:
+    top = f"document.getElementById({section!r}).getBoundingClientRect().top"
+    page.evaluate(f"scrollTo({{ top: scrollY + {top} - 20, behavior: 'instant' }})")
+    # Another height of what is above, as other figures may well have.
+    page.add_style_tag(content="[data-metric=gt_known_loc] #pairs { padding-bottom: 700px }")
+    before = page.evaluate(top)
+    page.locator("input[name=metric]").last.evaluate("(each) => each.click()")
+    assert page.evaluate(top) == pytest.approx(before, abs=1)
+
+
+def test_another_run_keeps_the_method_and_the_outcome(page: Any) -> None:
+    choose(page, "method", "Centred box")
+    choose(page, "outcome", "too large")
+    choose(page, "run", "second")
+    chosen = page.evaluate(
+        "['method', 'outcome'].map((name) => document.getElementById('gallery-controls')"
+        ".elements[name].selectedOptions[0].textContent)"
+    )
+    assert chosen == ["Centred box", "too large"]
+
+
 def test_maps_and_boxes_are_hidden_when_asked(page: Any) -> None:
     for name, kind in (("maps", ".overlay"), ("drawn", "g.drawn"), ("truth", "g.truth")):
         layer = page.locator(f"#gallery-cards {kind}").first
@@ -326,8 +377,37 @@ def test_on_paper_all_is_dark_on_light_and_controls_are_left_out(page: Any) -> N
     assert not page.locator("#gallery-controls").is_visible()
     assert not page.locator("nav").is_visible()
     assert page.locator("table.errors thead").is_visible()
+    choice = page.locator("#gallery-choice")
+    assert choice.is_visible()
+    assert "first; 12 of 40 images shown, 40 pictured; images: all pictured" in choice.inner_text()
+    across = page.locator("#gallery-cards .panels").first
+    columns = across.evaluate("(each) => getComputedStyle(each).gridTemplateColumns.split(' ')")
+    assert len(columns) == across.locator("figure").count()
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert ink == "rgb(27, 28, 30)"
+
+
+def test_a_phone_shows_one_methods_errors_by_class_and_the_axes_ends(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(reduced_motion="reduce")
+    table = page.locator(".class-table").first
+    table.locator("[data-method]").select_option(label="MWP")
+    heads = table.locator("thead th").locator("visible=true").all_inner_texts()
+    assert heads == ["class", "images", "top-1 cls", "MWP"]
+    wide = table.locator(".wide")
+    assert wide.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+    ends = page.evaluate(
+        "['::before', '::after'].map((end) => getComputedStyle("
+        "document.querySelector('.groups .strip'), end).content)"
+    )
+    assert ends == ['"0"', '"100"']
+    page.evaluate("document.getElementById('failures').scrollIntoView({ behavior: 'instant' })")
+    bar = page.locator("nav").bounding_box()
+    assert bar["y"] == 0
+    assert bar["height"] < 90
+    assert page.locator("input[name=metric]").first.is_visible()
+    page.locator("nav a").first.click()
+    assert page.evaluate("scrollY") == 0
 
 
 def test_without_scripts_every_figure_is_there(browser: Any, report: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from wsol_bench.protocol import BoxRule
 from wsol_bench.report.page_scale import scale_over, strip
 from wsol_bench.report.page_sets import PER_SET, Verdicts, sets_of
-from wsol_bench.report.pictures import MAP_SIDE, THUMBNAIL_SIDE, map_picture, thumbnail
+from wsol_bench.report.pictures import MAP_SIDE, THUMBNAIL_SIDES, map_picture, thumbnail
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,10 @@ def opened(uri: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(500, 375), (100, 900), (40, 30)])
-def test_a_thumbnail_keeps_the_shape_and_is_small(size: tuple[int, int]) -> None:
-    image = opened(thumbnail(Image.new("RGB", size, (200, 30, 30))))
-    assert max(image.size) == min(THUMBNAIL_SIDE, max(size))
+@pytest.mark.parametrize("side", THUMBNAIL_SIDES)
+def test_a_thumbnail_keeps_the_shape_and_is_small(size: tuple[int, int], side: int) -> None:
+    image = opened(thumbnail(Image.new("RGB", size, (200, 30, 30)), side))
+    assert max(image.size) == min(side, max(size))
     assert image.width / image.height == pytest.approx(size[0] / size[1], rel=0.05)
 
 

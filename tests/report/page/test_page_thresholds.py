@@ -11,9 +11,17 @@ from wsol_bench.geometry import Size, Window
 from wsol_bench.protocol import PROTOCOLS, BoxRule
 from wsol_bench.report.page_chart import charts_of
 from wsol_bench.report.page_runs import open_runs
-from wsol_bench.report.page_thresholds import STEPS, boxes_at, error_curves, fit_at
+from wsol_bench.report.page_thresholds import (
+    STEPS,
+    ErrorCurve,
+    Point,
+    boxes_at,
+    error_curves,
+    fit_at,
+)
 from wsol_bench.rescore import joined_maps, true_boxes_of
 from wsol_bench.scoring import label_iou
+from wsol_bench.statistics import Rate
 
 RULES = {
     "largest": BoxRule(0.15),
@@ -117,3 +125,23 @@ def test_a_baseline_is_a_level_line_and_marks_stand_on_their_curves(run_files: A
 def test_without_maps_there_are_no_curves(make_run: Any) -> None:
     (run,) = open_runs([make_run(keep_maps=False).path])
     assert error_curves(run, lambda images: None) == {}
+
+
+def test_a_curve_that_hides_another_is_said_to_be_the_same() -> None:
+    def curve(title: str, wrong: list[int], *, swept: bool = True) -> ErrorCurve:
+        points = tuple(Point(at / len(wrong), Rate(each, 40)) for at, each in enumerate(wrong))
+        oracle = points[0] if swept else None
+        return ErrorCurve(title, title, "top1_loc", points, points[15], oracle)
+
+    rising = list(range(40))
+    rows = (
+        curve("CAM", rising),
+        curve("Grad-CAM", rising),
+        curve("MWP", [*rising[:-1], 40]),
+        curve("Backprop", rising[::-1]),
+        curve("Centred box", rising, swept=False),
+    )
+    (chart,) = charts_of({"top1_loc": rows}, BoxRule(0.15))
+    notes = [line.note for line in chart.lines]
+    assert notes == ["", "same as CAM", "nearly the same as CAM", "", ""]
+    assert chart.own_label == "0.15"

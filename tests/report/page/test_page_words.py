@@ -1,16 +1,26 @@
 """Sentences and verdicts say what the figures say, also where it is unwelcome."""
 
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from wsol_bench.paired import Comparison, Difference
+from wsol_bench.cli import app
+from wsol_bench.paired import Comparison, Difference, mcnemar_p
 from wsol_bench.paper import find_row
 from wsol_bench.report.page_errors import error_table
 from wsol_bench.report.page_facts import command_of, facts_of, last_part
-from wsol_bench.report.page_pairs import pair_tables
+from wsol_bench.report.page_pairs import against_floor, pair_tables, verdict_of, why_not_across
 from wsol_bench.report.page_runs import ReportRun, open_runs
-from wsol_bench.report.page_words import paper_sentence, points, sentences, signed
+from wsol_bench.report.page_words import (
+    against_words,
+    definitions,
+    paper_sentence,
+    points,
+    sentences,
+    signed,
+)
 from wsol_bench.statistics import Interval
 
 
@@ -19,28 +29,116 @@ def opened(make_run: Any, **changes: Any) -> ReportRun:
     return run
 
 
-def test_a_beaten_method_is_said_to_be_beaten_by_the_centred_box(make_run: Any) -> None:
+def against(only_first: int, only_second: int, p_holm: float) -> Comparison:
+    """A method against the centred box over 40 images."""
+    percent = 2.5 * (only_first - only_second)
+    interval = Interval(percent - 10, percent + 10)
+    p = mcnemar_p(only_first, only_second)
+    difference = Difference(40, only_first, only_second, percent, interval, p)
+    return Comparison("MWP", "Centred box", "top1_loc", difference, p_holm)
+
+
+def test_a_beaten_method_is_said_to_make_more_errors_than_the_centred_box(make_run: Any) -> None:
     files = make_run(keep_maps=False, blob=0.1)
     (run,) = open_runs([files.path])
     mwp, floor = (sum(files.wrong(method, "top1_loc")) for method in ("mwp", "center"))
     assert mwp > floor + 10
-    (sentence,) = (each for each in sentences(run) if "never looks at the image" in each)
-    assert "beats" in sentence
-    assert f"MWP (+{100 * (mwp - floor) / 40:.1f} points" in sentence
-    assert f"{100 * floor / 40:.2f} %" in sentence
+    (sentence,) = (each for each in sentences(run) if each.startswith("MWP"))
+    points = f"{100 * (mwp - floor) / 40:.1f}"
+    assert sentence.startswith(f"MWP makes {points} points more errors than the centred box (")
+    assert any(f"{100 * floor / 40:.2f} %" in each for each in sentences(run))
 
 
-def test_a_method_that_beats_the_centred_box_is_said_to(make_run: Any) -> None:
-    found = " ".join(sentences(opened(make_run, blob=3.0)))
-    assert "beat the centred box" in found or "cannot be told apart" in found
-    assert "never looks at the image, beats" not in found
+@pytest.mark.parametrize(
+    ("comparison", "sentence", "verdict"),
+    [
+        (
+            against(2, 18, 0.001),
+            "MWP makes 40.0 points fewer errors than the centred box (30.0 to 50.0).",
+            "MWP has fewer errors",
+        ),
+        (
+            against(12, 2, 0.04),
+            "MWP makes 25.0 points more errors than the centred box (15.0 to 35.0).",
+            "Centred box has fewer errors",
+        ),
+        (
+            against(12, 2, 0.06),
+            "MWP makes 25.0 points more errors than the centred box (15.0 to 35.0), but not after "
+            "Holm's correction (p = 0.06).",
+            "Centred box has fewer errors, not after Holm",
+        ),
+        (
+            against(6, 4, 1.0),
+            "MWP is not told apart from the centred box (+5.0 points, −5.0 to +15.0).",
+            "not told apart",
+        ),
+        (
+            against(0, 0, 1.0),
+            "MWP and the centred box: the same verdict on all 40 images.",
+            "same verdict on all 40 images",
+        ),
+    ],
+)
+def test_a_sentence_claims_what_the_pairs_verdict_claims(
+    comparison: Comparison, sentence: str, verdict: str
+) -> None:
+    assert against_words("MWP", comparison) == sentence
+    assert verdict_of(comparison) == verdict
+
+
+@pytest.mark.parametrize("methods", [("grad_cam", "mwp", "center"), ("center", "mwp", "grad_cam")])
+def test_sentences_use_the_p_values_of_the_table_of_pairs(
+    make_run: Any, methods: tuple[str, ...]
+) -> None:
+    run = opened(make_run, blob=0.1, methods=methods)
+    (table,) = pair_tables([run], "top1_loc")
+    shown = {
+        frozenset((each.comparison.first, each.comparison.second)): each for each in table.lines
+    }
+    for row, comparison in against_floor(run, "top1_loc"):
+        line = shown[frozenset((row.title, "Centred box"))]
+        assert (comparison.first, comparison.second) == (row.title, "Centred box")
+        assert comparison.p_holm == line.comparison.p_holm
+        assert verdict_of(comparison) == line.verdict
+        wrong = row.errors.top1_loc.percent - run.floor.errors.top1_loc.percent
+        assert comparison.difference.percent == pytest.approx(wrong)
 
 
 def test_every_map_method_is_named_in_one_sentence_about_the_floor(make_run: Any) -> None:
     for blob in (0.1, 0.6, 1.0, 3.0):
-        about = [each for each in sentences(opened(make_run, blob=blob)) if "centred box" in each]
+        about = [each for each in sentences(opened(make_run, blob=blob)) if "entred box" in each]
         for title in ("Grad-CAM", "MWP"):
-            assert sum(f"{title} (" in each for each in about) == 1
+            assert sum(each.startswith(title) for each in about) == 1
+
+
+def test_terms_are_defined_before_they_are_used(run_files: Any) -> None:
+    found = dict(definitions(open_runs([run_files.path])))
+    assert list(found) == ["top-1 loc", "GT-known loc", "centred box"]
+    assert "0.71 W × 0.71 H" in found["centred box"]
+    assert "at least 0.5" in found["top-1 loc"]
+
+
+def test_images_that_could_not_be_read_are_counted_once_for_all_methods(make_run: Any) -> None:
+    found = sentences(opened(make_run, unreadable=2))
+    said = [each for each in found if "could not be read" in each]
+    assert said == ["2 images could not be read and count as wrong: img_000, img_001."]
+    assert not any("unreadable" in each for each in found)
+
+
+def test_a_figure_of_the_paper_that_stands_in_two_rows_is_one_and_few_images_tell_nothing(
+    make_run: Any,
+) -> None:
+    run = opened(make_run, is_ilsvrc=True)
+    table = error_table([run])
+    cells = [cell for row in table.blocks[0].rows for cell in row.cells if cell.paper]
+    widest = max(cell.interval.high - cell.interval.low for cell in cells) / 2
+    twice = replace(table.blocks[0], rows=table.blocks[0].rows * 2)
+    for shown in (table, replace(table, blocks=(twice,))):
+        sentence = paper_sentence(shown)
+        assert "of the 4 different figures" in sentence
+        assert f"(n = 40; the widest reaches {widest:.1f} points each way)" in sentence
+        assert "too few images to tell" in sentence
 
 
 def test_without_the_centred_box_the_page_says_what_is_not_known(make_run: Any) -> None:
@@ -79,10 +177,12 @@ def test_the_papers_figures_are_judged_by_our_interval_under_its_own_protocol_on
     assert row.note == "paper: gradcam-iccv17"
     assert [cell.paper.inside for cell in row.cells[:4] if cell.paper] == [None] * 4
     assert all(cell.strip.mark is None for cell in row.cells if cell.strip)
-    assert "none is judged" in paper_sentence(error_table([other]))
+    assert "fit another protocol" in paper_sentence(error_table([other]))
+    nothing = error_table([opened(make_run, is_ilsvrc=True, methods=("mwp", "center"))])
+    assert paper_sentence(nothing).startswith("The paper has no figure for these rows")
     judged = error_table([run]).judged
-    inside = sum(figure.inside for figure in judged)
-    assert paper_sentence(error_table([run])).startswith(f"{inside} of the 4 figures")
+    inside = sum(bool(each.figure.inside) for each in judged)
+    assert paper_sentence(error_table([run])).startswith(f"{inside} of the 4 different figures")
 
 
 def test_on_other_images_than_ilsvrcs_the_paper_has_no_figures(run_files: Any) -> None:
@@ -91,21 +191,19 @@ def test_on_other_images_than_ilsvrcs_the_paper_has_no_figures(run_files: Any) -
     assert "nothing to hold" in paper_sentence(table)
 
 
-def test_a_pairs_verdict_follows_its_interval_and_holm(make_run: Any) -> None:
+def test_a_pairs_verdict_follows_holm(make_run: Any) -> None:
     run = opened(make_run, blob=0.1, methods=("mwp", "center", "grad_cam"))
     signs = set()
     for metric in ("top1_loc", "gt_known_loc"):
         (table,) = pair_tables([run], metric)
         for line in table.lines:
             difference, holm = line.comparison.difference, line.comparison.p_holm
-            apart = difference.interval.low > 0 or difference.interval.high < 0
             lower = line.comparison.first if difference.percent < 0 else line.comparison.second
-            if apart:
+            if holm < 0.05:
                 signs.add(difference.percent > 0)
-                end = "" if holm < 0.05 else ", not after Holm"
-                assert line.verdict == f"{lower} has fewer errors{end}"
+                assert line.verdict == f"{lower} has fewer errors"
             else:
-                assert line.verdict in ("not told apart", "the same on every image")
+                assert not line.verdict.endswith("fewer errors")
     assert signs == {True, False}
 
 
@@ -113,6 +211,9 @@ def test_runs_over_other_images_are_not_paired(make_run: Any) -> None:
     runs = open_runs([make_run("a").path, make_run("b", dataset_sha256="0" * 64).path])
     titles = [table.title for table in pair_tables(runs, "top1_loc")]
     assert titles == ["a", "b"]
+    assert "over different images: a and b." in why_not_across(runs)
+    both = open_runs([make_run("a").path, make_run("b").path])
+    assert why_not_across(both) == why_not_across(both[:1]) == ""
 
 
 @pytest.mark.parametrize(
@@ -167,6 +268,35 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
         "--methods grad_cam,center --allow-missing --layer grad_cam=relu5_2 "
         "--blacklist black.txt --set iou=0.3 --set threshold=0.2 --out run"
     )
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_command_with_a_switch_is_one_that_the_command_line_takes(
+    run_files: Any, value: bool | None
+) -> None:
+    (run,) = open_runs([run_files.path])
+    run.manifest["settings"] |= {"deterministic": value, "keep_maps": False}
+    words = shlex.split(command_of(run))
+    _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
+    assert bound.arguments.get("deterministic") is value
+
+
+def test_facts_tell_the_machine_the_numbers_and_the_part_of_the_data(run_files: Any) -> None:
+    (run,) = open_runs([run_files.path])
+    before = dict(facts_of(run).lines)
+    assert before["data"] == "val-40: 40 images; the network has 7 classes"
+    assert "machine" not in before
+    assert before["network"].endswith("net.caffemodel, sha256 0123456789ab")
+    run.manifest["settings"] |= {"limit": 40, "batch_size": 32, "deterministic": False}
+    run.manifest["machines"] = [
+        {"cpu": "Xeon", "cores": 2, "threads": 1, "cudnn": 91002, "deterministic": True}
+    ]
+    run.identity["precision"] = "tf32"
+    facts = dict(facts_of(run).lines)
+    assert facts["data"].startswith("val-40: the first 40 images (--limit 40);")
+    assert facts["machine"] == "Xeon, 2 cores, 1 thread, cudnn 91002"
+    assert (facts["precision"], facts["batch size"]) == ("tf32", "32")
+    assert facts["deterministic"] == "yes"
 
 
 def test_the_demo_is_called_a_demo(run_files: Any) -> None:

@@ -66,6 +66,18 @@
         show();
       });
     });
+    // A narrow screen has room for one method's column; the others get a class that hides them there.
+    const method = place.querySelector("[data-method]");
+    const pick = () => {
+      const first = heads.length - method.options.length;
+      for (const row of place.querySelectorAll("thead tr, tbody tr")) {
+        for (let at = first; at < heads.length; at += 1) {
+          row.cells[at].classList.toggle("other", at - first !== Number(method.value));
+        }
+      }
+    };
+    method.addEventListener("input", pick);
+    pick();
     search.addEventListener("input", show);
     more.addEventListener("click", () => { all = true; show(); search.focus(); });
     document.addEventListener("metric", ({ detail }) => {

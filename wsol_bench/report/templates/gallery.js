@@ -8,6 +8,7 @@
   const fields = form.elements;
   const list = document.getElementById("gallery-cards");
   const status = document.getElementById("gallery-status");
+  const choice = document.getElementById("gallery-choice");
   const more = document.getElementById("gallery-more");
   const dialog = document.getElementById("gallery-dialog");
   const dialogBody = document.getElementById("gallery-dialog-body");
@@ -30,6 +31,8 @@
   const run = () => runs[Number(fields.run.value) || 0];
   const method = () => Number(fields.method.value) || 0;
   const iou = (value) => value.toFixed(3);
+  const kindOf = (made) => made.kinds[run().metrics.indexOf(document.documentElement.dataset.metric)];
+  const textOf = (select) => (select.selectedOptions[0] ? select.selectedOptions[0].textContent : "");
 
   const options = (select, entries) => {
     select.replaceChildren(...entries.map(([value, text]) => element("option", { value }, text)));
@@ -46,7 +49,7 @@
     const title = about.methods[number].title;
     const margin = 0.012 * Math.max(width, height);
     const words = [
-      `${card.label}, ${card.id}, under ${title}: IoU ${iou(made.iou)}, ${about.kinds[made.kind]}.`,
+      `${card.label}, ${card.id}, under ${title}: IoU ${iou(made.iou)}, ${about.kinds[kindOf(made)]}.`,
       `Drawn box ${made.box.map((each) => Math.round(each)).join(" ")},`,
       `true boxes ${card.truth.length / 4}, image ${width} by ${height}.`,
     ].join(" ");
@@ -78,10 +81,10 @@
   const panel = (card, number) => {
     const about = run();
     const made = card.methods[number];
-    const right = made.kind === 0;
+    const right = kindOf(made) === 0;
     const caption = element("figcaption", {}, element("b", {}, about.methods[number].title));
     caption.append(`IoU ${iou(made.iou)} `);
-    caption.append(element("span", { class: right ? "ok" : "wrong" }, `${right ? "✓" : "✗"} ${about.kinds[made.kind]}`));
+    caption.append(element("span", { class: right ? "ok" : "wrong" }, `${right ? "✓" : "✗"} ${about.kinds[kindOf(made)]}`));
     if (made.state !== "ok") caption.append(` (map: ${made.state})`);
     const figure = element("figure", {}, picture(card, number), caption);
     if (number === method()) figure.classList.add("picked");
@@ -98,9 +101,9 @@
     });
     const parts = [...networks].map(([name, made]) => {
       const own = networks.size > 1 ? `${name} predicts` : "predicted";
-      if (made.rank === 1) return `${own} ${made.class} ✓ (score ${made.score})`;
+      if (made.rank === 1) return `${own} ${made.class} ✓ (score before softmax ${made.score})`;
       const place = made.rank ? `label ranked ${made.rank}` : `label not among its ${made.ranks} best`;
-      return `${own} ${made.class} ✗ (score ${made.score}; ${place})`;
+      return `${own} ${made.class} ✗ (score before softmax ${made.score}; ${place})`;
     });
     return `${parts.join("; ")}${card.blacklisted ? "; blacklisted" : ""}`;
   };
@@ -116,15 +119,17 @@
     } else {
       title.id = "gallery-dialog-title";
     }
-    made.append(element("div", { class: "panels" }, ...card.methods.map((_, number) => panel(card, number))));
+    const across = `--panels: ${Math.min(6, card.methods.length)}`;
+    made.append(element("div", { class: "panels", style: across }, ...card.methods.map((_, number) => panel(card, number))));
     return made;
   };
 
   const open = (position) => {
     opened = Math.max(0, Math.min(found.length - 1, position));
     dialogBody.replaceChildren(cardOf(run().cards[found[opened]], opened, "h2"));
-    dialog.querySelector('[data-step="-1"]').disabled = opened === 0;
-    dialog.querySelector('[data-step="1"]').disabled = opened === found.length - 1;
+    // Not "disabled", which would take the focus away from who leafs through by keyboard.
+    dialog.querySelector('[data-step="-1"]').setAttribute("aria-disabled", opened === 0);
+    dialog.querySelector('[data-step="1"]').setAttribute("aria-disabled", opened === found.length - 1);
     if (!dialog.open) dialog.showModal();
   };
 
@@ -150,8 +155,9 @@
   const matches = (card) => {
     const made = card.methods[method()];
     const outcome = fields.outcome.value;
-    if (outcome === "wrong" && made.kind === 0) return false;
-    if (outcome !== "" && outcome !== "wrong" && made.kind !== Number(outcome)) return false;
+    const kind = kindOf(made);
+    if (outcome === "wrong" && kind === 0) return false;
+    if (outcome !== "" && outcome !== "wrong" && kind !== Number(outcome)) return false;
     // The ends as a reader sees them: 0.500 is within "to 0.5".
     const value = Number(iou(made.iou));
     const low = fields.low.valueAsNumber;
@@ -161,18 +167,29 @@
     return `${card.label} ${card.wnid} ${card.id}`.toLowerCase().includes(wanted);
   };
 
-  const append = () => {
+  // For paper, where the controls are left out.
+  const describe = () => {
+    const parts = [status.textContent, `images: ${textOf(fields.set)}`, `method: ${textOf(fields.method)}`];
+    parts.push(`outcome (${document.getElementById("gallery-metric").textContent}): ${textOf(fields.outcome)}`);
+    parts.push(`IoU ${fields.low.value} to ${fields.high.value}`, `order: ${textOf(fields.order)}`);
+    if (fields.search.value.trim()) parts.push(`class or image: ${fields.search.value.trim()}`);
+    if (runs.length > 1) parts.unshift(run().label);
+    choice.textContent = `${parts.join("; ")}.`;
+  };
+
+  const append = (count = BATCH) => {
     const cards = run().cards;
-    const until = Math.min(found.length, shown + BATCH);
+    const until = Math.min(found.length, shown + count);
     for (; shown < until; shown += 1) list.append(cardOf(cards[found[shown]], shown, "h3"));
     status.textContent = found.length
       ? `${shown} of ${found.length} images shown, ${cards.length} pictured`
       : `No image of the ${cards.length} pictured is like that. Reset shows all.`;
     more.hidden = shown >= found.length;
     more.textContent = `Show ${Math.min(BATCH, found.length - shown)} more`;
+    describe();
   };
 
-  const update = () => {
+  const update = (count = BATCH) => {
     const cards = run().cards;
     found = chosen().filter((number) => matches(cards[number]));
     const key = KEYS[fields.order.value];
@@ -182,7 +199,7 @@
     }
     shown = 0;
     list.replaceChildren();
-    append();
+    append(count);
   };
 
   const toggle = () => {
@@ -191,10 +208,16 @@
     }
   };
 
-  const begin = () => {
+  // Another run has other methods; what was chosen stays chosen where it has it too.
+  const begin = (keep) => {
     const { methods, kinds, cards } = run();
+    const before = new Map([fields.method, fields.outcome].map((select) => [select, textOf(select)]));
     options(fields.method, methods.map(({ title }, number) => [number, title]));
     options(fields.outcome, [["", "any"], ["wrong", "wrong, of any kind"], ...kinds.map((kind, code) => [code, kind])]);
+    for (const [select, text] of keep ? before : []) {
+      const same = [...select.options].find((option) => option.textContent === text);
+      if (same) same.selected = true;
+    }
     const names = [...new Set(cards.map((card) => card.label))].sort();
     document.getElementById("gallery-classes").replaceChildren(...names.map((value) => element("option", { value })));
     update();
@@ -205,10 +228,14 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", ({ target }) => {
     if (target.type === "checkbox") toggle();
-    else if (target === fields.run) begin();
+    else if (target === fields.run) begin(true);
     else update();
   });
-  form.addEventListener("reset", () => setTimeout(() => { begin(); toggle(); }));
+  form.addEventListener("reset", () => setTimeout(() => { begin(false); toggle(); }));
+  document.addEventListener("metric", ({ detail }) => {
+    document.getElementById("gallery-metric").textContent = detail.title;
+    update(Math.max(BATCH, shown));
+  });
   more.addEventListener("click", () => {
     const next = shown;
     append();
@@ -217,12 +244,12 @@
   dialog.addEventListener("click", ({ target }) => {
     if (target === dialog || target.closest("[data-close]")) dialog.close();
     const step = target.closest("[data-step]");
-    if (step) open(opened + Number(step.dataset.step));
+    if (step && step.getAttribute("aria-disabled") !== "true") open(opened + Number(step.dataset.step));
   });
   dialog.addEventListener("keydown", ({ key }) => {
     if (key === "ArrowLeft") open(opened - 1);
     if (key === "ArrowRight") open(opened + 1);
   });
-  begin();
+  begin(true);
   toggle();
 })();
