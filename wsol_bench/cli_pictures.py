@@ -81,16 +81,18 @@ def figure(
 ) -> None:
     """Draw a paper's panel from a run: rows of images, columns of methods.
 
-    Maps need a run that was made with --keep-maps. Fonts are embedded; boxes and words
-    stay vectors in PDF and SVG.
+    Maps need a run that was made with --keep-maps. Boxes and words stay vectors in PDF,
+    which embeds its fonts, and in SVG, whose words are outlines and need none.
 
     Parameters
     ----------
     run
         The run's folder.
     images
-        Image ids between commas, or best, worst, random, each with :N for how many, such
-        as worst:3,random:5. Ranked by the mean IoU of the methods that make maps.
+        Image ids between commas, or sets with :N for how many, such as worst:3,random:5.
+        best, worst and median are by the mean IoU of the methods that make maps; disagree is
+        where their IoUs lie furthest apart, degenerate where a map says nothing. Outcomes of
+        `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
     methods
         Comma-separated; all of the run's where not given.
     data

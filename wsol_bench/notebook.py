@@ -56,7 +56,7 @@ class RunResult(Result):
         """Images under the run's methods, as the command `figure` draws them.
 
         Args:
-            images: an image id, several, or best, worst, random:5.
+            images: an image id, several, or sets such as best, median, disagree:5, "too large".
             methods: names of the run's methods; all where not given.
             width_in: of the figure, in inches.
             seed: of random images.

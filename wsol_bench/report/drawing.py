@@ -1,4 +1,4 @@
-"""A figure and the files that it can become: PNG, or SVG and PDF whose words stay words."""
+"""A figure and the files that it can become: PNG, or SVG and PDF that stay sharp."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from wsol_bench.errors import DataError, UsageError
+from wsol_bench.report.pdf_pictures import with_jpegs
 from wsol_bench.wording import shown
 
 FORMATS = ("png", "svg", "pdf")
@@ -20,8 +21,8 @@ SCREEN_DPI = 150
 _PLAIN_FILES: Any = {  # matplotlib spells its type out name by name
     # TrueType instead of Type 3, which many a conference's checks refuse.
     "pdf.fonttype": 42,
-    # Words as text, to be searched and set anew, in place of their outlines.
-    "svg.fonttype": "none",
+    # Words as outlines: an SVG embeds no fonts, and with another it would look otherwise.
+    "svg.fonttype": "path",
     # The same figure twice is the same file.
     "svg.hashsalt": "wsol_bench",
 }
@@ -66,7 +67,8 @@ class Drawing:
         buffer = BytesIO()
         with matplotlib.rc_context(_PLAIN_FILES):
             self.figure.savefig(buffer, format=form, dpi=dpi, metadata=_NO_DATES[form])
-        return buffer.getvalue()
+        content = buffer.getvalue()
+        return with_jpegs(content) if form == "pdf" else content
 
 
 def require_target(path: Path) -> None:
