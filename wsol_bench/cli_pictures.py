@@ -25,7 +25,7 @@ def show(
     width_in: float | None = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Look at any single image: its best classes, and where each method sees the best.
+    """Look at any single image: its five best classes, and where each method sees each.
 
     Parameters
     ----------
@@ -34,11 +34,12 @@ def show(
     arch
         The network (see: list archs).
     weights
-        As of `run`; torchvision's where not given.
+        As of `run`; torchvision's where not given, which need a network once. demo: small
+        nets trained on rendered images, whose answer to a photograph means nothing.
     methods
         Comma-separated (see: list methods).
     asked
-        Ask about this class instead of the best: an index, a WNID, or a name or part of it.
+        Draw this class instead of the best: an index, a WNID, or a name or part of it.
     protocol
         View and box rule (see: list protocols), or a TOML file of one.
     change
