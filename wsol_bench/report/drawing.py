@@ -1,5 +1,6 @@
 """A figure and the files that it can become: PNG, or SVG and PDF that stay sharp."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.report.pdf_pictures import with_jpegs
+from wsol_bench.report import pdf_pictures, svg_pictures
 from wsol_bench.wording import shown
 
 FORMATS = ("png", "svg", "pdf")
@@ -31,6 +32,12 @@ _NO_DATES: dict[str, dict[str, Any]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
+
+_SMALLER: dict[str, Callable[[bytes], bytes]] = {
+    "pdf": pdf_pictures.with_jpegs,
+    "svg": svg_pictures.with_jpegs,
+}
+"""What a file of each format goes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Drawing:
         with matplotlib.rc_context(_PLAIN_FILES):
             self.figure.savefig(buffer, format=form, dpi=dpi, metadata=_NO_DATES[form])
         content = buffer.getvalue()
-        return with_jpegs(content) if form == "pdf" else content
+        return _SMALLER[form](content) if form in _SMALLER else content
 
 
 def require_target(path: Path) -> None:

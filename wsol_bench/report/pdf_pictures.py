@@ -12,9 +12,9 @@ from io import BytesIO
 
 from PIL import Image
 
-_QUALITY = 92
+QUALITY = 92
 """Of the JPEG; with chroma at full resolution, so that maps' colours keep their edges."""
-_SMALLEST = 10_000
+LEAST_PIXELS = 10_000
 """Pixels of a picture that becomes JPEG; the key's bar of colours stays exact."""
 
 _PICTURE = re.compile(
@@ -63,10 +63,10 @@ def _as_jpeg(body: bytes) -> bytes:
         return body
     head = body[: found.start("data")]
     width, height = (int(each.findall(head)[0]) for each in (_WIDTH, _HEIGHT))
-    if width * height < _SMALLEST:
+    if width * height < LEAST_PIXELS:
         return body
     jpeg = BytesIO()
-    _picture(found["data"], width, height).save(jpeg, "JPEG", quality=_QUALITY, subsampling=0)
+    _picture(found["data"], width, height).save(jpeg, "JPEG", quality=QUALITY, subsampling=0)
     content = jpeg.getvalue()
     facts = (
         b"%s 0 obj\n<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB "

@@ -105,6 +105,15 @@ def test_a_pdf_has_large_pictures_as_jpeg_of_the_same_look_and_its_table_of_obje
     assert b"/FlateDecode" in content  # the key's bar of colours, and the drawing itself
 
 
+def test_an_svg_has_large_opaque_pictures_as_jpeg_and_leaves_the_others(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    figure = draw_panels((), [[Panel(picture, None, NONE, "IoU 0.50")]], 400 / 300 + 0.06, KEY)
+    Drawing(figure).save(tmp_path / "figure.svg")
+    content = (tmp_path / "figure.svg").read_text()
+    assert content.count("data:image/jpeg;base64,") == 1
+    assert content.count("data:image/png;base64,") == 1  # the key's bar of colours
+
+
 def test_a_pdf_that_is_written_otherwise_is_left_as_it_is() -> None:
     other = b"%PDF-1.5\n1 0 obj\n<< /Type /XRef >>\nendobj\nstartxref\n9\n%%EOF\n"
     assert with_jpegs(other) == other
