@@ -70,6 +70,18 @@ def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
         assert (site / source.relative_to(DOCS)).with_suffix(".html").is_file(), source.name
 
 
+def test_the_notebook_s_page_shows_its_tables_and_figures(site: Path) -> None:
+    page = (site / "notebooks/demo.html").read_text(encoding="utf-8")
+    shown = page.split('<div class="notebook-output">')[1:]
+    assert len(shown) == 6
+    pictures = re.findall(r'<img alt="[^"]+" src="(\.\./_images/demo-[^"]+)"', page)
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert (site / "notebooks" / picture).read_bytes().startswith(b"\xff\xd8")
+    assert "Grad-CAM" in shown[0]
+    assert "gt_known_loc" in shown[1]
+
+
 def test_the_api_has_every_public_name(site: Path) -> None:
     pages = "".join(page.read_text("utf-8") for page in (site / "api").glob("*.html"))
     for name in wsol_bench.__all__:

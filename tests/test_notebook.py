@@ -1,6 +1,7 @@
 """Results in Python: frames, figures, HTML, and the example notebook."""
 
 import gc
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -74,6 +75,14 @@ def test_what_cannot_be_shown_is_named(result: RunResult) -> None:
         result.show(methods="cma")
 
 
+@pytest.mark.parametrize("given", [{"images": 11}, {"images": [11]}, {"methods": 3}], ids=str)
+def test_what_is_no_name_gets_a_message_and_no_type_error(
+    result: RunResult, given: dict[str, object]
+) -> None:
+    with pytest.raises(UsageError, match=r"show: .*expected a name"):
+        result.show(**given)
+
+
 class Reader(HTMLParser):
     """The cells of a table, and every tag."""
 
@@ -144,12 +153,20 @@ def test_there_is_a_notebook() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+def test_a_notebook_is_kept_with_what_it_shows_and_nothing_of_a_machine(path: Path) -> None:
     import nbformat
 
-    for cell in nbformat.read(path, nbformat.NO_CONVERT).cells:
-        assert not cell.get("outputs")
-        assert cell.get("execution_count") is None
+    text = path.read_text(encoding="utf-8")
+    assert len(text) < 1_500_000
+    assert not re.search(r"/tmp/|/root|/home/|/Users/|at 0x[0-9a-f]{4}|\d images/s", text)
+    cells = [cell for cell in nbformat.read(path, nbformat.NO_CONVERT).cells if "outputs" in cell]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert cell.outputs, cell.source
+        assert cell.metadata == {}
+        assert all(output.output_type == "execute_result" for output in cell.outputs)
+    kinds = [kind for cell in cells for output in cell.outputs for kind in output.data]
+    assert sorted(kinds) == ["image/jpeg"] * 2 + ["text/html"] * 4
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Paired differences against scipy and statsmodels, and the joining of rows by image."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -262,7 +263,8 @@ def test_the_table_fits_80_columns_and_says_what_it_holds(capsys):
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert "GT-known loc error, differences over n = 1,882 images" in text
-    assert f"{found[0].difference.percent:+.2f}" in text
+    assert f"{found[0].difference.percent:+.2f}".replace("-", "−") in text
+    assert not re.search(r"-\d", text)
     assert "grad_cam" in text
 
 

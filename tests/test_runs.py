@@ -1,6 +1,7 @@
 """The commands on runs that are there."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from wsol_bench.ablation import ablate, variants
 from wsol_bench.cli import main
 from wsol_bench.protocol import PROTOCOLS
 from wsol_bench.rescore import boxes_of, open_parts, own_protocol, redrawn, with_rule
+from wsol_bench.statistics import wilson_interval
 
 METHODS = "backprop,c_mwp,mwp,grad_cam,grad_cam_other,center,whole"
 
@@ -189,6 +191,37 @@ def test_pairs_and_breakdown_fit_a_terminal(
     printed = capsys.readouterr().out
     assert "what became of each image" in printed
     assert max(map(len, printed.splitlines())) <= 80
+    assert "Grad-CAM" in printed
+    assert "grad_cam" not in printed
+
+
+def test_a_breakdown_gives_every_rate_its_interval_and_is_there_for_programs_too(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["breakdown", str(kept_run), "--method=grad_cam"]
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sum(told["outcomes"].values()) == told["n"]
+    for groups in ("by_size", "by_count", "by_class"):
+        assert sum(each["n"] for each in told[groups]) == told["n"]
+        for each in (each for each in told[groups] if each["n"]):
+            wrong = round(each["top1_loc"] * each["n"] / 100)
+            interval = wilson_interval(wrong, each["n"], 0.95)
+            assert each["ci"]["top1_loc"] == pytest.approx([interval.low, interval.high])
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for each in told["by_class"]:
+        low, high = (f"{end:.1f}".replace("100.0", "100") for end in each["ci"]["top1_loc"])
+        assert f"{low}–{high}" in printed
+
+
+def test_rows_of_several_runs_are_told_apart_even_where_their_folders_are_named_alike(
+    kept_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(shutil.copytree(kept_run, tmp_path / kept_run.name))
+    assert main(["pairs", str(kept_run), str(other)]) == 0
+    printed = "".join(capsys.readouterr().out.split())
+    assert "".join(str(other).split()) in printed
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from wsol_bench.cli_data import data_app
 from wsol_bench.cli_export import EXPORT_COMMANDS
+from wsol_bench.cli_help import with_joined_lines
 from wsol_bench.cli_pictures import PICTURE_COMMANDS
 from wsol_bench.cli_report import REPORT_COMMANDS
 from wsol_bench.cli_run import run
@@ -42,12 +43,12 @@ _GO_ON = {"run": False, "table1": True}
 """Commands that go on where they were interrupted; whether they do so without --out."""
 
 app.command(data_app)
-app.command(run)
-for command in (*RUN_COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
-    app.command(command)
+for command in (run, *RUN_COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
+    app.command(with_joined_lines(command))
 
 
 @app.command(name="list")
+@with_joined_lines
 def list_names(what: str, /) -> None:
     """List what can be chosen from.
 
@@ -62,6 +63,7 @@ def list_names(what: str, /) -> None:
 
 
 @app.command
+@with_joined_lines
 def compare(
     baseline: Path,
     new: Path,
@@ -94,6 +96,7 @@ def compare(
 
 
 @app.command
+@with_joined_lines
 def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False) -> int:
     """Print what a bug report needs; exit 1 where something essential is broken.
 

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from wsol_bench.cli_help import with_joined_lines
 from wsol_bench.settings import DEFAULT_DATA
 
 data_app = App(name="data", help="Look at datasets, or render the demo.")
 
 
 @data_app.command
+@with_joined_lines
 def check(
     path: Path,
     /,
@@ -38,6 +40,7 @@ def check(
 
 
 @data_app.command
+@with_joined_lines
 def make_demo(
     folder: Path,
     /,
@@ -68,6 +71,7 @@ def make_demo(
 
 
 @data_app.command
+@with_joined_lines
 def statistics(
     data: str = DEFAULT_DATA,
     /,

@@ -25,7 +25,7 @@ def show(
     width_in: float | None = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Look at any single image: its best classes, and where each method sees the best.
+    """Look at any single image: its five best classes, and where each method sees each.
 
     Parameters
     ----------
@@ -34,11 +34,12 @@ def show(
     arch
         The network (see: list archs).
     weights
-        As of `run`; torchvision's where not given.
+        As of `run`; torchvision's where not given, which need a network once. demo: small
+        nets trained on rendered images, whose answer to a photograph means nothing.
     methods
         Comma-separated (see: list methods).
     asked
-        Ask about this class instead of the best: an index, a WNID, or a name or part of it.
+        Draw this class instead of the best: an index, a WNID, or a name or part of it.
     protocol
         View and box rule (see: list protocols), or a TOML file of one.
     change
@@ -81,16 +82,18 @@ def figure(
 ) -> None:
     """Draw a paper's panel from a run: rows of images, columns of methods.
 
-    Maps need a run that was made with --keep-maps. Fonts are embedded; boxes and words
-    stay vectors in PDF and SVG.
+    Maps need a run that was made with --keep-maps. Boxes and words stay vectors in PDF,
+    which embeds its fonts, and in SVG, whose words are outlines and need none.
 
     Parameters
     ----------
     run
         The run's folder.
     images
-        Image ids between commas, or best, worst, random, each with :N for how many, such
-        as worst:3,random:5. Ranked by the mean IoU of the methods that make maps.
+        Image ids between commas, or sets with :N for how many, such as worst:3,random:5.
+        best, worst and median are by the mean IoU of the methods that make maps; disagree is
+        where their IoUs lie furthest apart, degenerate where a map says nothing. Outcomes of
+        `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
     methods
         Comma-separated; all of the run's where not given.
     data

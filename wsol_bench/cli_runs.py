@@ -80,12 +80,18 @@ def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
     metric
         Which error.
     """
-    from wsol_bench.report.statistics import print_pairs
+    from wsol_bench.report.pairs import print_pairs
 
     print_pairs(runs, metric)
 
 
-def breakdown(run: Path, /, *, method: str) -> None:
+def breakdown(
+    run: Path,
+    /,
+    *,
+    method: str,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
     """Print a method's errors by box size and number, and how its boxes fail.
 
     Parameters
@@ -94,10 +100,12 @@ def breakdown(run: Path, /, *, method: str) -> None:
         The run's folder.
     method
         Which method's records.
+    as_json
+        One JSON object on stdout instead of the tables, with every class.
     """
-    from wsol_bench.report.statistics import print_breakdown
+    from wsol_bench.report.method_breakdown import print_breakdown
 
-    print_breakdown(run, method)
+    print_breakdown(run, method, as_json=as_json)
 
 
 def ablate(run: Path, /) -> None:

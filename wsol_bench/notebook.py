@@ -1,13 +1,14 @@
 """What a caller in Python holds in hand: a result that still has its records and pictures."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Literal
 from weakref import finalize
 
+from wsol_bench.errors import UsageError
 from wsol_bench.evaluate import evaluate
 from wsol_bench.report.drawing import Drawing
 from wsol_bench.report.figure import PAPER_WIDTH, FigureOptions, draw_run
@@ -56,7 +57,7 @@ class RunResult(Result):
         """Images under the run's methods, as the command `figure` draws them.
 
         Args:
-            images: an image id, several, or best, worst, random:5.
+            images: an image id, several, or sets such as best, median, disagree:5, "too large".
             methods: names of the run's methods; all where not given.
             width_in: of the figure, in inches.
             seed: of random images.
@@ -66,14 +67,26 @@ class RunResult(Result):
             where the run had `keep_maps=True`.
 
         Raises:
-            DataError, UsageError: see `draw_run`.
+            UsageError: what is given is no name; otherwise see `draw_run`.
+            DataError: see `draw_run`.
         """
-        wanted = images if isinstance(images, str) else ",".join(images)
-        chosen = names_in(methods if isinstance(methods, str) else list(methods))
+        wanted = _names("images", images)
+        chosen = names_in(_names("methods", methods))
         return draw_run(self.folder, FigureOptions(wanted, chosen, None, width_in, seed))
 
     def _repr_html_(self) -> str:
         return result_html(self)
+
+
+def _names(what: str, given: str | Sequence[str]) -> str:
+    """Names between commas, whichever way they are given."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            f"show: {what}={given!r}: expected a name or several, such as 'worst:3' or "
+            "['grad_cam', 'cam']."
+        )
+    return ",".join(names)
 
 
 def run_and_keep(settings: RunSettings, *, quiet: bool) -> RunResult:

@@ -45,8 +45,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
         difference = comparison.difference
         table.add_row(
             f"{comparison.first}\n  − {comparison.second}",
-            f"{difference.percent:+.2f}",
-            f"{difference.interval.low:+.2f} … {difference.interval.high:+.2f}",
+            signed(difference.percent),
+            f"{signed(difference.interval.low)} … {signed(difference.interval.high)}",
             f"{difference.only_first:,} / {difference.only_second:,}",
             _probability(difference.p),
             _probability(comparison.p_holm),
@@ -57,6 +57,11 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     """Prints the table on stdout; plain where stdout is no terminal."""
     Console().print(comparison_table(comparisons), highlight=False)
+
+
+def signed(points: float) -> str:
+    """A difference with its sign, the minus as wide as the plus."""
+    return f"{points:+.2f}".replace("-", "−")
 
 
 def _probability(p: float) -> str:

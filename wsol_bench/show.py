@@ -86,7 +86,9 @@ class Look:
         best: the best classes, falling.
         subject: the class that the maps were asked about.
         sightings: one per method that could run, in the order asked for.
+        of_best: the sightings of each of the best classes.
         not_applicable: method -> why this network cannot carry it.
+        note: what a user must know of the weights, or "".
     """
 
     path: Path
@@ -97,7 +99,9 @@ class Look:
     best: tuple[ClassScore, ...]
     subject: ClassScore
     sightings: tuple[Sighting, ...]
+    of_best: tuple[tuple[Sighting, ...], ...]
     not_applicable: Mapping[str, str]
+    note: str
 
 
 def look_at(path: Path, settings: RunSettings, asked: str | None = None) -> Look:
@@ -126,22 +130,24 @@ def look_at(path: Path, settings: RunSettings, asked: str | None = None) -> Look
         scores = _scores(forward, path)
         ranked = rank_classes(scores[None], len(scores))[0]
         subject = int(ranked[0]) if label is None else label
-        lone = lone.about(subject)
-        sightings = _sightings(main, forward, lone)
         companion = _companion_of(main, source)
-        if companion:
-            sightings |= _sightings(companion, _forward(companion, image), lone)
+        parts = [(main, forward), *([(companion, _forward(companion, image))] if companion else [])]
+        best = [int(index) for index in ranked[: main.pipeline.protocol.topk]]
+        seen = {each: _seen(parts, lone.about(each)) for each in dict.fromkeys([subject, *best])}
     told = [_told(lone, scores, rank, int(index)) for rank, index in enumerate(ranked, 1)]
+    carried = {each.method for each in seen[subject]}
     return Look(
         path=path,
         image=image,
         arch=main.arch.name,
         weights=main.loaded.name,
         protocol=main.pipeline.protocol,
-        best=tuple(told[: main.pipeline.protocol.topk]),
+        best=tuple(told[: len(best)]),
         subject=next(each for each in told if each.index == subject),
-        sightings=tuple(sightings[name] for name in settings.methods if name in sightings),
-        not_applicable={n: why for n, why in main.not_applicable.items() if n not in sightings},
+        sightings=seen[subject],
+        of_best=tuple(seen[each] for each in best),
+        not_applicable={n: why for n, why in main.not_applicable.items() if n not in carried},
+        note=_own_of(spec).note,
     )
 
 
@@ -176,25 +182,43 @@ class LoneImage:
 
 def _classes_of(arch: str, spec: str) -> tuple[Sequence[str], Sequence[str]]:
     """WNIDs and names of the classes that some weights are for; "" where not known."""
-    own = _OWN_CLASSES.get(spec.partition(":")[0], {})
     official = official_classes()
-    known = {len(official.wnids): (official.wnids, official.names), **own}
+    known = {len(each.wnids): (each.wnids, each.names) for each in (official, _own_of(spec))}
     count = count_classes(ARCHS[arch], spec) or len(official.wnids)
     return known.get(count) or ([""] * count, [""] * count)
 
 
-_Named = Mapping[int, tuple[Sequence[str], Sequence[str]]]
-_OWN_CLASSES: Mapping[str, _Named] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What weights of a kind bring beside ILSVRC's classes.
+
+    Attributes:
+        wnids, names: of their classes; may be none.
+        note: what a user must know of them, or "".
+    """
+
+    wnids: Sequence[str] = ()
+    names: Sequence[str] = ()
+    note: str = ""
+
+
+def _own_of(spec: str) -> _Own:
+    return _OWN.get(spec.partition(":")[0], _Own())
+
+
+_OWN: Mapping[str, _Own] = MappingProxyType(
     {
-        "demo": {
-            len(DEMO_CLASSES): (
-                [each.wnid for each in DEMO_CLASSES],
-                [each.name for each in DEMO_CLASSES],
-            )
-        }
+        "demo": _Own(
+            wnids=[each.wnid for each in DEMO_CLASSES],
+            names=[each.name for each in DEMO_CLASSES],
+            note=(
+                "--weights demo: small nets, trained on the demo's rendered images. "
+                "On a photograph their answer means nothing."
+            ),
+        )
     }
 )
-"""Kind of weights -> number of classes -> their WNIDs and names, beside ILSVRC's own."""
+"""Kind of weights -> what they bring."""
 
 
 def _companion_of(main: Prepared, source: Source) -> Prepared | None:
@@ -230,6 +254,14 @@ def _told(lone: LoneImage, scores: NDArray[np.float32], rank: int, index: int) -
     share = float(exponentials[index] / exponentials.sum())
     wnid, name = lone.wnids[index], lone.class_names[index]
     return ClassScore(index, wnid, name, rank, float(scores[index]), share)
+
+
+def _seen(parts: Sequence[tuple[Prepared, Forward]], lone: LoneImage) -> tuple[Sighting, ...]:
+    """Where each method sees the label of the lone image, in the order asked for."""
+    found: dict[str, Sighting] = {}
+    for part, forward in parts:
+        found |= _sightings(part, forward, lone)
+    return tuple(found[name] for name in parts[0][0].settings.methods if name in found)
 
 
 def _sightings(part: Prepared, forward: Forward, lone: LoneImage) -> dict[str, Sighting]:

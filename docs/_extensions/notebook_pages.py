@@ -1,14 +1,25 @@
-"""A notebook becomes a page: its words and its code, without having been run.
+"""A notebook becomes a page: its words, its code, and what it showed when it was last executed.
 
 One directive of Sphinx less than a notebook extension brings, and none of its dependencies.
+Nothing is executed here; scripts/execute_notebook.py does that.
 """
 
+import base64
 import json
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from docutils import nodes
 from myst_parser.parsers.sphinx_ import MystParser
 from sphinx.application import Sphinx
+
+PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
+FOLDER = "_images"
+"""Of the site, where Sphinx puts its pages' pictures too."""
+
+Cells = list[dict[str, Any]]
 
 
 class NotebookParser(MystParser):
@@ -19,24 +30,74 @@ class NotebookParser(MystParser):
     def parse(self, inputstring: str, document: nodes.document) -> None:
         """Fills the document from the cells, in their order."""
         source = PurePosixPath(document["source"])
-        super().parse(as_markdown(inputstring, source.name), document)
+        up = "../" * document.settings.env.docname.count("/")
+        super().parse(as_markdown(inputstring, source.name, f"{up}{FOLDER}"), document)
 
 
-def as_markdown(notebook: str, name: str) -> str:
-    """Markdown of a notebook's cells, its download beneath the title."""
-    cells = json.loads(notebook)["cells"]
-    parts = ["".join(cell["source"]) for cell in cells]
-    kinds = [cell["cell_type"] for cell in cells]
-    pages = [
-        text if kind == "markdown" else f"```python\n{text}\n```"
-        for kind, text in zip(kinds, parts, strict=True)
-    ]
+def as_markdown(notebook: str, name: str, folder: str) -> str:
+    """Markdown of a notebook's cells and outputs, its download beneath the title.
+
+    Args:
+        notebook: its JSON.
+        name: of its file.
+        folder: where the page finds the pictures.
+    """
+    cells: Cells = json.loads(notebook)["cells"]
+    pages = []
+    for at, cell in enumerate(cells):
+        text = "".join(cell["source"])
+        pages.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for number, output in enumerate(cell.get("outputs", [])):
+            shown = as_html(output, f"{folder}/{picture_name(name, at, number)}")
+            pages.append(f'````{{raw}} html\n<div class="notebook-output">{shown}</div>\n````')
     title, _, rest = pages[0].partition("\n")
     return "\n\n".join([title, f"{{download}}`Download this notebook <{name}>`", rest, *pages[1:]])
+
+
+def as_html(output: Mapping[str, Any], picture: str) -> str:
+    """The richest form of an output.
+
+    Args:
+        output: of a cell.
+        picture: the place of its picture, without an ending.
+    """
+    data = output.get("data", {})
+    for kind, ending in PICTURES.items():
+        if kind in data:
+            return f'<img alt="what the cell above shows" src="{picture}.{ending}">'
+    if "text/html" in data:
+        return "".join(data["text/html"])
+    return f"<pre>{escape(''.join(output.get('text') or data.get('text/plain', '')))}</pre>"
+
+
+def picture_name(notebook: str, cell: int, output: int) -> str:
+    """The name of an output's picture, without an ending."""
+    return f"{PurePosixPath(notebook).stem}-{cell}-{output}"
+
+
+def pictures_of(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a notebook's outputs: name, content."""
+    cells: Cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for at, cell in enumerate(cells):
+        for number, output in enumerate(cell.get("outputs", [])):
+            for kind, ending in PICTURES.items():
+                if kind in output.get("data", {}):
+                    content = base64.b64decode("".join(output["data"][kind]))
+                    yield f"{picture_name(path.name, at, number)}.{ending}", content
+
+
+def write_pictures(app: Sphinx, failure: Exception | None) -> None:
+    """Puts the pictures of every notebook onto the site."""
+    folder = Path(app.outdir) / FOLDER
+    for path in sorted(Path(app.srcdir).rglob("*.ipynb")):
+        for name, content in pictures_of(path):
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tells Sphinx of files that end in .ipynb."""
     app.add_source_suffix(".ipynb", "notebook")
     app.add_source_parser(NotebookParser)
+    app.connect("build-finished", write_pictures)
     return {"parallel_read_safe": True}

@@ -369,6 +369,10 @@ def test_torchvisions_weights_without_a_network_say_what_to_fetch_and_where(hub,
         load_weights(ARCHS["vgg16"], "torchvision", 1000)
     assert "https://download.pytorch.org/models/vgg16-397923af.pth" in str(error.value)
     assert str(hub / "vgg16-397923af.pth") in str(error.value)
+    assert "--weights demo" in str(error.value)
+    with pytest.raises(WeightsError) as other:
+        load_weights(SQUEEZENET, "torchvision", CLASSES)
+    assert "--weights demo" not in str(other.value)  # the package brings none of this arch
 
 
 def test_torchvisions_weights_of_another_sha256_are_refused(hub):

@@ -12,6 +12,7 @@ from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.file_checks import sha256_of
 
 EDITION = "IMAGENET1K_V1"
+_DEMO = " Or, to see it work, --weights demo: a small net that the package brings."
 
 
 def hub_file(arch: Arch, argument: str) -> Path:
@@ -31,7 +32,7 @@ def hub_file(arch: Arch, argument: str) -> Path:
     url = get_model_weights(arch.name)[EDITION].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(urlparse(url).path).name
     if not path.is_file():
-        _fetch(url, path)
+        _fetch(url, path, arch)
     promised = path.stem.rpartition("-")[2]
     if not sha256_of(path).startswith(promised):
         raise WeightsError(
@@ -41,7 +42,8 @@ def hub_file(arch: Arch, argument: str) -> Path:
     return path
 
 
-def _fetch(url: str, path: Path) -> None:
+def _fetch(url: str, path: Path, arch: Arch) -> None:
+    demo = "" if "demo" not in arch.topologies else _DEMO
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), progress=sys.stderr.isatty())
@@ -49,5 +51,5 @@ def _fetch(url: str, path: Path) -> None:
         raise WeightsError(
             f"{path.name}: torchvision's weights are not in {path.parent} and could not be "
             f"fetched ({error}). Fetch {url} on a machine with a network and put it there as "
-            f"{path}; TORCH_HOME names another folder."
+            f"{path}; TORCH_HOME names another folder.{demo}"
         ) from error

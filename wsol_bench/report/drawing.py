@@ -1,5 +1,6 @@
-"""A figure and the files that it can become: PNG, or SVG and PDF whose words stay words."""
+"""A figure and the files that it can become: PNG, or SVG and PDF that stay sharp."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from wsol_bench.errors import DataError, UsageError
+from wsol_bench.report import pdf_pictures, svg_pictures
 from wsol_bench.wording import shown
 
 FORMATS = ("png", "svg", "pdf")
@@ -20,8 +22,8 @@ SCREEN_DPI = 150
 _PLAIN_FILES: Any = {  # matplotlib spells its type out name by name
     # TrueType instead of Type 3, which many a conference's checks refuse.
     "pdf.fonttype": 42,
-    # Words as text, to be searched and set anew, in place of their outlines.
-    "svg.fonttype": "none",
+    # Words as outlines: an SVG embeds no fonts, and with another it would look otherwise.
+    "svg.fonttype": "path",
     # The same figure twice is the same file.
     "svg.hashsalt": "wsol_bench",
 }
@@ -30,6 +32,12 @@ _NO_DATES: dict[str, dict[str, Any]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
+
+_SMALLER: dict[str, Callable[[bytes], bytes]] = {
+    "pdf": pdf_pictures.with_jpegs,
+    "svg": svg_pictures.with_jpegs,
+}
+"""What a file of each format goes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ class Drawing:
         buffer = BytesIO()
         with matplotlib.rc_context(_PLAIN_FILES):
             self.figure.savefig(buffer, format=form, dpi=dpi, metadata=_NO_DATES[form])
-        return buffer.getvalue()
+        content = buffer.getvalue()
+        return _SMALLER[form](content) if form in _SMALLER else content
 
 
 def require_target(path: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import UsageError, find
+from wsol_bench.failures import failure_kinds
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.progress import say
 from wsol_bench.records import MapState
@@ -76,7 +76,7 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
     check_width(options.width_in)
     run = _only_run(path)
     rows = _wanted(run, options.methods)
-    places = choose(options.images, _candidates(rows), options.seed)
+    places = choose(options.images, _candidates(run, rows), options.seed)
     many = [_Shown(row, row.table.take(list(places)), _maps(row, places)) for row in rows]
     if not quiet and any(row.has_map and not row.keeps_maps for row in rows):
         say("The run kept no maps: boxes stand on plain images. Run with --keep-maps for maps.")
@@ -86,7 +86,7 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
         drawn=True,
         true=True,
         maps=any(each is not None for one in many for each in one.maps),
-        note=f"bold: IoU ≥ {run.protocol.iou:g}",
+        notes=[f"bold: IoU ≥ {run.protocol.iou:g}", *_arrow_note(rows, panels)],
     )
     headings = ["Image", *(row.title for row in rows)]
     return Drawing(draw_panels(headings, panels, options.width_in, key))
@@ -129,15 +129,19 @@ def _wanted(run: ReportRun, methods: Sequence[str]) -> list[ReportRow]:
     return [find("method of this run", name, there) for name in names]
 
 
-def _candidates(rows: Sequence[ReportRow]) -> Candidates:
+def _candidates(run: ReportRun, rows: Sequence[ReportRow]) -> Candidates:
     """The run's images; they are ranked by the methods that make maps, if there are any."""
     ranking = [row for row in rows if row.has_map] or rows
     table = rows[0].table
+    states = np.array([row.table["map_state"].to_pylist() for row in ranking])
     return Candidates(
         image_ids=table["image_id"].to_pylist(),
-        ious=np.mean([row.table["iou"].to_numpy() for row in ranking], axis=0),
-        left_out=table["blacklisted"].to_numpy()
-        | (np.array(table["map_state"].to_pylist()) == MapState.UNREADABLE),
+        ious=np.stack([row.table["iou"].to_numpy() for row in ranking]),
+        degenerate=(states != str(MapState.OK)).any(axis=0),
+        left_out=table["blacklisted"].to_numpy() | (states[0] == str(MapState.UNREADABLE)),
+        kinds=lambda: np.stack(
+            [failure_kinds(row.table, row.method, run.protocol) for row in ranking]
+        ),
     )
 
 
@@ -155,27 +159,49 @@ def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | 
 def _panels(
     run: ReportRun, many: Sequence[_Shown], at: int, dataset: ImageDataset
 ) -> Iterator[Panel]:
-    """The panels of the at-th image: itself, then one per method."""
-    record = {name: many[0].records[name][at].as_py() for name in _SHARED}
+    """The panels of the at-th image: itself, then one per method.
+
+    What a network took the image for stands beneath it for the first method's network,
+    and beneath the columns of those that took it for something else.
+    """
+    first = many[0]
+    record = {name: first.records[name][at].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
     picture = np.asarray(open_image(dataset, record["image_id"], size))
-    truths = next(true_boxes_of(many[0].records.slice(at, 1)))
-    yield Panel(picture, None, truths, _verdict(record, run.manifest["class_names"]))
+    truths = next(true_boxes_of(first.records.slice(at, 1)))
+    names: Sequence[str] = run.manifest["class_names"]
+    label, guess = record["label"], _best(first, at)
+    taken = "" if guess == label else f"\n{_ARROW}{first_name(names[guess])}"
+    yield Panel(picture, None, truths, f"{first_name(names[label])}{taken}")
     for one in many:
-        yield _panel(run, one, at, picture, truths)
+        own = _best(one, at)
+        other = f"\n{_ARROW}{first_name(names[own])}" if own != guess else ""
+        yield _panel(run, one, at, picture, truths, other)
 
 
-_SHARED = ("image_id", "height", "width", "label", "classes")
+_SHARED = ("image_id", "height", "width", "label")
+_ARROW = "→ "
+"""Before the class that a network took an image for; the key explains it."""
 
 
-def _verdict(record: dict[str, Any], names: Sequence[str]) -> str:
-    """The image's class, and what the network took it for where that is another."""
-    label, best = record["label"], record["classes"][0]
-    right = first_name(names[label])
-    return right if label == best else f"{right}\ntaken for {first_name(names[best])}"
+def _best(one: _Shown, at: int) -> int:
+    """The class that the method's network took the at-th image for."""
+    found: int = one.records["classes"][at].as_py()[0]
+    return found
 
 
-def _panel(run: ReportRun, one: _Shown, at: int, picture: Pixels, truths: Boxes) -> Panel:
+def _arrow_note(rows: Sequence[ReportRow], panels: Sequence[Sequence[Panel]]) -> list[str]:
+    """What an arrow means, where one stands beneath a panel."""
+    if not any(_ARROW in panel.caption for row in panels for panel in row):
+        return []
+    if len({row.arch for row in rows}) == 1:
+        return [f"{_ARROW}taken for"]
+    return [f"{_ARROW}taken for, by {rows[0].arch} or the network above"]
+
+
+def _panel(
+    run: ReportRun, one: _Shown, at: int, picture: Pixels, truths: Boxes, other: str
+) -> Panel:
     size = Size(*picture.shape[:2])
     values = one.maps[at]
     if values is not None:
@@ -188,6 +214,6 @@ def _panel(run: ReportRun, one: _Shown, at: int, picture: Pixels, truths: Boxes)
         picture=picture,
         drawn=boxes_of(one.records.slice(at, 1))[0],
         truths=truths,
-        caption=f"IoU {iou:.2f}{odd}",
+        caption=f"IoU {iou:.2f}{odd}{other}",
         strong=iou >= run.protocol.iou,
     )

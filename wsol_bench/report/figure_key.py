@@ -33,13 +33,13 @@ class Key:
 
     Attributes:
         drawn, true, maps: whether it has such boxes, and maps.
-        note: what else, such as what bold means; may be empty.
+        notes: what else, such as what bold means.
     """
 
     drawn: bool
     true: bool
     maps: bool
-    note: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def key_lines(key: Key, room: float, size: float) -> KeyLines:
         *([_Entry("", (DRAWN, "solid"), "box drawn")] if key.drawn else []),
         *([_Entry("", (TRUE, DASHES), "true box")] if key.true else []),
         *([_Entry("map: 0", "map", "its maximum")] if key.maps else []),
-        *([_Entry(key.note, None, "")] if key.note else []),
+        *(_Entry(note, None, "") for note in key.notes),
     ]
     lines: list[list[_Entry]] = []
     left = 0.0

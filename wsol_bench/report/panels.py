@@ -50,7 +50,7 @@ class Panel:
         drawn: the method's box, (4,) half-open xyxy in the picture's pixels, or None.
         truths: (m, 4) true boxes, likewise; m may be 0.
         caption: beneath it, may have several lines.
-        strong: whether the caption is in bold.
+        strong: whether the first line of the caption is in bold.
     """
 
     picture: Pixels
@@ -163,29 +163,37 @@ def _draw(axes: Axes, panel: Panel, size: float) -> None:
     height, width = panel.picture.shape[:2]
     axes.imshow(panel.picture, extent=(0, width, height, 0), aspect="auto")
     axes.set_axis_off()
-    for box in panel.truths:
-        _outline(axes, box, TRUE, DASHES, size * _TRUE_WIDTH)
-    if panel.drawn is not None:
-        _outline(axes, panel.drawn, DRAWN, "solid", size * _DRAWN_WIDTH)
+    drawn = [] if panel.drawn is None else [panel.drawn]
+    kinds: tuple[tuple[Sequence[Boxes], str, float, LineStyle], ...] = (
+        (drawn, DRAWN, size * _DRAWN_WIDTH, "solid"),
+        (list(panel.truths), TRUE, size * _TRUE_WIDTH, DASHES),
+    )
+    # All dark rims come first, so that lines show on any ground and no rim hides a line; the
+    # dashes last, so that where two boxes coincide the one beneath shows between them.
+    for boxes, _, thick, _ in kinds:
+        for box in boxes:
+            _outline(axes, box, "black", RIM * thick, "solid")
+    for boxes, colour, thick, style in kinds:
+        for box in boxes:
+            _outline(axes, box, colour, thick, style)
 
 
-def _outline(axes: Axes, box: Boxes, colour: str, style: LineStyle, thick: float) -> None:
-    """A box with a dark rim, so that it shows on any ground; not cut off at the border."""
+def _outline(axes: Axes, box: Boxes, colour: str, thick: float, style: LineStyle) -> None:
+    """One line round a box; not cut off at the picture's border."""
     x0, y0, x1, y1 = box.tolist()
-    for paint, wide, dashes in (("black", RIM * thick, "solid"), (colour, thick, style)):
-        axes.add_patch(
-            Rectangle(
-                (x0, y0),
-                x1 - x0,
-                y1 - y0,
-                fill=False,
-                edgecolor=paint,
-                linewidth=wide,
-                linestyle=dashes,
-                joinstyle="miter",
-                clip_on=False,
-            )
+    axes.add_patch(
+        Rectangle(
+            (x0, y0),
+            x1 - x0,
+            y1 - y0,
+            fill=False,
+            edgecolor=colour,
+            linewidth=thick,
+            linestyle=style,
+            joinstyle="miter",
+            clip_on=False,
         )
+    )
 
 
 def _write(
@@ -202,5 +210,5 @@ def _write(
             va="baseline",
             size=grid.size,
             family=FAMILY,
-            weight="bold" if strong else "normal",
+            weight="bold" if strong and number == 0 else "normal",
         )

@@ -57,6 +57,8 @@ def print_show(
     if width_in is not None:
         check_width(width_in)
     look = look_at(path, settings, asked)
+    if look.note:
+        say(look.note)
     if look.image.getexif().get(_ORIENTATION, 1) != 1:
         say(f"{shown(path.name)}: is to be turned by its EXIF; taken as stored, as a run does.")
     draw_look(look, width_in).save(target)
@@ -66,6 +68,8 @@ def print_show(
     console = Console()
     console.print(_class_table(look))
     console.print(_box_table(look))
+    console.print()
+    console.print(_best_table(look))
     console.print(look.protocol.summary, style="dim", highlight=False)
     for method, reason in look.not_applicable.items():
         console.print(f"{method}: n/a. {reason}.", highlight=False)
@@ -82,7 +86,10 @@ def to_json(look: Look, figure: Path) -> dict[str, Any]:
         "arch": look.arch,
         "weights": look.weights,
         "protocol": look.protocol.name,
-        "best": [_class_json(each) for each in look.best],
+        "best": [
+            _class_json(each) | {"boxes": {one.method: one.box.tolist() for one in sightings}}
+            for each, sightings in zip(look.best, look.of_best, strict=True)
+        ],
         "class": _class_json(look.subject),
         "methods": [
             {
@@ -180,6 +187,29 @@ def _box_table(look: Look) -> Table:
         corners = (f"{corner:.1f}".removesuffix(".0") for corner in each.box)
         state = str(each.state) if each.values is not None else "none"
         table.add_row(_title(look, each), *corners, f"{100 * _share(look, each.box):.0f}", state)
+    return table
+
+
+def _best_table(look: Look) -> Table:
+    """A row per method and a column per class; a box is its columns above its rows."""
+    table = Table(
+        title=f"the {len(look.best)} best classes",
+        caption="boxes in whole pixels: x0–x1 above y0–y1; exact ones by --json",
+        box=box.SIMPLE_HEAD,
+        show_lines=False,
+        pad_edge=False,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        caption_style="dim",
+    )
+    table.add_column("method", overflow="fold")
+    for each in look.best:
+        table.add_column(f"{each.rank} {_short(each)}", justify="right", overflow="fold")
+    for method in zip(*look.of_best, strict=True):
+        boxes = ([f"{corner:.0f}" for corner in each.box.tolist()] for each in method)
+        cells = (f"{x0}–{x1}\n{y0}–{y1}" for x0, y0, x1, y1 in boxes)
+        table.add_row(_title(look, method[0]), *cells)
     return table
 
 

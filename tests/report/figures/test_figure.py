@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from wsol_bench.cli import main
+from wsol_bench.datasets.demo import DEFAULT_SEED, write
 from wsol_bench.report import figure
 from wsol_bench.report.figure import FigureOptions, draw_run
 from wsol_bench.report.panels import Panel
@@ -50,7 +51,36 @@ def test_every_panel_holds_what_the_records_say(
         assert np.array_equal(panel.picture, image.picture) == (method == "center")
     label, best = row["label"], row["classes"][0]
     assert image.caption.startswith("class n0")
-    assert ("taken for" in image.caption) == (label != best)
+    assert ("→" in image.caption) == (label != best)
+
+
+def test_a_network_of_its_own_says_its_own_prediction(
+    tmp_path: Path, drawn: list[list[list[Panel]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    write(data, 24, DEFAULT_SEED, workers=1)
+    command = ["run", "--arch=alexnet", "--weights=demo", f"--data={data}", f"--out={run}", "-q"]
+    assert main([*command, "--methods=center,cam"]) == 0
+    own, companion = open_parts(run)
+    names = own.folder.manifest()["class_names"]
+    notes = []
+    key = figure.Key
+    monkeypatch.setattr(figure, "Key", lambda **kw: notes.append(kw["notes"]) or key(**kw))
+    draw_run(run, FigureOptions(images="worst:24"), quiet=True)
+    ious = companion.of("cam")["iou"].to_numpy()
+    differing = 0
+    for at, (image, centre, cam) in zip(np.argsort(ious, kind="stable"), drawn[0], strict=True):
+        label = own.of("center")["label"][at].as_py()
+        first, other = (
+            part.of(name)["classes"][at].as_py()[0]
+            for part, name in ((own, "center"), (companion, "cam"))
+        )
+        assert image.caption == names[label] + (f"\n→ {names[first]}" if first != label else "")
+        assert "→" not in centre.caption
+        assert cam.caption.partition("\n→ ")[2] == (names[other] if other != first else "")
+        differing += other != first
+    assert 24 > differing > 0
+    assert "by alexnet or the network above" in notes[0][1]
 
 
 def test_images_are_ranked_by_the_mean_iou_of_methods_with_maps(
@@ -92,7 +122,7 @@ def test_columns_are_the_methods_asked_for_in_their_order(mapped_run: Path, tmp_
     out = tmp_path / "figure.svg"
     flags = ["--images=best:1", "--methods=center,grad_cam"]
     assert main(["figure", str(mapped_run), *flags, f"--out={out}"]) == 0
-    words = re.findall(r"<text[^>]*>([^<]+)</text>", out.read_text())
+    words = re.findall(r"<!-- (.+?) -->", out.read_text())
     assert words[:3] == ["Image", "Centred box", "Grad-CAM"]
     assert "c-MWP" not in words
 
@@ -135,6 +165,7 @@ def test_another_image_of_the_same_name_is_refused(
         (["--out=figure.jpg"], 2, ".pdf"),
         (["--out=no/folder/figure.pdf"], 3, "no/folder"),
         (["--images=best:many"], 2, "best:many"),
+        (["--images=wurst"], 3, "several objects in one box"),
         (["--images=ILSVRC2012_val_00000099"], 3, "ILSVRC2012_val_0000000"),
         (["--methods=grad_cma"], 2, "grad_cam"),
         (["--width-in=0"], 2, "--width-in 0"),

@@ -1,19 +1,22 @@
 """The figure itself: where things stand, and what the files hold."""
 
-import re
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
 
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.drawing import Drawing, require_target
-from wsol_bench.report.figure_key import Key, key_lines
+from wsol_bench.report.figure_key import DRAWN, TRUE, Key, key_lines
 from wsol_bench.report.lettering import width_of, wrapped
 from wsol_bench.report.panels import Panel, draw_panels
+from wsol_bench.report.pdf_pictures import with_jpegs
 
-KEY = Key(drawn=True, true=True, maps=True, note="bold: IoU ≥ 0.5")
+KEY = Key(drawn=True, true=True, maps=True, notes=["bold: IoU ≥ 0.5"])
 NONE = np.zeros((0, 4))
 
 
@@ -79,12 +82,61 @@ def test_a_pdf_has_its_fonts_as_truetype_inside(tmp_path: Path) -> None:
     assert b"/Type3" not in content
 
 
-def test_an_svg_has_its_words_as_text_and_its_boxes_as_paths(tmp_path: Path) -> None:
+def test_a_pdf_has_large_pictures_as_jpeg_of_the_same_look_and_its_table_of_objects_is_right(
+    tmp_path: Path,
+) -> None:
+    ys, xs = np.mgrid[:300, :400]
+    noise = np.random.default_rng(0).normal(0, 6, (300, 400))
+    picture = np.stack([xs * 0.6, ys * 0.8, 128 + noise], axis=-1).clip(0, 255).astype(np.uint8)
+    one = Panel(picture, None, NONE, "IoU 0.50")
+    figure = draw_panels((), [[one]], 400 / 300 + 0.06, KEY)
+    Drawing(figure).save(tmp_path / "figure.pdf")
+    content = (tmp_path / "figure.pdf").read_bytes()
+    start = int(content.rpartition(b"startxref\n")[2].split()[0])
+    assert content[start:].startswith(b"xref\n")
+    offsets = [int(row[:10]) for row in content[start:].splitlines() if row.endswith(b" n ")]
+    for number, offset in enumerate(offsets, 1):
+        assert content[offset:].startswith(b"%d 0 obj" % number)
+    jpegs = [each.partition(b"\nendstream")[0] for each in content.split(b"/DCTDecode")[1:]]
+    (jpeg,) = (each[each.index(b"\xff\xd8") :] for each in jpegs)
+    shown = np.asarray(Image.open(BytesIO(jpeg)).resize((400, 300))).astype(float)
+    assert np.abs(shown - picture)[5:-5, 5:-5].mean() < 6
+    assert len(jpeg) < 0.3 * picture.nbytes
+    assert b"/FlateDecode" in content  # the key's bar of colours, and the drawing itself
+
+
+def test_an_svg_has_large_opaque_pictures_as_jpeg_and_leaves_the_others(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    figure = draw_panels((), [[Panel(picture, None, NONE, "IoU 0.50")]], 400 / 300 + 0.06, KEY)
+    Drawing(figure).save(tmp_path / "figure.svg")
+    content = (tmp_path / "figure.svg").read_text()
+    assert content.count("data:image/jpeg;base64,") == 1
+    assert content.count("data:image/png;base64,") == 1  # the key's bar of colours
+
+
+def test_a_pdf_that_is_written_otherwise_is_left_as_it_is() -> None:
+    other = b"%PDF-1.5\n1 0 obj\n<< /Type /XRef >>\nendobj\nstartxref\n9\n%%EOF\n"
+    assert with_jpegs(other) == other
+
+
+def test_an_svg_asks_for_no_font_and_has_its_boxes_as_paths(tmp_path: Path) -> None:
     drawing().save(tmp_path / "figure.svg")
     content = (tmp_path / "figure.svg").read_text()
-    assert re.search(r"<text[^>]*>Grad-CAM</text>", content)
+    assert "<text" not in content
+    assert "font-family" not in content
+    assert "<!-- Grad-CAM -->" in content  # the outlines' words, for those who search
     assert "#00e5ff" in content
     assert "stroke-dasharray" in content
+
+
+def test_dashes_of_a_true_box_lie_over_the_box_drawn_and_every_rim_beneath_both() -> None:
+    corners = np.array([5.0, 5.0, 30.0, 30.0])
+    coinciding = Panel(np.zeros((40, 60, 3), np.uint8), corners, corners[None], "IoU 1.00")
+    axes = draw_panels((), [[coinciding]], 2.0, KEY).axes[0]
+    paints = [to_hex(patch.get_edgecolor()) for patch in axes.patches]
+    assert paints == ["#000000", "#000000", DRAWN, TRUE]
+    assert [patch.get_linestyle() for patch in axes.patches[:3]] == ["solid"] * 3
+    assert axes.patches[3].get_linestyle() != "solid"
 
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
