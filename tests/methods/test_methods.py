@@ -60,7 +60,7 @@ CLASSES, OTHERS = [5, 0, 5], [4, 1, 2]
 class Tiny:
     """A net as narrow as it can be had, for 6 classes, and three images for it."""
 
-    def __init__(self, arch: str, topology: str) -> None:
+    def __init__(self, arch: str, topology: str, dtype: torch.dtype = torch.float32) -> None:
         entry = ARCHS[arch].topologies[topology]
         side = entry.preprocessing.size
         if "width" in inspect.signature(entry.build).parameters:
@@ -70,9 +70,10 @@ class Tiny:
             with torch.device("meta"):
                 module = entry.build(6)
             module = module.to_empty(device="cpu")
-        self.arch, self.roles = arch, entry.roles
-        self.network = Network(filled(module), entry.roles["classifier"])
-        self.images = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(1))
+        self.arch, self.topology, self.roles = arch, topology, entry.roles
+        self.network = Network(filled(module).to(dtype), entry.roles["classifier"])
+        seeded = torch.Generator().manual_seed(1)
+        self.images = torch.randn(3, 3, side, side, generator=seeded).to(dtype)
 
     def layer(self, method: MapMethod) -> str:
         return self.roles[method.role] if method.role else PIXELS
@@ -96,6 +97,11 @@ class Tiny:
             name: [MAP_METHODS[name].maps(forward, layer, one, Settings()) for one in choices]
             for name, layer in self.placed.items()
         }
+
+    @cached_property
+    def precise(self) -> "Tiny":
+        """The same in double precision."""
+        return Tiny(self.arch, self.topology, torch.float64)
 
     @cached_property
     def batch(self) -> dict[str, list[Tensor]]:
@@ -158,9 +164,12 @@ def test_a_pass_made_again_gives_the_same_maps_bit_for_bit(tiny):
 
 @every_map_method
 def test_the_maps_of_a_batch_are_those_of_its_images_one_by_one(method, tiny):
-    maps, _ = tiny.maps(method)
-    alone = torch.cat([found[method.name][0] for found in tiny.one_by_one])
-    assert ((maps - alone).abs() <= tiny.allowed(method)).all()
+    # In single precision another order of sums may turn a ReLU on or choose another
+    # winner of a pooling window, and then a whole map differs; which, depends on the machine.
+    maps, _ = tiny.precise.maps(method)
+    alone = torch.cat([found[method.name][0] for found in tiny.precise.one_by_one])
+    largest = tiny.precise.batch["mwp" if method.name == "c_mwp" else method.name][0].abs().amax()
+    assert ((maps - alone).abs() <= 1e-10 * largest).all()
 
 
 @every_map_method
