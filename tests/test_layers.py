@@ -57,7 +57,7 @@ LAYERS = (
     ("wsol_bench.answers",),
     ("wsol_bench.pipeline",),
     ("wsol_bench.engine.*",),
-    ("wsol_bench.manifest", "wsol_bench.tables"),
+    ("wsol_bench.agreement", "wsol_bench.manifest", "wsol_bench.tables"),
     ("wsol_bench.paired_table", "wsol_bench.devkit", "wsol_bench.coco"),
     ("wsol_bench.prepare", "wsol_bench.catalog", "wsol_bench.doctor"),
     ("wsol_bench.bench.*",),

@@ -20,6 +20,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.parallel import in_threads
 from wsol_bench.protocol import BoxRule, Protocol, Sweep
+from wsol_bench.record_table import unreadable_in
 from wsol_bench.records import MapState
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import label_iou, score
@@ -114,6 +115,7 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
         map_states=states,
         seconds=0.0,
         is_ilsvrc=first.identity["is_ilsvrc"],
+        unreadable=unreadable_in(first.table),
     )
 
 
