@@ -66,6 +66,7 @@ LAYERS = (
     ("wsol_bench.table1",),
     ("wsol_bench.report.*",),
     ("wsol_bench.notebook",),
+    ("wsol_bench.cli_values",),
     (
         "wsol_bench.cli_data",
         "wsol_bench.cli_export",

@@ -22,12 +22,7 @@ from wsol_bench.record_table import records_in
 from wsol_bench.running import RunningErrors
 from wsol_bench.settings import RunSettings
 from wsol_bench.storage.owner import Owner
-from wsol_bench.store import RunFolder
-
-SECONDS = "seconds_of_network"
-"""In a manifest: of this network alone, all sessions together."""
-MACHINES = "machines"
-"""In a manifest: where its records were made, each kind of machine once."""
+from wsol_bench.store import MACHINES, SECONDS, RunFolder
 
 
 @dataclass(frozen=True, slots=True)

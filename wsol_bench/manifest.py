@@ -1,7 +1,7 @@
 """What a run's `run.json` says: what decides its records, and how it went."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -21,11 +21,19 @@ _PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "
 
 
 def identify(
-    arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipeline
+    arch: Arch,
+    loaded: LoadedNetwork,
+    dataset: Dataset,
+    pipeline: Pipeline,
+    order: Sequence[str],
 ) -> dict[str, Any]:
     """All that decides the records, as plain JSON values.
 
     The batch size, the device and the number of threads are not among them.
+
+    Args:
+        arch, loaded, dataset, pipeline: of one network.
+        order: the names of all its methods, as they were asked for.
     """
     blacklist = sorted(pipeline.blacklist)
     return {
@@ -41,6 +49,7 @@ def identify(
         "protocol": as_plain(asdict(pipeline.protocol)),
         "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
         "baselines": [baseline.name for baseline in pipeline.baselines],
+        "order": list(order),
         "sigma": pipeline.settings.sigma,
         "precision": pipeline.network.precision.name,
         "keep_maps": pipeline.keep_maps,

@@ -27,8 +27,10 @@ from wsol_bench.storage.locate import storage_of
 from wsol_bench.storage.messages import writing
 
 __all__ = [
+    "MACHINES",
     "MANIFEST",
     "SCHEMA",
+    "SECONDS",
     "RunFolder",
     "as_plain",
     "count_states",
@@ -38,6 +40,12 @@ __all__ = [
 
 MANIFEST = "run.json"
 CLAIMS = "claims"
+SECONDS = "seconds_of_network"
+"""In a manifest: of this network alone, all sessions together."""
+MACHINES = "machines"
+"""In a manifest: where its records were made, each kind of machine once."""
+_KINDS: Mapping[str, type] = {"identity": dict, SECONDS: float, MACHINES: list}
+_WORDS = {dict: "an object", float: "a number", list: "a list"}
 
 
 class RunFolder:
@@ -100,7 +108,7 @@ class RunFolder:
         """The manifest.
 
         Raises:
-            DataError: there is none, or it is not JSON.
+            DataError: there is none, or it is not JSON, or not of the form that runs write.
         """
         path = self.path / MANIFEST
         try:
@@ -115,6 +123,7 @@ class RunFolder:
             ) from error
         if not isinstance(content, dict) or "identity" not in content:
             raise DataError(f"{path}: has no 'identity'; was it written by wsol_bench?")
+        _check_kinds(path, content)
         return content
 
     def read_maps(self, method: str) -> Iterator[NDArray[np.float16]]:
@@ -148,6 +157,17 @@ class RunFolder:
             raise UsageError(
                 f"--out {self.path}: holds the records of another run ({what}). "
                 "Give another folder, or the settings of that run."
+            )
+
+
+def _check_kinds(path: Path, content: Mapping[str, Any]) -> None:
+    for name, kind in _KINDS.items():
+        value = content.get(name, kind())
+        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
+        if not (isinstance(value, kind) or number):
+            raise DataError(
+                f"{path}: {name!r} is {value!r:.40}, expected {_WORDS[kind]}. Was it edited? "
+                "Put it right, or remove the folder and run again."
             )
 
 
