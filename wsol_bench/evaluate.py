@@ -16,7 +16,7 @@ from wsol_bench.engine.interrupt import Stop, on_signals
 from wsol_bench.engine.machine import gpus_here
 from wsol_bench.errors import DataError, RunError, UsageError, find
 from wsol_bench.make import Making, make_records
-from wsol_bench.manifest import describe
+from wsol_bench.manifest import describe, versions
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.weights import has_own_weights
@@ -26,7 +26,7 @@ from wsol_bench.record_table import unreadable_in
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import score
 from wsol_bench.settings import RunSettings
-from wsol_bench.store import MACHINES, SECONDS, RunFolder, count_states, outcomes_of
+from wsol_bench.store import MACHINES, SECONDS, VERSIONS, RunFolder, count_states, outcomes_of
 
 _SCORED = ("image_id", "method", "label", "classes", "iou", "map_state", "blacklisted")
 """The columns that scoring reads; the rest stays on the disk."""
@@ -138,7 +138,7 @@ def _opened_here(settings: RunSettings) -> RunSettings:
 def _make_part(
     part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
 ) -> Making:
-    folder.begin(_identity_of(part))
+    folder.begin(_identity_of(part), {VERSIONS: versions()})
     own = replace(part.settings, device=settings.device)
     return make_records(part, own, folder, session.stop, quiet=session.quiet)
 

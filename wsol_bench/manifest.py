@@ -4,18 +4,18 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.machine import version_of
 from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.weights import LoadedNetwork
 from wsol_bench.pipeline import Pipeline
 from wsol_bench.records import Dataset
 from wsol_bench.result import Result
 from wsol_bench.settings import RunSettings
-from wsol_bench.store import as_plain
+from wsol_bench.store import VERSIONS, as_plain
 
 _PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
 
@@ -74,7 +74,7 @@ def describe(
         "identity": dict(identity),
         "status": "finished",
         "settings": as_plain(asdict(settings)),
-        "versions": versions(),
+        VERSIONS: versions(),
         **facts,
         "result": result.to_json(),
         "seconds": round(result.seconds, 3),
@@ -84,9 +84,4 @@ def describe(
 def versions() -> dict[str, str]:
     """Of Python, the platform and the packages that decide numbers."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return found | {name: version_of(name) for name in _PACKAGES}

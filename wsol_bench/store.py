@@ -31,6 +31,7 @@ __all__ = [
     "MANIFEST",
     "SCHEMA",
     "SECONDS",
+    "VERSIONS",
     "RunFolder",
     "as_plain",
     "count_states",
@@ -44,7 +45,9 @@ SECONDS = "seconds_of_network"
 """In a manifest: of this network alone, all sessions together."""
 MACHINES = "machines"
 """In a manifest: where its records were made, each kind of machine once."""
-_KINDS: Mapping[str, type] = {"identity": dict, SECONDS: float, MACHINES: list}
+VERSIONS = "versions"
+"""In a manifest: of the packages, in the session that wrote it last."""
+_KINDS: Mapping[str, type] = {"identity": dict, VERSIONS: dict, SECONDS: float, MACHINES: list}
 _WORDS = {dict: "an object", float: "a number", list: "a list"}
 
 
@@ -64,11 +67,12 @@ class RunFolder:
         self.storage = storage_of(path)
         self.shards = ShardFiles(path, self.storage)
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
+    def begin(self, identity: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
         """Makes the folder, or sees that what it holds is this very run.
 
         Args:
             identity: all that decides the records, as plain JSON values.
+            facts: what else a new manifest says.
 
         Raises:
             UsageError: it holds another run; names what differs.
@@ -91,7 +95,7 @@ class RunFolder:
                     "not known. Give another folder."
                 )
             with writing(self.path / MANIFEST):
-                content = {"identity": dict(identity), "status": "running"}
+                content = {"identity": dict(identity), "status": "running", **(facts or {})}
                 self.storage.create(MANIFEST, _as_text(content))
         self._refuse_another(identity)  # which another process may have begun just now
 

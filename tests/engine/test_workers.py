@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wsol_bench.engine import machine, processes, ray_pool
+from wsol_bench.engine import machine, messages, processes, ray_pool
 from wsol_bench.engine.catalog import ENGINES
-from wsol_bench.engine.messages import Failed, Job, Lost, Ready, Said, Stopped
+from wsol_bench.engine.messages import Failed, Job, Lost, Opened, Ready, Said, Stopped
 from wsol_bench.engine.processes import Processes
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import Share, share_of
@@ -122,6 +122,13 @@ def test_an_error_that_is_not_ours_is_told_in_words_that_can_be_sent() -> None:
     serve(Job(fail, 1, 1), Inbox(), said.append)
     assert isinstance(said[0].error, RunError)
     assert "ZeroDivisionError: division by zero" in str(said[0].error)
+
+
+def test_a_worker_of_another_version_of_ours_has_opened_something_else(monkeypatch) -> None:
+    ours = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    monkeypatch.setattr(messages, "version_of", lambda name: "99")
+    theirs = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    assert {name for name in ours if ours[name] != theirs[name]} == {"wsol_bench"}
 
 
 def test_an_inbox_gives_shards_in_order_and_nothing_after_a_stop() -> None:
