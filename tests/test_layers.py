@@ -22,6 +22,7 @@ LAYERS = (
         "wsol_bench.parallel",
         "wsol_bench.memory",
         "wsol_bench.machine",
+        "wsol_bench.programs",
     ),
     ("wsol_bench.settings", "wsol_bench.records", "wsol_bench.paper"),
     ("wsol_bench.subjects",),

@@ -220,8 +220,15 @@ def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
     if settings.out is not None:
         yield settings.out
         return
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="wsol_bench-")
+    except OSError as error:
+        raise DataError(
+            f"no folder for temporary files can be made ({error.strerror or error}). "
+            "Set TMPDIR to a folder that can be written, or give --out."
+        ) from error
     with (
-        tempfile.TemporaryDirectory(prefix="wsol_bench-") as path,
+        temporary as path,
         stop.at_once(lambda: rmtree(path, ignore_errors=True)),
     ):
         yield Path(path)
