@@ -1,6 +1,7 @@
 """Values of flags that make no sense: one message each, before anything is opened."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from wsol_bench.cli import main
 from wsol_bench.errors import UsageError
 
 REFUSED = "Flags that are refused"
+FOLDERS = "Folders that a run cannot use"
 RUN = ("run", "--arch=vgg16", "--data=DIR")
 FLAGS = {
     "a part of an image": (*RUN, "--limit=2.7"),
@@ -82,11 +84,16 @@ def test_an_empty_path_is_refused_in_python_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("identity", []), ("identity", None), ("seconds_of_network", "x"), ("machines", 3)],
+    ("name", "value", "what"),
+    [
+        ("identity", [], "a `run.json` whose identity is a list"),
+        ("seconds_of_network", "x", "a `run.json` whose seconds are a word"),
+        ("identity", None, ""),
+        ("machines", 3, ""),
+    ],
 )
 def test_a_manifest_of_another_form_is_named(
-    name, value, small_dataset, small_weights, command, tmp_path: Path
+    name, value, what, small_dataset, small_weights, command, expect_row, tmp_path: Path
 ) -> None:
     flags = ["--arch=squeezenet1_1", f"--weights={small_weights}", f"--data={small_dataset}"]
     flags += ["--methods=grad_cam", f"--out={tmp_path / 'run'}"]
@@ -96,6 +103,8 @@ def test_a_manifest_of_another_form_is_named(
     told = command("run", *flags)
     assert (told.code, "unexpected" in told.err) == (3, False)
     assert f"run/run.json: {name!r}" in told.err
+    if what:
+        expect_row(FOLDERS, what, told.err.strip().splitlines()[-1], told.code)
 
 
 def test_a_result_of_another_form_is_named(small_dataset, small_weights, command, tmp_path) -> None:
@@ -107,12 +116,27 @@ def test_a_result_of_another_form_is_named(small_dataset, small_weights, command
     assert (told.code, "run/run.json" in told.err) == (3, True)
 
 
-@pytest.mark.parametrize("other", ["center,grad_cam", "grad_cam"])
 def test_methods_in_another_order_are_another_run(
-    other, small_dataset, small_weights, command, tmp_path
+    small_dataset, small_weights, command, expect_row, tmp_path
 ) -> None:
     flags = ["--arch=squeezenet1_1", f"--weights={small_weights}", f"--data={small_dataset}"]
     flags += [f"--out={tmp_path / 'run'}"]
     assert command("run", *flags, "--methods=grad_cam,center").code == 0
-    told = command("run", *flags, f"--methods={other}")
-    assert (told.code, "order: ['grad_cam', 'center'] there" in told.err) == (2, True)
+    told = command("run", *flags, "--methods=center,grad_cam", "-q")
+    expect_row(FOLDERS, "methods in another order than before", told.err.strip(), told.code)
+
+
+def test_where_no_folder_can_be_made_the_message_says_what_to_set(
+    small_dataset, small_weights, command, expect_row, monkeypatch, tmp_path: Path
+) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    flags = ["--arch=squeezenet1_1", f"--weights={small_weights}", f"--data={small_dataset}"]
+    told = command("run", *flags, "--methods=center", "-q")
+    expect_row(FOLDERS, "no temporary folder, and no `--out`", told.err.strip(), told.code)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    told = command("run", "--arch=alexnet", "-q")
+    expect_row(FOLDERS, "no home folder for the demo", told.err.strip(), told.code)

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -309,10 +310,31 @@ def test_a_cluster_that_does_not_answer_is_one_message(monkeypatch, capsys) -> N
     monkeypatch.setitem(sys.modules, "ray", fake)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with (
-        pytest.raises(RunError, match=r"--ray-address 10\.0\.0\.1:1: no Ray.*Could not connect\)"),
-        cluster("10.0.0.1:1"),
+        pytest.raises(RunError, match=r"--ray-address auto: no Ray.*Could not connect\)"),
+        cluster("auto"),
     ):
         pass
+
+
+def test_a_cluster_is_knocked_at_before_ray_tries_for_minutes(monkeypatch) -> None:
+    calls: list = []
+    fake = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda *given, **more: calls.append(given),
+        shutdown=lambda: None,
+    )
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"--ray-address {address}: no Ray"), cluster(address):
+            pass
+        assert calls == []
+        head.listen()
+        with cluster(address):
+            assert calls == [(address,)]
+    with cluster("auto"):
+        assert calls[1:] == [("auto",)]
 
 
 def test_rays_words_do_not_reach_stdout_and_our_ray_ends_with_us(monkeypatch, capsys) -> None:

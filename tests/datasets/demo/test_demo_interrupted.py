@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from wsol_bench.cli import main
 from wsol_bench.datasets.demo import write
 from wsol_bench.programs import environment_of
 
@@ -96,15 +95,3 @@ def test_what_a_killed_rendering_leaves_ends_and_is_cleaned_by_the_next(tmp_path
     alive.mkdir()
     write(tmp_path / "demo", count=1, seed=1, workers=1)
     assert {each.name for each in tmp_path.iterdir()} == {"demo", alive.name}
-
-
-def test_without_a_home_the_message_names_what_to_set(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def no_home(path: Path) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "expanduser", no_home)
-    assert main(["run", "--arch=alexnet"]) == 3
-    assert "Set XDG_CACHE_HOME to a folder that can be written." in capsys.readouterr().err
