@@ -1,11 +1,16 @@
 """Records of two runs held against each other."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from wsol_bench.cli import main
 from wsol_bench.differences import differences_of, explanations
 from wsol_bench.record_table import to_table
 from wsol_bench.records import MapState, Record
+from wsol_bench.scoring import METRICS
+from wsol_bench.store import RunFolder
 
 
 def record(name: str, method: str = "cam", box=(0, 0, 10, 10), iou=0.6, classes=(1, 2)) -> Record:
@@ -92,3 +97,41 @@ def test_every_circumstance_that_differs_is_named_with_both_values():
 def test_a_manifest_of_an_older_version_explains_what_it_can():
     old = {"identity": MANIFEST["identity"], "status": "running"}
     assert "cpu: not noted; one" in explanations(old, MANIFEST)
+
+
+def run_of_two_networks(path: Path, cam: float) -> Path:
+    """A run whose CAM net has a folder of its own; its box of image "a" ends at `cam`."""
+    rows = [
+        {"arch": arch, "method": method, "n_loc": 1, **dict.fromkeys(METRICS, 0.0)}
+        for arch, method in (("vgg16", "grad_cam"), ("vgg16_cam", "cam"))
+    ]
+    names = {"arch": "vgg16", "dataset": "x", "protocol": "p", "weights": "w", "n": 1}
+    result = {"schema": 1, **names, "rows": rows}
+    for arch, method in (("vgg16", "grad_cam"), ("vgg16_cam", "cam")):
+        run = RunFolder(path if method == "grad_cam" else path / arch)
+        run.begin({"arch": arch, "protocol": {"iou": 0.5}})
+        run.write_manifest({**run.manifest(), "result": result})
+        box = (0, 0, 10, cam if method == "cam" else 10)
+        run.shards.write(0, to_table([record("a", method, box=box)]), {})
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_compare_looks_at_the_records_of_every_network_wherever_they_lie(
+    scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (run_of_two_networks(tmp_path / name, cam) for name, cam in (("a", 10), ("b", 17)))
+    assert main(["compare", f"{scheme}{old}", f"{scheme}{new}"]) == 0
+    printed = capsys.readouterr().out
+    assert "vgg16 grad_cam: the records of all 1 images are the same." in printed
+    assert "vgg16_cam cam: 1 of 1 boxes differ, by 7 pixels at most" in printed
+
+
+def test_the_figures_of_a_run_at_a_uri_are_not_rewritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = f"file://{run_of_two_networks(tmp_path / 'a', 10)}"
+    assert main(["compare", run, run, "--update"]) == 2
+    assert "is a folder" in capsys.readouterr().err
+    assert main(["compare", run, f"file://{tmp_path}/none"]) == 3
+    assert "is no run's folder" in capsys.readouterr().err

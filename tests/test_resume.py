@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from wsol_bench import make, store
 from wsol_bench.cli import main
-from wsol_bench.engine import shards, worker
+from wsol_bench.engine import messages, shards, worker
 from wsol_bench.storage.disk import Disk
 from wsol_bench.storage.remote import Remote
 
@@ -246,10 +247,32 @@ def test_a_manifest_names_the_machines_of_all_sessions(
         main([*command, f"--out={out}", "-q"])
         return json.loads((out / "run.json").read_text())["machines"]
 
-    assert on("one", 1) == [{"cpu": "one", "deterministic": True}]
-    both = [{"cpu": name, "deterministic": True} for name in ("one", "two")]
+    monkeypatch.setattr(worker, "_TOLD_VERSIONS", ("torch",))
+    facts = {"deterministic": True, "torch": version("torch")}
+    assert on("one", 1) == [{"cpu": "one", **facts}]
+    both = [{"cpu": name, **facts} for name in ("one", "two")]
     assert on("two", 2) == both
     assert on("one", 0) == both
+
+
+def test_records_of_another_version_of_ours_are_kept_and_told_of(
+    command: list[str],
+    interrupt_at: Callable[[int], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    interrupt_at(3)
+    main([*command, f"--out={out}", "-q"])
+    interrupt_at(0)
+    for module in (make, messages, worker):
+        monkeypatch.setattr(module, "version_of", lambda name: "99")
+    assert main([*command, f"--out={out}"]) == 0
+    told = capsys.readouterr().err
+    assert told.count(f"were made by wsol_bench {version('wsol_bench')}; this is 99.") == 1
+    sessions = json.loads((out / "run.json").read_text())["machines"]
+    assert [each["wsol_bench"] for each in sessions] == [version("wsol_bench"), "99"]
 
 
 def test_shards_of_another_size_are_another_run(
@@ -286,7 +309,8 @@ def test_without_out_an_interrupted_run_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     interrupt_at(2)
-    assert main(command) == 130
+    bare = [each for each in command if each != "--keep-maps"]  # maps are kept in --out alone
+    assert main(bare) == 130
     said = capsys.readouterr().err
     assert "without --out nothing is kept" in said
     assert "Go on with" not in said

@@ -62,10 +62,21 @@ def _changed(base: Protocol, asked: Mapping[str, Any]) -> Protocol:
     if changed == base:
         return base
     find("view", changed.view, VIEWS)
+    _check_shares(changed)
     told = ", ".join(
         f"{name}={value}" for each in replaced.values() for name, value in each.items()
     )
     return replace(changed, name=f"{base.name} ({told})")
+
+
+def _check_shares(protocol: Protocol) -> None:
+    if not 0 < protocol.iou <= 1:
+        raise UsageError(f"iou={protocol.iou:g}: expected a least IoU above 0 and at most 1.")
+    rule = protocol.box_rule
+    if rule.reference == "max" and rule.threshold > 1:
+        raise UsageError(
+            f"threshold={rule.threshold:g}: expected a share of the map's maximum, 0 to 1."
+        )
 
 
 def _value(name: str, value: Any, kind: Any) -> Any:
@@ -76,7 +87,11 @@ def _value(name: str, value: Any, kind: Any) -> Any:
                 return choice
         raise UsageError(f"{name}={value}: expected one of {', '.join(map(str, get_args(kind)))}.")
     truths = {"true": True, "false": False}
+    if kind is int and isinstance(value, float):  # of a TOML file; int() would cut it
+        raise UsageError(f"{name}={value}: expected a whole number from 1 on.")
     try:
+        if isinstance(value, bool) and kind is not bool:
+            raise TypeError
         converted = truths[str(value).lower()] if kind is bool else kind(value)
     except (KeyError, ValueError, TypeError):
         raise UsageError(f"{name}={value}: expected a value of kind {kind.__name__}.") from None

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from wsol_bench.cli_help import with_joined_lines
+from wsol_bench.cli_values import PATH, WHOLE
 from wsol_bench.settings import DEFAULT_DATA
 
 data_app = App(name="data", help="Look at datasets, or render the demo.")
@@ -14,11 +15,11 @@ data_app = App(name="data", help="Look at datasets, or render the demo.")
 @data_app.command
 @with_joined_lines
 def check(
-    path: Path,
+    path: Annotated[Path, PATH],
     /,
     *,
     layout: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Look through a dataset: counts, missing and unreadable images, boxes, labels, sizes.
@@ -42,11 +43,11 @@ def check(
 @data_app.command
 @with_joined_lines
 def make_demo(
-    folder: Path,
+    folder: Annotated[Path, PATH],
     /,
     *,
-    count: int = 1000,
-    seed: int = 2017,
+    count: Annotated[int, WHOLE] = 1000,
+    seed: Annotated[int, WHOLE] = 2017,
     split: str = "val",
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
 ) -> None:

@@ -5,17 +5,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from wsol_bench.cli_values import PATH
 from wsol_bench.settings import names_in
 
 
 def export(
-    run: Path,
-    out: Path,
+    run: Annotated[Path, PATH],
+    out: Annotated[Path, PATH],
     /,
     *,
     format: Literal["devkit", "coco", "coco-dataset", "fiftyone", "csv"] = "devkit",
     methods: Annotated[str | None, Parameter(["--method", "--methods"])] = None,
-    class_map: Path | None = None,
+    class_map: Annotated[Path | None, PATH] = None,
     data: str | None = None,
 ) -> None:
     """Write a run for an outside scorer, for a browser of images, or as a table.

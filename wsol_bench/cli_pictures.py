@@ -5,12 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from wsol_bench.cli_values import PATH, WHOLE
 from wsol_bench.protocol import DEFAULT_PROTOCOL
 from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
 
 
 def show(
-    image: Path,
+    image: Annotated[Path, PATH],
     /,
     *,
     arch: str,
@@ -21,7 +22,7 @@ def show(
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
     sigma: float = SIGMA,
     device: str = "auto",
-    out: Path | None = None,
+    out: Annotated[Path | None, PATH] = None,
     width_in: float | None = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
@@ -70,15 +71,15 @@ def show(
 
 
 def figure(
-    run: Path,
+    run: Annotated[Path, PATH],
     /,
     *,
     images: str = "worst",
     methods: str | None = None,
     data: str | None = None,
-    out: Path = Path("figure.pdf"),
+    out: Annotated[Path, PATH] = Path("figure.pdf"),
     width_in: float = 6.875,
-    seed: int = 0,
+    seed: Annotated[int, WHOLE] = 0,
 ) -> None:
     """Draw a paper's panel from a run: rows of images, columns of methods.
 

@@ -5,14 +5,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from wsol_bench.cli_values import PATH, WHOLE
+
 
 def report(
     runs: list[Path],
     /,
     *,
-    out: Path = Path("report.html"),
-    data: Path | None = None,
-    pictures: int = 200,
+    out: Annotated[Path, PATH] = Path("report.html"),
+    data: Annotated[Path | None, PATH] = None,
+    pictures: Annotated[int, WHOLE] = 200,
     max_mb: float = 10.0,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from wsol_bench.cli_values import PATH, WHOLE
 from wsol_bench.errors import UsageError
 from wsol_bench.protocol import DEFAULT_PROTOCOL
 from wsol_bench.settings import (
@@ -35,21 +36,21 @@ def run(
     sigma: Annotated[float, Parameter(group=WHAT)] = SIGMA,
     data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
     layout: Annotated[str | None, Parameter(group=WHERE)] = None,
-    limit: Annotated[int | None, Parameter(group=WHERE)] = None,
+    limit: Annotated[int | None, WHOLE, Parameter(group=WHERE)] = None,
     allow_missing: Annotated[bool, Parameter(group=WHERE, negative=())] = False,
-    allow_unreadable: Annotated[int, Parameter(group=WHERE)] = 0,
-    blacklist: Annotated[Path | None, Parameter(group=WHERE)] = None,
-    batch_size: Annotated[int, Parameter(group=HOW)] = 32,
+    allow_unreadable: Annotated[int, WHOLE, Parameter(group=WHERE)] = 0,
+    blacklist: Annotated[Path | None, PATH, Parameter(group=WHERE)] = None,
+    batch_size: Annotated[int, WHOLE, Parameter(group=HOW)] = 32,
     device: Annotated[str, Parameter(group=HOW)] = "auto",
-    threads: Annotated[int | None, Parameter(group=HOW)] = None,
+    threads: Annotated[int | None, WHOLE, Parameter(group=HOW)] = None,
     gate: Annotated[str | None, Parameter(group=HOW)] = None,
     precision: Annotated[Literal["fp32", "tf32", "bf16"], Parameter(group=HOW)] = "fp32",
     deterministic: Annotated[bool | None, Parameter(group=HOW)] = None,
-    workers: Annotated[int | None, Parameter(group=MANY)] = None,
+    workers: Annotated[int | None, WHOLE, Parameter(group=MANY)] = None,
     gpus_per_worker: Annotated[float | None, Parameter(group=MANY)] = None,
     engine: Annotated[Literal["local", "ray"], Parameter(group=MANY)] = "local",
     ray_address: Annotated[str | None, Parameter(group=MANY)] = None,
-    out: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    out: Annotated[Path | None, PATH, Parameter(group=OUTPUT)] = None,
     keep_maps: Annotated[bool, Parameter(group=OUTPUT, negative=())] = False,
     boxes: Annotated[Literal["label", "top5"], Parameter(group=OUTPUT)] = "label",
     as_json: Annotated[bool, Parameter("--json", group=OUTPUT, negative=())] = False,
@@ -159,6 +160,8 @@ def run(
         gpus_per_worker=gpus_per_worker,
         ray_address=ray_address,
     )
+    if keep_maps and out is None:
+        raise UsageError("--keep-maps: needs --out FOLDER, where the maps are kept.")
     from wsol_bench.evaluate import evaluate
     from wsol_bench.result import require_readable, to_json
     from wsol_bench.tables import print_result

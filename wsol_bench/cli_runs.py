@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from wsol_bench.cli_values import PATH, WHOLE
 from wsol_bench.errors import UsageError
 from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
 
@@ -12,17 +13,17 @@ Switch = Annotated[bool, Parameter(negative=())]
 
 
 def score(
-    run: Path | None = None,
+    run: Annotated[Path | None, PATH] = None,
     /,
     *,
     protocol: str | None = None,
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
-    tune_on: Path | None = None,
-    predictions: Path | None = None,
-    data: Path | None = None,
-    class_map: Path | None = None,
-    blacklist: Path | None = None,
-    limit: int | None = None,
+    tune_on: Annotated[Path | None, PATH] = None,
+    predictions: Annotated[Path | None, PATH] = None,
+    data: Annotated[Path | None, PATH] = None,
+    class_map: Annotated[Path | None, PATH] = None,
+    blacklist: Annotated[Path | None, PATH] = None,
+    limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Switch = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
@@ -123,17 +124,17 @@ def ablate(run: Path, /) -> None:
 
 def table1(
     *,
-    data: Annotated[Path, Parameter(env_var="WSOL_BENCH_DATA")],
-    weights_dir: Path,
-    out: Path = Path("table1"),
+    data: Annotated[Path, PATH, Parameter(env_var="WSOL_BENCH_DATA")],
+    weights_dir: Annotated[Path, PATH],
+    out: Annotated[Path, PATH] = Path("table1"),
     layout: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Switch = False,
-    blacklist: Path | None = None,
-    batch_size: int = 32,
+    blacklist: Annotated[Path | None, PATH] = None,
+    batch_size: Annotated[int, WHOLE] = 32,
     device: str = "auto",
-    threads: int | None = None,
-    workers: int | None = None,
+    threads: Annotated[int | None, WHOLE] = None,
+    workers: Annotated[int | None, WHOLE] = None,
     gpus_per_worker: float | None = None,
     engine: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
@@ -207,11 +208,11 @@ def bench(
     weights: str | None = None,
     device: str = "auto",
     batch_size: str = "8",
-    rounds: int = 5,
+    rounds: Annotated[int, WHOLE] = 5,
     against: str = "",
     parts: str | None = None,
     data: Annotated[str, Parameter(env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
-    limit: int = 32,
+    limit: Annotated[int, WHOLE] = 32,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Measure what localization costs, in forward passes of the same network.

@@ -3,33 +3,31 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from wsol_bench.agreement import COLUMNS, Disagreements, disagreements
 from wsol_bench.datasets.wording import first_names
 from wsol_bench.engine import shards
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.interrupt import Stop, on_signals
 from wsol_bench.engine.machine import gpus_here
 from wsol_bench.errors import DataError, RunError, UsageError, find
-from wsol_bench.make import MACHINES, SECONDS, Making, make_records
-from wsol_bench.manifest import describe
+from wsol_bench.make import Making, make_records
+from wsol_bench.manifest import describe, versions
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs import ARCHS
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.networks.weights import has_own_weights
 from wsol_bench.prepare import Prepared, Source, check, open_source, prepare
 from wsol_bench.progress import say
-from wsol_bench.records import MapState
+from wsol_bench.record_table import unreadable_in
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import score
 from wsol_bench.settings import RunSettings
-from wsol_bench.store import RunFolder, count_states, outcomes_of
+from wsol_bench.store import MACHINES, SECONDS, VERSIONS, RunFolder, count_states, outcomes_of
 
 _SCORED = ("image_id", "method", "label", "classes", "iou", "map_state", "blacklisted")
 """The columns that scoring reads; the rest stays on the disk."""
@@ -75,6 +73,8 @@ def evaluate(
         results = tuple(_evaluate_arch(one, session) for one in each)
         if not quiet:
             _tell_unreadable(results, source)
+            for line in session.notes:
+                say(line)
         return results
 
 
@@ -86,12 +86,14 @@ class Session:
         source: the images.
         stop: whether a signal came.
         quiet, verbose: as `evaluate` was told.
+        notes: lines to say at the end, each once, in order.
     """
 
     source: Source
     stop: Stop
     quiet: bool
     verbose: bool
+    notes: dict[str, None] = field(default_factory=dict)
 
 
 def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
@@ -115,11 +117,13 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
             for part, folder, making in zip(parts, folders, made, strict=True)
         ]
         merged = _merge(results, settings.methods, missing)
+        odd = disagreements(folders[0].read(COLUMNS), session.source.dataset.examples)
+        session.notes.update(dict.fromkeys(odd.lines()))
         for part, folder, making, own in zip(parts, folders, made, results, strict=True):
             # The first network's folder is the run's and holds the rows of all.
             result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
             facts = {
-                **_facts(part, making),
+                **_facts(part, making, odd),
                 SECONDS: making.seconds,
                 MACHINES: list(making.machines),
             }
@@ -136,7 +140,7 @@ def _opened_here(settings: RunSettings) -> RunSettings:
 def _make_part(
     part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
 ) -> Making:
-    folder.begin(_identity_of(part))
+    folder.begin(_identity_of(part), {VERSIONS: versions()})
     own = replace(part.settings, device=settings.device)
     return make_records(part, own, folder, session.stop, quiet=session.quiet)
 
@@ -164,12 +168,13 @@ def _companion_of(main: Prepared) -> Prepared | None:
     )
 
 
-def _facts(part: Prepared, making: Making) -> dict[str, object]:
+def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, object]:
     """What a manifest says beside what decides the records."""
     return {
         "device": ", ".join(making.devices),
         "weights_ignored": list(part.loaded.ignored),
         "missing_images": len(part.source.dataset.missing_ids),
+        **odd.facts(),
         "wnids": list(part.source.dataset.wnids),
         "class_names": list(part.source.dataset.class_names),
     }
@@ -217,8 +222,15 @@ def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
     if settings.out is not None:
         yield settings.out
         return
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="wsol_bench-")
+    except OSError as error:
+        raise DataError(
+            f"no folder for temporary files can be made ({error.strerror or error}). "
+            "Set TMPDIR to a folder that can be written, or give --out."
+        ) from error
     with (
-        tempfile.TemporaryDirectory(prefix="wsol_bench-") as path,
+        temporary as path,
         stop.at_once(lambda: rmtree(path, ignore_errors=True)),
     ):
         yield Path(path)
@@ -235,13 +247,6 @@ def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
             say(f"Unreadable when its turn came, counted as wrong: {image_id}.")
     if len(ids) > _TOLD:
         say(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
-
-
-def _unreadable_in(table: pa.Table, method: str) -> tuple[str, ...]:
-    odd = pc.and_(
-        pc.equal(table["method"], method), pc.equal(table["map_state"], str(MapState.UNREADABLE))
-    )
-    return tuple(table.filter(odd)["image_id"].to_pylist())
 
 
 def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
@@ -275,5 +280,5 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         map_states=count_states(table, names),
         seconds=seconds,
         is_ilsvrc=part.source.is_ilsvrc,
-        unreadable=_unreadable_in(table, names[0]),
+        unreadable=unreadable_in(table),
     )

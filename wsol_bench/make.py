@@ -12,22 +12,18 @@ from wsol_bench.engine.claims import Claims
 from wsol_bench.engine.drive import Drive
 from wsol_bench.engine.interrupt import Stop
 from wsol_bench.engine.ledger import Found, Ledger
-from wsol_bench.engine.messages import Opened
+from wsol_bench.engine.messages import OURS, Opened
 from wsol_bench.engine.shards import Shard, shards_of
 from wsol_bench.errors import Interrupted, UsageError, WsolBenchError
 from wsol_bench.gate import IMAGES, Gate
+from wsol_bench.machine import version_of
 from wsol_bench.prepare import Prepared, open_source, prepare
 from wsol_bench.progress import progress, say
 from wsol_bench.record_table import records_in
 from wsol_bench.running import RunningErrors
 from wsol_bench.settings import RunSettings
 from wsol_bench.storage.owner import Owner
-from wsol_bench.store import RunFolder
-
-SECONDS = "seconds_of_network"
-"""In a manifest: of this network alone, all sessions together."""
-MACHINES = "machines"
-"""In a manifest: where its records were made, each kind of machine once."""
+from wsol_bench.store import MACHINES, SECONDS, VERSIONS, RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +76,8 @@ def make_records(
             _watch_kept(gate, found, folder)
         if ledger.is_done():
             return Making(log.seconds, (str(pipeline.device),), log.machines())
+        if not quiet and found.images(shards):
+            _tell_other_versions(folder)
         log.start()
         opened = Opened(pipeline, part.source.dataset, part.identity)
         plan = Plan(settings, open_part, opened, len(shards) - len(found.whole))
@@ -112,7 +110,8 @@ def _drive(
 
         ledger.on_made_elsewhere = advance
         with engine.open(plan, stop) as pool, stop.gently():
-            drive = Drive(ledger, pool, part.identity, on_table, _silence if quiet else say)
+            told = _silence if quiet else say
+            drive = Drive(ledger, pool, plan.opened.must_match, on_table, told)
             log.here = drive.machines
             drive.run(stop)
     return tuple(sorted(drive.devices))
@@ -135,6 +134,18 @@ def _tell(
         say(
             f"{', '.join(map(str, others))} makes shards of this run too; the rest is shared, and "
             "what is left undone is taken over."
+        )
+
+
+def _tell_other_versions(folder: RunFolder) -> None:
+    """Says that another wsol_bench made what is there; another torch is in the manifest only."""
+    manifest, now = folder.manifest(), version_of(OURS)
+    noted = [manifest.get(VERSIONS, {}), *manifest.get(MACHINES, [])]
+    others = sorted({each[OURS] for each in noted if OURS in each} - {now})
+    if others:
+        say(
+            f"Records in {folder.path} were made by wsol_bench {', '.join(others)}; this is {now}. "
+            "The changelog says what changed. To be sure, run into another folder."
         )
 
 

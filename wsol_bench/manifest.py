@@ -1,31 +1,39 @@
 """What a run's `run.json` says: what decides its records, and how it went."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.machine import version_of
 from wsol_bench.networks.entry import Arch
 from wsol_bench.networks.weights import LoadedNetwork
 from wsol_bench.pipeline import Pipeline
 from wsol_bench.records import Dataset
 from wsol_bench.result import Result
 from wsol_bench.settings import RunSettings
-from wsol_bench.store import as_plain
+from wsol_bench.store import VERSIONS, as_plain
 
 _PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
 
 
 def identify(
-    arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipeline
+    arch: Arch,
+    loaded: LoadedNetwork,
+    dataset: Dataset,
+    pipeline: Pipeline,
+    order: Sequence[str],
 ) -> dict[str, Any]:
     """All that decides the records, as plain JSON values.
 
     The batch size, the device and the number of threads are not among them.
+
+    Args:
+        arch, loaded, dataset, pipeline: of one network.
+        order: the names of all its methods, as they were asked for.
     """
     blacklist = sorted(pipeline.blacklist)
     return {
@@ -41,6 +49,7 @@ def identify(
         "protocol": as_plain(asdict(pipeline.protocol)),
         "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
         "baselines": [baseline.name for baseline in pipeline.baselines],
+        "order": list(order),
         "sigma": pipeline.settings.sigma,
         "precision": pipeline.network.precision.name,
         "keep_maps": pipeline.keep_maps,
@@ -65,7 +74,7 @@ def describe(
         "identity": dict(identity),
         "status": "finished",
         "settings": as_plain(asdict(settings)),
-        "versions": versions(),
+        VERSIONS: versions(),
         **facts,
         "result": result.to_json(),
         "seconds": round(result.seconds, 3),
@@ -75,9 +84,4 @@ def describe(
 def versions() -> dict[str, str]:
     """Of Python, the platform and the packages that decide numbers."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return found | {name: version_of(name) for name in _PACKAGES}

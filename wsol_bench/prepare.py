@@ -1,8 +1,6 @@
 """Settings become things: every name is looked up, checked and opened before a run."""
 
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -22,7 +20,7 @@ from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights import LoadedNetwork, load_weights
 from wsol_bench.pipeline import Pipeline, Placed
 from wsol_bench.records import Dataset
-from wsol_bench.settings import RunSettings
+from wsol_bench.settings import RunSettings, expanded
 
 FALLBACK_WEIGHTS = "torchvision"
 """Where neither the user nor the dataset names any."""
@@ -75,18 +73,12 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
         UsageError, DataError: see `open_dataset`.
     """
     named = NAMED.get(settings.data)
-    path = named.folder(quiet=quiet) if named else _expanded(settings.data)
+    path = named.folder(quiet=quiet) if named else expanded(settings.data)
     dataset = open_dataset(
         path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
     )
     weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
     return Source(dataset, weights, named.note if named else "")
-
-
-def _expanded(path: str) -> Path:
-    with suppress(RuntimeError):  # "~nobody/x": there is no such user, so no such folder
-        return Path(path).expanduser()
-    return Path(path)
 
 
 def check(settings: RunSettings) -> None:
@@ -111,6 +103,8 @@ def check(settings: RunSettings) -> None:
         raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
     if settings.batch_size < 1:
         raise UsageError(f"--batch-size {settings.batch_size}: expected 1 or more.")
+    if settings.allow_unreadable < 0:
+        raise UsageError(f"--allow-unreadable {settings.allow_unreadable}: expected 0 or more.")
     if settings.threads is not None and settings.threads < 1:
         raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
     if not 0 <= settings.sigma <= 1:
@@ -149,15 +143,16 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         class_boxes=settings.boxes == "top5",
         deterministic=_is_deterministic(settings, device),
     )
+    carried = {method.name: method for method in asked if method.name not in not_applicable}
     return Prepared(
         settings=settings,
         arch=arch,
         loaded=loaded,
         source=source,
         pipeline=pipeline,
-        methods=tuple(method for method in asked if method.name not in not_applicable),
+        methods=tuple(carried.values()),
         not_applicable=not_applicable,
-        identity=identify(arch, loaded, source.dataset, pipeline),
+        identity=identify(arch, loaded, source.dataset, pipeline, list(carried)),
     )
 
 
@@ -176,7 +171,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).cpu()  # which meta, without numbers, cannot
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(

@@ -57,6 +57,12 @@ def to_table(records: Iterable[Record]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
+def unreadable_in(table: pa.Table) -> tuple[str, ...]:
+    """The ids of the images that could not be read, in the records' order, each once."""
+    odd = table.filter(pc.equal(table["map_state"], str(MapState.UNREADABLE)))
+    return tuple(dict.fromkeys(odd["image_id"].to_pylist()))
+
+
 def _lists(values: Sequence[NDArray[Any]], kind: pa.ListType) -> pa.ListArray:
     """Arrays, flattened, as a column of lists: thirty times as fast as one by one."""
     offsets = np.concatenate([[0], np.cumsum([value.size for value in values], dtype=np.int32)])

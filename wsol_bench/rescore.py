@@ -20,10 +20,11 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.parallel import in_threads
 from wsol_bench.protocol import BoxRule, Protocol, Sweep
+from wsol_bench.record_table import unreadable_in
 from wsol_bench.records import MapState
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import label_iou, score
-from wsol_bench.store import RunFolder, as_plain, count_states, outcomes_of
+from wsol_bench.store import MANIFEST, RunFolder, as_plain, count_states, outcomes_of
 from wsol_bench.views import VIEWS
 
 
@@ -63,12 +64,22 @@ def open_parts(path: Path) -> tuple[Part, ...]:
     """The networks of a run: its own, and its CAM net's where it has one.
 
     Raises:
-        DataError: no finished run lies there.
+        DataError: no finished run lies there, or its manifest is not of the form that runs write.
     """
     manifest = RunFolder(path).manifest()
-    result = manifest.get("result")
-    if result is None:
+    if manifest.get("result") is None:
         raise DataError(f"{path}: the run is not finished. Give the command that began it again.")
+    try:
+        return _parts(path, manifest)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path / MANIFEST}: its result is not of the form that a run writes "
+            f"({type(error).__name__}: {error}). Was it edited? Run again into a new folder."
+        ) from error
+
+
+def _parts(path: Path, manifest: dict[str, Any]) -> tuple[Part, ...]:
+    result = manifest["result"]
     order = tuple(row["method"] for row in result["rows"])
     parts = []
     for arch in dict.fromkeys(row["arch"] for row in result["rows"]):
@@ -114,6 +125,7 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
         map_states=states,
         seconds=0.0,
         is_ilsvrc=first.identity["is_ilsvrc"],
+        unreadable=unreadable_in(first.table),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.result import RESULT_SCHEMA
 from wsol_bench.scoring import METRICS
+from wsol_bench.storage.locate import is_uri
 from wsol_bench.store import MANIFEST, RunFolder
 
 Value = TypeVar("Value")
@@ -58,7 +59,7 @@ def read_results(path: Path) -> StoredResults:
         DataError: it is missing, unreadable, unfinished, not JSON, of another
             schema or malformed; the message names the file and what is wrong.
     """
-    text = _result_of_run(path) if path.is_dir() else _text_of(path)
+    text = _result_of_run(path) if _is_folder(path) else _text_of(path)
     try:
         document = json.loads(text, parse_constant=lambda constant: None)
         return _parse(path, document)
@@ -68,6 +69,23 @@ def read_results(path: Path) -> StoredResults:
         raise DataError(f"{path}: {error}. {_EXPECTED}") from error
 
 
+def networks_of(path: Path) -> dict[str, RunFolder]:
+    """Arch -> the folder of its records, CAM nets included; nothing where a path is a file.
+
+    Raises:
+        DataError: a manifest is missing or bad.
+    """
+    if not _is_folder(path):
+        return {}
+    found: dict[str, RunFolder] = {}
+    for run in _archs_in(path) or [path]:
+        own = RunFolder(run).manifest()["identity"].get("arch")
+        rows = _get(_require(_finished_result(run), dict, "result"), "rows", list, "result")
+        for arch in dict.fromkeys(_name_of(row, str(own)).arch for row in rows):
+            found[arch] = RunFolder(run if arch == own else run / arch)
+    return {arch: folder for arch, folder in found.items() if folder.shards.numbers()}
+
+
 def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
     """Writes a result file anew, with these tolerances.
 
@@ -75,7 +93,7 @@ def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]
         UsageError: the path is a run's folder, whose figures belong to its records.
         DataError: the file cannot be written.
     """
-    if path.is_dir():
+    if _is_folder(path):
         raise UsageError(f"--update: {path} is a folder; only a result file can be rewritten.")
     document = {name: value for name, value in new.document.items() if name != "tolerance"}
     if tolerance:
@@ -111,11 +129,22 @@ def _text_of(path: Path) -> str:
 
 def _result_of_run(path: Path) -> str:
     """The JSON text of the run's result; of all results where the run had several archs."""
-    archs = sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
-    if (path / MANIFEST).exists() or not archs:
+    archs = _archs_in(path)
+    if not archs:
         return json.dumps(_finished_result(path))
     results = [_finished_result(arch) for arch in archs]
     return json.dumps({"schema": RESULT_SCHEMA, "results": results})
+
+
+def _is_folder(path: Path) -> bool:
+    return is_uri(path) or path.is_dir()
+
+
+def _archs_in(path: Path) -> list[Path]:
+    """The runs in a folder that several archs share; none where it is itself a run's."""
+    if is_uri(path) or (path / MANIFEST).exists():
+        return []
+    return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
 
 
 def _finished_result(path: Path) -> object:

@@ -1,12 +1,13 @@
 """What a user asks of a run, before any of it is looked up."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from wsol_bench.errors import unknown_name
+from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.protocol import DEFAULT_PROTOCOL
 
 DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
@@ -105,18 +106,27 @@ class RunSettings:
         """The settings from plain values: paths and lists of names may be strings.
 
         Raises:
-            UsageError: there is no such setting.
+            UsageError: there is no such setting, or a path is empty.
         """
         known = [each.name for each in fields(cls)]
         for name in values:
             if name not in known:
                 raise unknown_name("setting", name, known)
         for name in ("out", "blacklist"):
+            if values.get(name) == "":
+                raise UsageError(f"{name}: expected a path, got an empty text.")
             if values.get(name) is not None:
-                values[name] = Path(values[name]).expanduser()
+                values[name] = expanded(values[name])
         if "methods" in values:
             values["methods"] = names_in(values["methods"])
         return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with the home folder in the place of ~, where there is such a user."""
+    with suppress(RuntimeError):  # "~nobody/x": there is no such user, so no such folder
+        return Path(path).expanduser()
+    return Path(path)
 
 
 def names_in(names: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -134,6 +134,10 @@ class ShardFiles:
         """The shards whose beginnings are there."""
         return self._numbers(PARTS)
 
+    def has_part(self, number: int) -> bool:
+        """Whether a shard's beginning is there."""
+        return self.storage.exists(_part(number))
+
     def write_part(self, number: int, table: pa.Table, maps: Maps | None = None) -> None:
         """Writes the beginning of a shard, its maps first.
 

@@ -27,8 +27,11 @@ from wsol_bench.storage.locate import storage_of
 from wsol_bench.storage.messages import writing
 
 __all__ = [
+    "MACHINES",
     "MANIFEST",
     "SCHEMA",
+    "SECONDS",
+    "VERSIONS",
     "RunFolder",
     "as_plain",
     "count_states",
@@ -38,6 +41,14 @@ __all__ = [
 
 MANIFEST = "run.json"
 CLAIMS = "claims"
+SECONDS = "seconds_of_network"
+"""In a manifest: of this network alone, all sessions together."""
+MACHINES = "machines"
+"""In a manifest: where its records were made, each kind of machine once."""
+VERSIONS = "versions"
+"""In a manifest: of the packages, in the session that wrote it last."""
+_KINDS: Mapping[str, type] = {"identity": dict, VERSIONS: dict, SECONDS: float, MACHINES: list}
+_WORDS = {dict: "an object", float: "a number", list: "a list"}
 
 
 class RunFolder:
@@ -56,11 +67,12 @@ class RunFolder:
         self.storage = storage_of(path)
         self.shards = ShardFiles(path, self.storage)
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
+    def begin(self, identity: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
         """Makes the folder, or sees that what it holds is this very run.
 
         Args:
             identity: all that decides the records, as plain JSON values.
+            facts: what else a new manifest says.
 
         Raises:
             UsageError: it holds another run; names what differs.
@@ -83,7 +95,7 @@ class RunFolder:
                     "not known. Give another folder."
                 )
             with writing(self.path / MANIFEST):
-                content = {"identity": dict(identity), "status": "running"}
+                content = {"identity": dict(identity), "status": "running", **(facts or {})}
                 self.storage.create(MANIFEST, _as_text(content))
         self._refuse_another(identity)  # which another process may have begun just now
 
@@ -100,7 +112,7 @@ class RunFolder:
         """The manifest.
 
         Raises:
-            DataError: there is none, or it is not JSON.
+            DataError: there is none, or it is not JSON, or not of the form that runs write.
         """
         path = self.path / MANIFEST
         try:
@@ -115,6 +127,7 @@ class RunFolder:
             ) from error
         if not isinstance(content, dict) or "identity" not in content:
             raise DataError(f"{path}: has no 'identity'; was it written by wsol_bench?")
+        _check_kinds(path, content)
         return content
 
     def read_maps(self, method: str) -> Iterator[NDArray[np.float16]]:
@@ -148,6 +161,17 @@ class RunFolder:
             raise UsageError(
                 f"--out {self.path}: holds the records of another run ({what}). "
                 "Give another folder, or the settings of that run."
+            )
+
+
+def _check_kinds(path: Path, content: Mapping[str, Any]) -> None:
+    for name, kind in _KINDS.items():
+        value = content.get(name, kind())
+        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
+        if not (isinstance(value, kind) or number):
+            raise DataError(
+                f"{path}: {name!r} is {value!r:.40}, expected {_WORDS[kind]}. Was it edited? "
+                "Put it right, or remove the folder and run again."
             )
 
 

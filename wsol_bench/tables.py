@@ -1,5 +1,7 @@
 """Results as tables for a terminal."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -7,6 +9,7 @@ from rich.table import Table
 from wsol_bench.paper import find_row
 from wsol_bench.result import Result, Row
 from wsol_bench.scoring import METRICS
+from wsol_bench.wording import first_names
 
 _OWN = ("ok", "unreadable")
 """Map states that are no fault of a method."""
@@ -57,12 +60,20 @@ def print_result(result: Result) -> None:
     """Prints the table on stdout; plain where stdout is no terminal."""
     console = Console()
     console.print(terminal_table(result))
+    if result.unreadable:
+        console.print(unreadable_line(result.unreadable), highlight=False, markup=False)
     for method, reason in result.not_applicable.items():
         console.print(f"{method}: n/a. {reason}.", highlight=False)
     for method, states in result.map_states.items():
         odd = ", ".join(f"{count} {state}" for state, count in states.items() if state not in _OWN)
         if odd:
             console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
+
+
+def unreadable_line(ids: Sequence[str]) -> str:
+    """How many images could not be read, and the first; for at least one."""
+    count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
+    return f"{count} could not be read and counted as wrong: {first_names(ids)}."
 
 
 def _percent(row: Row, metric: str) -> str:

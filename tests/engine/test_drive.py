@@ -17,7 +17,7 @@ from wsol_bench.engine.messages import Failed, Lost, Message, Part, Ready, Said,
 from wsol_bench.engine.shards import SHARD, Shard, shards_of
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.record_table import encode_table
-from wsol_bench.shard_files import ShardState
+from wsol_bench.shard_files import ShardFiles, ShardState
 from wsol_bench.storage.owner import Owner
 from wsol_bench.store import RunFolder
 
@@ -277,6 +277,28 @@ def test_a_stop_keeps_the_batches_that_are_finished_after_it(session, folder, is
     assert is_whole()
 
 
+def test_an_error_after_a_stop_is_told_and_the_batches_of_others_are_kept(session, folder) -> None:
+    one = session(2)
+
+    def stop() -> list[tuple[int, Message]]:
+        one.stop.asked = True
+        return []
+
+    def fail() -> list[tuple[int, Message]]:
+        return [(1, Failed(DataError("the disk is gone"), "a trace"))]
+
+    def finish_the_batch() -> list[tuple[int, Message]]:
+        return [(0, one.pool.work(0)), (0, Stopped())]
+
+    one.pool.acts = {3: stop, 4: fail, 5: finish_the_batch}
+    with pytest.raises(DataError, match="the disk is gone"):
+        one.run()
+    assert one.images == 1
+    again = session()
+    again.run()
+    assert again.found.images(again.shards) == 1
+
+
 def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
     session, folder, is_whole, monkeypatch
 ) -> None:
@@ -408,6 +430,34 @@ def test_a_survey_knows_whole_begun_and_damaged_shards(session, folder, make_bat
     assert one.found.damaged == (2,)
     assert one.found.images(shards) == 5
     assert folder.shards.parts() == []
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
+    made, session, folder, make_batch, shards, monkeypatch
+) -> None:
+    begun = make_batch(shards[1], 1)
+    folder.shards.write_part(1, begun.table, begun.maps)
+    one = session()
+
+    own, raced = ShardFiles.read_part, []
+
+    def read_part(files: ShardFiles, number: int, kept: tuple[str, ...]) -> object:
+        """At first the other process is quicker: its shard is whole, or it has given up."""
+        if raced:
+            return own(files, number, kept)
+        raced.append(number)
+        if made:
+            whole = make_batch(shards[1], shards[1].images)
+            folder.shards.write(1, whole.table, whole.maps)
+            folder.storage.remove("parts/00001-cam.npy")
+        else:
+            folder.shards.remove_part(number, ("cam",))
+        return own(files, number, kept)
+
+    monkeypatch.setattr(ShardFiles, "read_part", read_part)
+    one.run()
+    assert (one.found.begun, one.found.damaged) == ({}, ())
 
 
 @pytest.mark.parametrize("rows", [3, 6, 8])

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wsol_bench.engine import machine, processes, ray_pool
+from wsol_bench.engine import machine, messages, processes, ray_pool
 from wsol_bench.engine.catalog import ENGINES
-from wsol_bench.engine.messages import Failed, Job, Lost, Ready, Said, Stopped
+from wsol_bench.engine.messages import Failed, Job, Lost, Opened, Ready, Said, Stopped
 from wsol_bench.engine.processes import Processes
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import Share, share_of
@@ -122,6 +123,13 @@ def test_an_error_that_is_not_ours_is_told_in_words_that_can_be_sent() -> None:
     serve(Job(fail, 1, 1), Inbox(), said.append)
     assert isinstance(said[0].error, RunError)
     assert "ZeroDivisionError: division by zero" in str(said[0].error)
+
+
+def test_a_worker_of_another_version_of_ours_has_opened_something_else(monkeypatch) -> None:
+    ours = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    monkeypatch.setattr(messages, "version_of", lambda name: "99")
+    theirs = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    assert {name for name in ours if ours[name] != theirs[name]} == {"wsol_bench"}
 
 
 def test_an_inbox_gives_shards_in_order_and_nothing_after_a_stop() -> None:
@@ -302,10 +310,31 @@ def test_a_cluster_that_does_not_answer_is_one_message(monkeypatch, capsys) -> N
     monkeypatch.setitem(sys.modules, "ray", fake)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with (
-        pytest.raises(RunError, match=r"--ray-address 10\.0\.0\.1:1: no Ray.*Could not connect\)"),
-        cluster("10.0.0.1:1"),
+        pytest.raises(RunError, match=r"--ray-address auto: no Ray.*Could not connect\)"),
+        cluster("auto"),
     ):
         pass
+
+
+def test_a_cluster_is_knocked_at_before_ray_tries_for_minutes(monkeypatch) -> None:
+    calls: list = []
+    fake = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda *given, **more: calls.append(given),
+        shutdown=lambda: None,
+    )
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"--ray-address {address}: no Ray"), cluster(address):
+            pass
+        assert calls == []
+        head.listen()
+        with cluster(address):
+            assert calls == [(address,)]
+    with cluster("auto"):
+        assert calls[1:] == [("auto",)]
 
 
 def test_rays_words_do_not_reach_stdout_and_our_ray_ends_with_us(monkeypatch, capsys) -> None:

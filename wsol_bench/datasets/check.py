@@ -116,7 +116,7 @@ def check_dataset(
         faults=dataset.faults,
         unreadable=tuple(found for found in decoded if isinstance(found, Unreadable)),
         boxes_outside=tuple(
-            example.image_id for example in readable if _leaves(example, sizes[example.image_id])
+            example.image_id for example in readable if leaves(example, sizes[example.image_id])
         ),
         size_differences=tuple(
             SizeDifference(example.image_id, example.size, sizes[example.image_id])
@@ -158,7 +158,8 @@ def _images_by_boxes(dataset: ImageDataset) -> Mapping[int, int]:
     return dict(sorted(counts.items()))
 
 
-def _leaves(example: Example, size: Size) -> bool:
+def leaves(example: Example, size: Size) -> bool:
+    """Whether one of its boxes leaves an image of this size."""
     corners = np.array([0, 0, size.width, size.height])
     return bool(
         np.any(example.boxes[:, :2] < corners[:2]) or np.any(example.boxes[:, 2:] > corners[2:])

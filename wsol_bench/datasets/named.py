@@ -2,14 +2,18 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from wsol_bench.datasets.demo import DEFAULT_COUNT, DEFAULT_SEED, VERSION
 from wsol_bench.errors import DataError
+from wsol_bench.programs import command_of, environment_of
+
+_END = 10.0
+"""Seconds for a program that was interrupted to clean up after itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,19 @@ class NamedDataset:
 
 
 def cache_folder() -> Path:
-    """Where the package keeps what it can make again: XDG's cache, `wsol_bench` in it."""
+    """Where the package keeps what it can make again: XDG's cache, `wsol_bench` in it.
+
+    Raises:
+        DataError: XDG_CACHE_HOME is not set and there is no home folder.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "wsol_bench"
+    try:
+        return Path(base).expanduser() / "wsol_bench"
+    except RuntimeError as error:  # neither HOME nor a name for this user's id, as in containers
+        raise DataError(
+            f"{base}: there is no home folder ({str(error).rstrip('.')}). "
+            "Set XDG_CACHE_HOME to a folder that can be written."
+        ) from error
 
 
 def demo_folder() -> Path:
@@ -57,18 +71,31 @@ def _rendered_demo(quiet: bool) -> Path:
         ) from error
     # A program of its own: processes that render are spawned, which would run a
     # caller's script a second time where it has no `__main__` guard.
-    command = [sys.executable, "-m", "wsol_bench", "data", "make-demo", str(folder)]
-    options = [
-        f"--count={DEFAULT_COUNT}",
-        f"--seed={DEFAULT_SEED}",
-        *(["--quiet"] if quiet else []),
-    ]
-    finished = subprocess.run([*command, *options], check=False, stdout=subprocess.DEVNULL)
-    if finished.returncode != 0 and not folder.is_dir():  # another process may have been first
-        raise DataError(
-            f"{folder}: the demo could not be rendered there (exit code {finished.returncode})."
-        )
+    options = [f"--count={DEFAULT_COUNT}", f"--seed={DEFAULT_SEED}"]
+    options += ["--quiet"] if quiet else []
+    code = _run(command_of("wsol_bench", "data", "make-demo", str(folder), *options))
+    if code != 0 and not folder.is_dir():  # another process may have been first
+        raise DataError(f"{folder}: the demo could not be rendered there (exit code {code}).")
     return folder
+
+
+def _run(command: Sequence[str]) -> int:
+    """Runs a program to its end, or to ours: an interruption of this process is passed on."""
+    program = subprocess.Popen(
+        command,
+        env=environment_of(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is for this process, which passes it on once
+    )
+    try:
+        return program.wait()
+    except BaseException:
+        program.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(_END)
+        program.kill()
+        program.wait()
+        raise
 
 
 NAMED: Mapping[str, NamedDataset] = MappingProxyType(

@@ -218,9 +218,13 @@ class Drive:
     def _finish_batches(self) -> None:
         self._pool.stop()
         end = monotonic() + GRACE
+        failed: Failed | None = None
         while any(self._in_hand.values()) and monotonic() < end:
             for worker, message in self._pool.wait():
                 if isinstance(message, Part):
                     self._hear(worker, message)
                 elif isinstance(message, Stopped | Failed | Lost):
                     self._in_hand.pop(worker, None)
+                    failed = failed or (message if isinstance(message, Failed) else None)
+        if failed:  # after the others' batches are kept
+            raise failed.error from RuntimeError(failed.trace)

@@ -102,7 +102,8 @@ class Ledger:
             if number in missing and (images := self._part_of(missing[number]).images):
                 begun[number] = images
             else:  # damaged, or of a shard that another process has made meanwhile
-                bad |= missing.keys() & {number}
+                if number in missing and not self._was_finished(number):
+                    bad.add(number)
                 self._files.remove_part(number, self._kept)
         return Found(whole, begun, tuple(sorted(bad)))
 
@@ -180,6 +181,11 @@ class Ledger:
         if shard.number in self._damaged:
             return self._state(shard) is ShardState.WHOLE
         return self._files.has(shard.number)
+
+    def _was_finished(self, number: int) -> bool:
+        """Whether another process has just made a shard and removed its beginning."""
+        made = number not in self._damaged and self._files.has(number)
+        return made or not self._files.has_part(number)
 
     def _state(self, shard: Shard) -> ShardState:
         return self._files.state_of(shard.number, shard.images, self._methods, self._kept)

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from wsol_bench.machine import version_of
 from wsol_bench.pipeline import Pipeline
 from wsol_bench.records import Dataset
 from wsol_bench.shard_files import Maps
+
+OURS = "wsol_bench"
+"""The package whose version all workers must share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Opened:
     pipeline: Pipeline
     dataset: Dataset
     identity: Mapping[str, object]
+
+    @property
+    def must_match(self) -> Mapping[str, object]:
+        """What all workers of a run must have in common: one wsol_bench made all records."""
+        return {**self.identity, OURS: version_of(OURS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,17 @@ that has used a GPU is broken, and a spawn would run a caller's script a second 
 where it has no `__main__` guard.
 """
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from signal import Signals
 
 from wsol_bench.engine.messages import Job, Lost, Message
 from wsol_bench.engine.shards import Shard
+from wsol_bench.programs import command_of, environment_of
 
 _PAUSE = 0.5
 """Seconds to listen before the run looks whether it was asked to stop."""
@@ -25,7 +23,6 @@ _END = 10.0
 """Seconds for a process to end by itself."""
 _STOP = None
 """In place of a shard: finish the batch in hand and no more."""
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(slots=True)
@@ -94,13 +91,10 @@ class Processes:
 
 def _start(job: Job) -> _Worker:
     ours, theirs = Pipe()
-    environment = dict(os.environ)
-    paths = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "wsol_bench.engine.process", str(theirs.fileno())],
-            env=environment,
+            command_of("wsol_bench.engine.process", str(theirs.fileno())),
+            env=environment_of(),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=2,  # results alone go to stdout

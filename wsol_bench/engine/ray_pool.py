@@ -7,6 +7,7 @@ scales itself learns that more are wanted.
 """
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module
@@ -20,6 +21,8 @@ from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, UsageError
 
 _PAUSE = 0.5
+_KNOCK = 5.0
+"""Seconds for the head to take a connection."""
 _ADDRESS = "RAY_ADDRESS"
 
 
@@ -57,12 +60,20 @@ def cluster(address: str | None) -> Iterator[Any]:
 def _join(ray: Any, address: str | None) -> None:
     own = {} if address else {"include_dashboard": False}
     try:
+        _knock(address or "")
         ray.init(address or "local", log_to_driver=False, logging_level=CRITICAL, **own)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (ConnectionError, RuntimeError, ValueError, OSError, OverflowError) as error:
         raise RunError(
             f"--ray-address {address}: no Ray cluster answers ({_first_line(error)}). "
             "Expected HOST:PORT of its head, or auto on one of its machines."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Sees that somebody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
 
 
 class RayPool:

@@ -12,11 +12,14 @@ import torch
 from wsol_bench.engine.messages import Failed, Job, Message, Opened, Part, Ready, Said, Stopped
 from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, WsolBenchError
-from wsol_bench.machine import machine
+from wsol_bench.machine import machine, version_of
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.pipeline import records_of
 from wsol_bench.record_table import to_table
 from wsol_bench.records import Example
+
+_TOLD_VERSIONS = ("wsol_bench", "torch", "numpy", "pillow")
+"""Packages that may move a number, of each session and each machine."""
 
 
 class Inbox:
@@ -97,8 +100,12 @@ def ready(opened: Opened, place: str) -> Ready:
         place: what messages call the machine.
     """
     pipeline = opened.pipeline
-    facts = {**machine(pipeline.device), "deterministic": pipeline.deterministic}
-    return Ready(opened.identity, str(pipeline.device), place, facts)
+    facts = {
+        **machine(pipeline.device),
+        "deterministic": pipeline.deterministic,
+        **{name: version_of(name) for name in _TOLD_VERSIONS},
+    }
+    return Ready(opened.must_match, str(pipeline.device), place, facts)
 
 
 def serve(job: Job, inbox: Inbox, send: Callable[[Message], None]) -> None:

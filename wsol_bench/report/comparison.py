@@ -18,7 +18,7 @@ from wsol_bench.compare import (
 from wsol_bench.differences import differences_of, explanations
 from wsol_bench.errors import EXIT_FINE, RegressionError
 from wsol_bench.progress import say
-from wsol_bench.result_files import read_results, write_results
+from wsol_bench.result_files import networks_of, read_results, write_results
 from wsol_bench.store import RunFolder
 from wsol_bench.wording import first_names
 
@@ -32,17 +32,26 @@ _NAMED = 5
 
 
 def print_differences(old: Path, new: Path) -> None:
-    """Prints on stdout which images of two runs' folders came out otherwise, by method."""
-    before, now = RunFolder(old), RunFolder(new)
+    """Prints on stdout which images of two runs' folders came out otherwise, by method.
+
+    Prints nothing where one of the two is a file, which holds no records.
+    """
+    before, now = networks_of(old), networks_of(new)
+    both = [arch for arch in before if arch in now]
+    for arch in both:
+        _print_of_network(before[arch], now[arch], f"{arch} " if len(both) > 1 else "")
+
+
+def _print_of_network(before: RunFolder, now: RunFolder, name: str) -> None:
     iou = before.manifest()["identity"]["protocol"]["iou"]
     same = True
     for one in differences_of(before.read(), now.read(), iou):
         if one.none:
-            print(f"{one.method}: the records of all {one.images:,} images are the same.")
+            print(f"{name}{one.method}: the records of all {one.images:,} images are the same.")
             continue
         same = False
         print(
-            f"{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
+            f"{name}{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
             f"pixels at most; {len(one.flipped):,} of them are right on one side only; "
             f"{len(one.classes):,} images have other classes."
         )
@@ -99,8 +108,7 @@ def print_comparison(
         print(markdown_of(comparison, baseline, new))
     else:
         print_terminal(comparison)
-    if all((folder / "records").is_dir() for folder in (baseline, new)):
-        print_differences(baseline, new)
+    print_differences(baseline, new)
     if update:
         write_results(baseline, now, old.tolerance)
         say(f"{baseline} now holds the figures of {new}.")

@@ -13,6 +13,7 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.demo import write
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
+from wsol_bench.engine.interrupt import on_signals
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE
 from wsol_bench.geometry import Size
 from wsol_bench.progress import progress
@@ -110,12 +111,12 @@ ILSVRC_500 = BoxStatistics(
 
 
 def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -> None:
-    """Renders a set of demo images with a progress bar.
+    """Renders a set of demo images with a progress bar; Ctrl-C and SIGTERM leave nothing.
 
     Raises:
         UsageError, DataError: see `write`.
     """
-    with progress("Rendering the demo", count, quiet=quiet) as advance:
+    with on_signals(), progress("Rendering the demo", count, quiet=quiet) as advance:
         write(folder, count, seed, split, on_image=lambda: advance(1))
 
 

@@ -18,10 +18,11 @@ from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.devkit import read_predictions, score_predictions
 from wsol_bench.errors import UsageError
 from wsol_bench.protocol import DEFAULT_PROTOCOL, Protocol
+from wsol_bench.record_table import unreadable_in
 from wsol_bench.rescore import open_parts, own_protocol, rescore
 from wsol_bench.result import Result, Row
 from wsol_bench.swept import SweptRow, sweep_run
-from wsol_bench.tables import print_result
+from wsol_bench.tables import print_result, unreadable_line
 
 _SHOWN = ("top1_loc", "top5_loc", "gt_known_loc")
 """Classification does not depend on boxes."""
@@ -67,7 +68,14 @@ def print_score(
         wanted = resolve(protocol or wanted.name.partition(" (")[0], changes)
     if wanted.sweep:
         rows = sweep_run(parts, wanted, open_parts(tune_on) if tune_on else ())
-        print(swept_json(rows, wanted)) if as_json else Console().print(swept_table(rows, wanted))
+        unread = unreadable_in(parts[0].table)
+        if as_json:
+            print(swept_json(rows, wanted, unread))
+            return
+        console = Console()
+        console.print(swept_table(rows, wanted))
+        if unread:
+            console.print(unreadable_line(unread), highlight=False, markup=False)
         return
     if tune_on is not None:
         raise UsageError("--tune-on: only for a protocol that sweeps, such as maxboxacc.")
@@ -98,8 +106,8 @@ def swept_table(rows: Sequence[SweptRow], protocol: Protocol) -> Table:
     return table
 
 
-def swept_json(rows: Sequence[SweptRow], protocol: Protocol) -> str:
-    """The figures and the curves as one JSON object."""
+def swept_json(rows: Sequence[SweptRow], protocol: Protocol, unreadable: Sequence[str]) -> str:
+    """The figures, the curves and the ids of unreadable images as one JSON object."""
     figures = [
         {
             "method": row.method,
@@ -119,7 +127,13 @@ def swept_json(rows: Sequence[SweptRow], protocol: Protocol) -> str:
         }
         for row in rows
     ]
-    content = {"schema": 1, "protocol": protocol.name, "n": rows[0].curve.n, "rows": figures}
+    content = {
+        "schema": 1,
+        "protocol": protocol.name,
+        "n": rows[0].curve.n,
+        "rows": figures,
+        "unreadable": list(unreadable),
+    }
     return json.dumps(content)
 
 

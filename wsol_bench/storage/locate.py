@@ -18,6 +18,11 @@ from wsol_bench.storage.remote import Remote
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>.*)")
 
 
+def is_uri(path: Path) -> bool:
+    """Whether a path is a URI, on which `Path`'s own questions to the disk make no sense."""
+    return _URI.fullmatch(str(path)) is not None
+
+
 def storage_of(path: Path) -> Storage:
     """The folder at a path, or at a URI such as s3://bucket/run.
 

@@ -11,9 +11,11 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from wsol_bench.datasets.demo.rendering import VERSION, render
 from wsol_bench.datasets.demo.stream import Stream
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size
+from wsol_bench.storage.owner import Owner, is_gone
 
 JPEG_QUALITIES = range(80, 96)
 IMAGES_PER_TASK = 8
@@ -74,13 +77,24 @@ def write(
 @contextmanager
 def _whole_or_absent(folder: Path) -> Iterator[Path]:
     """A neighbour that takes the folder's name when the block ends well."""
-    unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
+    _clean(folder)
+    unfinished = folder.with_name(f".{folder.name}-{Owner.here().tag}")
     unfinished.mkdir(parents=True)
     try:
         yield unfinished
         unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _clean(folder: Path) -> None:
+    """Removes what renderings of this folder left behind whose processes are gone."""
+    pattern = re.compile(rf"\.{re.escape(folder.name)}-([0-9a-f]{{12}})-(\d+)-(\d+)")
+    with suppress(OSError):  # it may not be there yet; what cannot be cleaned does no harm
+        for neighbour in folder.parent.iterdir():
+            match = pattern.fullmatch(neighbour.name)
+            if match and is_gone(match[1], int(match[2]), int(match[3])):
+                shutil.rmtree(neighbour, ignore_errors=True)
 
 
 def _write_images(
@@ -96,11 +110,25 @@ def _write_images(
         _exhaust(map(write_one, range(count)), on_image)
         return
     # Forking a process that has threads, as torch has, can hang; spawning cannot.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     try:
         _exhaust(pool.map(write_one, range(count), chunksize=IMAGES_PER_TASK), on_image)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leaves Ctrl-C to the process that began this one, and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _exhaust(images: Iterator[None], on_image: Callable[[], None] | None) -> None:
