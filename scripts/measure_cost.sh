@@ -25,8 +25,8 @@ done
 run=(--arch googlenet)
 if [ ${#real[@]} -gt 0 ]; then
   run+=(--weights "caffe:${real[0]}" --data "${real[1]}")
-  measure "$name-ilsvrc/googlenet-32" "${run[@]}" --limit 128 --batch-size 32
+  measure "$name-ilsvrc/googlenet-32" "${run[@]}" --limit 64 --batch-size 32
 fi
 mkdir -p "results/bench/$name-profile"
-python scripts/profile_run.py --json "${run[@]}" --limit 128 >"results/bench/$name-profile/googlenet-32.json"
+python scripts/profile_run.py --json "${run[@]}" --limit 64 >"results/bench/$name-profile/googlenet-32.json"
 python scripts/write_cost_tables.py
