@@ -41,7 +41,8 @@ class RunSettings:
         out: the run's folder, or None to keep no records.
         limit: only the first so many images.
         allow_missing: go on where annotated images are absent.
-        batch_size: tensors per forward pass; no result depends on it.
+        batch_size: tensors per forward pass. Another may add sums up in another order,
+            which now and then moves a box by a pixel.
         device: "auto", or what torch calls it, such as "cuda:1".
         threads: for decoding and boxes; None takes one per core.
         sigma: of Backprop's Gaussian, as a share of the map's side.

@@ -2,8 +2,8 @@
 
 Some operations of torch add numbers up in the order in which a GPU's threads come by, and
 cuDNN may time several ways to convolve and take whichever was fastest today. Either moves
-the last digits of a map, and now and then a box by a pixel. On a CPU nothing that runs
-here does; there the switch is a promise that is kept by refusing.
+the last digits of a map, and now and then a box by a pixel. No operation that is used
+here does so on a CPU; there the switch sees to it that none is added unnoticed.
 
 How many threads or images share a product of matrices is another matter: Intel's library
 adds up in another order for each, unless told otherwise before its first product.
