@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/fuzz"))
 
 GUIDING = [
-    *("tarfile", "zipfile", "wsol_bench.datasets", "wsol_bench.wording"),
-    *("wsol_bench.networks.caffe", "wsol_bench.networks.caffe_bounds"),
-    "wsol_bench.networks.weight_files",
+    *("tarfile", "zipfile", "wsol_bench.datasets", "wsol_bench.runtime.names"),
+    *("wsol_bench.networks.weights.caffe", "wsol_bench.networks.weights.caffe_bounds"),
+    "wsol_bench.networks.weights.files",
 ]
 """Python code whose branches count as progress; C code has none to show."""
 

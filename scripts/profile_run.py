@@ -32,18 +32,18 @@ from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from wsol_bench.boxes import extract_box
+from wsol_bench.boxes.extract import extract_box
 from wsol_bench.datasets.dataset import ImageDataset
-from wsol_bench.evaluate import evaluate
 from wsol_bench.networks.forward import Forward, Network
 from wsol_bench.networks.numbers import normalise
-from wsol_bench.pipeline import Pipeline, records_of
-from wsol_bench.prepare import find_device
-from wsol_bench.progress import say
-from wsol_bench.record_table import to_table
-from wsol_bench.result import Result
+from wsol_bench.pipeline.pipeline import Pipeline, records_of
+from wsol_bench.records.result import Result
+from wsol_bench.records.shard_files import ShardFiles
+from wsol_bench.records.table import to_table
+from wsol_bench.runs.evaluate import evaluate
+from wsol_bench.runs.prepare import find_device
+from wsol_bench.runtime.progress import say
 from wsol_bench.settings import RunSettings, names_in
-from wsol_bench.shard_files import ShardFiles
 
 Row = tuple[str, str, float]
 """Stage, "threads" or "main", seconds."""

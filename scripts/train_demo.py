@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from wsol_bench.datasets.demo import CLASSES, DEFAULT_SEED, VERSION, render
-from wsol_bench.networks.archs import ARCHS
-from wsol_bench.networks.entry import Preprocessing
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.archs.entry import Preprocessing
 from wsol_bench.networks.numbers import normalise
-from wsol_bench.views import warp
+from wsol_bench.protocols.views import warp
 
 STORED = 256
 """Side at which training images are kept; crops are taken from it."""

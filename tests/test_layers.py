@@ -12,71 +12,18 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "wsol_bench"
 
 LAYERS = (
-    ("wsol_bench.errors", "wsol_bench.wording", "wsol_bench.streams"),
-    (
-        "wsol_bench.compiled",
-        "wsol_bench.geometry",
-        "wsol_bench.protocol",
-        "wsol_bench.statistics",
-        "wsol_bench.resample",
-        "wsol_bench.parallel",
-        "wsol_bench.memory",
-        "wsol_bench.machine",
-        "wsol_bench.programs",
-    ),
-    ("wsol_bench.settings", "wsol_bench.records", "wsol_bench.paper"),
-    ("wsol_bench.subjects",),
-    (
-        "wsol_bench.views",
-        "wsol_bench.boxes",
-        "wsol_bench.scoring",
-        "wsol_bench.progress",
-        "wsol_bench.storage.*",
-    ),
-    ("wsol_bench.pixel_order",),
-    ("wsol_bench.sweep",),
-    ("wsol_bench.maxboxacc",),
-    ("wsol_bench.record_table",),
-    ("wsol_bench.shard_files",),
-    (
-        "wsol_bench.store",
-        "wsol_bench.gate",
-        "wsol_bench.running",
-        "wsol_bench.result",
-        "wsol_bench.changes",
-    ),
-    ("wsol_bench.rescore",),
-    ("wsol_bench.ablation",),
-    ("wsol_bench.result_files",),
-    ("wsol_bench.compare",),
-    ("wsol_bench.differences", "wsol_bench.flags", "wsol_bench.true_boxes", "wsol_bench.guesses"),
-    ("wsol_bench.paired", "wsol_bench.breakdown", "wsol_bench.failures"),
-    ("wsol_bench.networks.*",),
+    ("wsol_bench.errors", "wsol_bench.geometry"),
+    ("wsol_bench.runtime.*", "wsol_bench.protocols.*"),
+    ("wsol_bench.settings", "wsol_bench.networks.*"),
+    ("wsol_bench.boxes.*", "wsol_bench.scoring.*", "wsol_bench.records.*"),
+    ("wsol_bench.flags", "wsol_bench.datasets.*"),
     ("wsol_bench.methods.*",),
-    ("wsol_bench.datasets.*",),
-    ("wsol_bench.swept",),
-    ("wsol_bench.answers",),
-    ("wsol_bench.pipeline",),
+    ("wsol_bench.pipeline.*",),
     ("wsol_bench.engine.*",),
-    ("wsol_bench.agreement", "wsol_bench.manifest", "wsol_bench.tables"),
-    ("wsol_bench.paired_table", "wsol_bench.devkit", "wsol_bench.coco"),
-    ("wsol_bench.prepare", "wsol_bench.catalog", "wsol_bench.doctor"),
+    ("wsol_bench.runs.*",),
     ("wsol_bench.bench.*",),
-    ("wsol_bench.make",),
-    ("wsol_bench.evaluate", "wsol_bench.show"),
-    ("wsol_bench.table1",),
-    ("wsol_bench.report.*",),
-    ("wsol_bench.notebook",),
-    ("wsol_bench.cli_help", "wsol_bench.cli_values"),
-    (
-        "wsol_bench.cli_data",
-        "wsol_bench.cli_export",
-        "wsol_bench.cli_pictures",
-        "wsol_bench.cli_report",
-        "wsol_bench.cli_run",
-        "wsol_bench.cli_runs",
-    ),
-    ("wsol_bench.cli",),
+    ("wsol_bench.analysis.*", "wsol_bench.report.*"),
+    ("wsol_bench.api", "wsol_bench.cli.*"),
     ("wsol_bench.__main__",),
 )
 """From the bottom up. The package's own __init__ re-exports and imports lazily."""
@@ -156,7 +103,7 @@ def test_imports_of_modules_form_no_circle() -> None:
 @pytest.mark.parametrize("arguments", LIGHT_COMMANDS, ids=" ".join)
 def test_light_commands_start_without_torch(arguments: tuple[str, ...]) -> None:
     code = (
-        "import sys\nfrom wsol_bench.cli import main\n"
+        "import sys\nfrom wsol_bench.cli.main import main\n"
         f"main({list(arguments)!r})\n"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'scipy', 'numba')))"
     )

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import wsol_bench
-from wsol_bench.boxes import enlarge, largest_component
-from wsol_bench.rescore import joined_maps, open_parts
-from wsol_bench.result import Row
-from wsol_bench.sweep import largest_boxes
+from wsol_bench.analysis.rescore import joined_maps, open_parts
+from wsol_bench.boxes.extract import enlarge, largest_component
+from wsol_bench.boxes.sweep import largest_boxes
+from wsol_bench.records.result import Row
 
 pytestmark = pytest.mark.ilsvrc
 

@@ -18,7 +18,7 @@ from wsol_bench.errors import (
 from wsol_bench.settings import RunSettings
 
 if TYPE_CHECKING:
-    from wsol_bench.notebook import RunResult
+    from wsol_bench.api import RunResult
 
 __all__ = [
     "DataError",
@@ -47,7 +47,7 @@ def run(*, quiet: bool = True, **settings: Any) -> "RunResult":
     Raises:
         WsolBenchError: one of its kinds; the message says what to do.
     """
-    from wsol_bench.notebook import run_and_keep  # imports torch, which takes seconds
+    from wsol_bench.api import run_and_keep  # imports torch, which takes seconds
 
     named = RunSettings.of(**settings)
     if len(named.by_arch()) > 1:

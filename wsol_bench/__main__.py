@@ -5,7 +5,7 @@ import sys
 from types import FrameType
 
 from wsol_bench.errors import EXIT_INTERRUPTED
-from wsol_bench.streams import open_closed_streams
+from wsol_bench.runtime.streams import open_closed_streams
 
 
 def start() -> int:
@@ -14,7 +14,7 @@ def start() -> int:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from wsol_bench.cli import main
+        from wsol_bench.cli.main import main
 
         return main()
     except KeyboardInterrupt:

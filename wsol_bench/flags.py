@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.errors import find
-from wsol_bench.protocol import Protocol
-from wsol_bench.scoring import METRICS, Outcomes, right_classes
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.ilsvrc import METRICS, Outcomes, right_classes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from wsol_bench.errors import UsageError, unknown_name
-from wsol_bench.protocol import DEFAULT_PROTOCOL
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
 
 DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
 """Table 1's methods in its order, and the floor beneath them."""

@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from wsol_bench.catalog import CATALOGS
+from wsol_bench.report.tables.lists import CATALOGS
 
 
 class CatalogTable(SphinxDirective):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from wsol_bench.cli import main
+from wsol_bench.cli.main import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 HEADING = re.compile(r"^## (.+)$", re.M)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import wsol_bench
-from wsol_bench import cli_run
-from wsol_bench.cli import main
+from wsol_bench.cli import run as cli_run
+from wsol_bench.cli.main import main
 from wsol_bench.errors import UsageError
 
 REFUSED = "Flags that are refused"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wsol_bench.bench.case import Case, place
-from wsol_bench.networks.entry import Arch, Preprocessing, Topology
+from wsol_bench.networks.archs.entry import Arch, Preprocessing, Topology
 from wsol_bench.networks.forward import Network
 
 SIDE, BATCH, CLASSES = 32, 3, 6

@@ -26,8 +26,8 @@ from wsol_bench.bench.thresholds import (
     smooth_maps,
 )
 from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.machine import cpu_name, machine, versions
-from wsol_bench.pipeline import records_of
+from wsol_bench.pipeline.pipeline import records_of
+from wsol_bench.runtime.machine import cpu_name, machine, versions
 
 
 def test_the_synthetic_image_has_the_commonest_size_and_weight() -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from wsol_bench.networks.forward import Forward, Network
-from wsol_bench.pipeline import Pipeline
+from wsol_bench.pipeline.pipeline import Pipeline
 
 SCRIPT = Path(__file__).parents[2] / "scripts/profile_run.py"
 

@@ -11,9 +11,10 @@ import os
 import resource
 import sys
 
-from wsol_bench import evaluate, tables  # noqa: F401 - what every run would import
-from wsol_bench.cli import main
-from wsol_bench.engine import drive, shards
+from wsol_bench.cli.main import main
+from wsol_bench.engine import scheduler as drive
+from wsol_bench.engine import shards
+from wsol_bench.report.tables import result as tables  # noqa: F401 - what every run would import
 
 
 def run(order: dict) -> None:

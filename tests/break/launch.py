@@ -10,6 +10,6 @@ from wsol_bench.engine import shards
 
 if __name__ == "__main__":
     shards.SHARD = int(sys.argv[1])
-    from wsol_bench.cli import main
+    from wsol_bench.cli.main import main
 
     sys.exit(main(sys.argv[2:]))

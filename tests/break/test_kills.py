@@ -78,7 +78,11 @@ def workers_of(pid: int) -> list[int]:
             line = (status.parent / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(fields[1]) == pid and fields[0] != "Z" and b"wsol_bench.engine.process" in line:
+        if (
+            int(fields[1]) == pid
+            and fields[0] != "Z"
+            and b"wsol_bench.engine.subprocess_main" in line
+        ):
             found.append(int(status.parent.name))
     return found
 

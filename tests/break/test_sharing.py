@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsol_bench.storage.owner import Owner
+from wsol_bench.runtime.process_owner import Owner
 
 
 def test_three_processes_on_one_folder_come_to_one_runs_files(program, same_as_whole, tmp_path):

@@ -9,7 +9,7 @@ from wsol_bench.datasets.check import check_dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
-from wsol_bench.report.dataset import print_check
+from wsol_bench.report.tables.dataset import print_check
 
 
 def test_a_good_dataset_has_no_fault(builder, tmp_path):

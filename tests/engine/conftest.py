@@ -7,9 +7,9 @@ import pytest
 
 from wsol_bench.engine.messages import Part
 from wsol_bench.engine.shards import Shard
-from wsol_bench.record_table import to_table
-from wsol_bench.records import MapState, Record
-from wsol_bench.store import RunFolder
+from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.records.table import to_table
 
 METHODS = ("cam", "center")
 SIZES = (3, 3, 2)

@@ -11,9 +11,9 @@ import pytest
 from wsol_bench.engine import claims as module
 from wsol_bench.engine.claims import STALE, Claims
 from wsol_bench.errors import DataError
-from wsol_bench.storage.owner import Owner
-from wsol_bench.storage.remote import Remote
-from wsol_bench.store import RunFolder
+from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.records.storage.remote import Remote
+from wsol_bench.runtime.process_owner import Owner
 
 
 class Clock:

@@ -13,14 +13,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wsol_bench.engine import machine, messages, processes, ray_pool
+from wsol_bench.engine import messages, ray_pool
+from wsol_bench.engine import resources as machine
+from wsol_bench.engine import subprocess_pool as processes
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.messages import Failed, Job, Lost, Opened, Ready, Said, Stopped
-from wsol_bench.engine.processes import Processes
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import Share, share_of
 from wsol_bench.engine.ray_worker import RayWorker
 from wsol_bench.engine.shards import Shard
+from wsol_bench.engine.subprocess_pool import Processes
 from wsol_bench.engine.worker import Inbox, serve
 from wsol_bench.errors import DataError, RunError, UsageError
 from wsol_bench.settings import RunSettings
@@ -369,7 +371,7 @@ def test_an_actor_tells_what_its_worker_says() -> None:
 def test_two_processes_make_the_files_that_one_makes(
     small_dataset: Path, small_weights: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    from wsol_bench.cli import main
+    from wsol_bench.cli.main import main
     from wsol_bench.engine import shards
 
     monkeypatch.setattr(shards, "SHARD", 2)
@@ -394,8 +396,8 @@ def test_two_processes_make_the_files_that_one_makes(
 def test_a_worker_process_that_cannot_open_its_data_ends_the_run_with_its_message(
     small_dataset: Path, small_weights: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    from wsol_bench import make
-    from wsol_bench.cli import main
+    from wsol_bench.cli.main import main
+    from wsol_bench.runs import execute as make
 
     data = Path(shutil.copytree(small_dataset, tmp_path / "data"))
     # The run has the folder open; to its workers it is gone, as on another machine.

@@ -17,7 +17,7 @@ from wsol_bench.geometry import Size
 from wsol_bench.methods.backprop import smooth
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
-from wsol_bench.networks.archs import ARCHS
+from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import PIXELS, Asks, Network
 
 MAP_METHODS = {name: method for name, method in METHODS.items() if isinstance(method, MapMethod)}

@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import graph, rules
+from wsol_bench.networks.archs.layers import Concat
 from wsol_bench.networks.forward import PIXELS, Asks, Network
-from wsol_bench.networks.layers import Concat
 
 # The code runs in float32; here in float64, so that a wrong share cannot hide in a
 # tolerance. What is left are sums of some hundred terms in another order.

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from wsol_bench.errors import NotApplicable, UsageError, find
-from wsol_bench.memory import keep_freed_memory
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import MapMethod
-from wsol_bench.networks.archs import ARCHS
-from wsol_bench.networks.entry import Arch, Topology
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.archs.entry import Arch, Topology
 from wsol_bench.networks.forward import PIXELS, Network
 from wsol_bench.networks.numbers import normalise
-from wsol_bench.networks.weights import load_weights
-from wsol_bench.pipeline import Placed
-from wsol_bench.prepare import find_device
-from wsol_bench.protocol import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
-from wsol_bench.records import Dataset
+from wsol_bench.networks.weights.load import load_weights
+from wsol_bench.pipeline.pipeline import Placed
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.record import Dataset
+from wsol_bench.runs.prepare import find_device
+from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.settings import ARCH_SETS, DEFAULT_DATA
-from wsol_bench.views import VIEWS
 
 CLASSES = 1000
 """Of a network with random weights: ILSVRC's."""

@@ -10,7 +10,7 @@ from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.methods import IMAGE, draw
 from wsol_bench.bench.timing import Task
 from wsol_bench.datasets.images import decode_image
-from wsol_bench.views import VIEWS
+from wsol_bench.protocols.views import VIEWS
 
 DECODE = "decode and resize"
 MAP_SIDES = (7, 14)

@@ -19,10 +19,10 @@ from wsol_bench.bench.thresholds import (
 )
 from wsol_bench.bench.timing import Spread, Task, interleaved
 from wsol_bench.errors import find
-from wsol_bench.machine import machine, versions
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.networks.numbers import exact_float32
-from wsol_bench.records import Dataset
+from wsol_bench.records.record import Dataset
+from wsol_bench.runtime.machine import machine, versions
 
 SCHEMA = 2
 PLAIN = "forward of the net as built"

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.timing import Task
-from wsol_bench.boxes import extract_box
+from wsol_bench.boxes.extract import extract_box
 from wsol_bench.geometry import Size
 from wsol_bench.methods.entry import Settings
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.forward import Asks, Forward
-from wsol_bench.scoring import rank_classes
+from wsol_bench.scoring.ilsvrc import rank_classes
 
 TOGETHER = (
     ("grad_cam", "cam"),

@@ -25,7 +25,7 @@ from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.methods import asker, draw, maps_of
 from wsol_bench.bench.timing import Spread, Task, Times
 from wsol_bench.errors import find
-from wsol_bench.scoring import rank_classes
+from wsol_bench.scoring.ilsvrc import rank_classes
 
 METHOD = "grad_cam"
 """What all of them have."""

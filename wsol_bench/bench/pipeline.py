@@ -21,9 +21,9 @@ from wsol_bench.bench.timing import Spread, Task, Times, interleaved
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import BoxMethod, Settings
 from wsol_bench.networks.numbers import normalise
-from wsol_bench.pipeline import Pipeline, records_of
-from wsol_bench.records import Dataset, Example
-from wsol_bench.views import VIEWS
+from wsol_bench.pipeline.pipeline import Pipeline, records_of
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.record import Dataset, Example
 
 BARE = "bare loop"
 BARE_OURS = "bare loop, our forward"

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from wsol_bench.bench.case import Case
 from wsol_bench.bench.methods import asker, maps_of
 from wsol_bench.bench.timing import Spread, interleaved
-from wsol_bench.boxes import Map, enlarge
-from wsol_bench.maxboxacc import thresholds_of
-from wsol_bench.protocol import PROTOCOLS
-from wsol_bench.sweep import largest_boxes
+from wsol_bench.boxes.extract import Map, enlarge
+from wsol_bench.boxes.sweep import largest_boxes
+from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.scoring.maxboxacc import thresholds_of
 
 SWEEP = next(protocol.sweep for protocol in PROTOCOLS.values() if protocol.sweep)
 ONE_SWEEP = "one sweep"

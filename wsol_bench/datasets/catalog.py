@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from wsol_bench.datasets.class_folders import CLASS_FOLDERS
 from wsol_bench.datasets.dataset import ImageDataset, Selection
-from wsol_bench.datasets.flat import FLAT
-from wsol_bench.datasets.kaggle import KAGGLE
-from wsol_bench.datasets.layout import Layout
+from wsol_bench.datasets.layouts.class_folders import CLASS_FOLDERS
+from wsol_bench.datasets.layouts.flat import FLAT
+from wsol_bench.datasets.layouts.kaggle import KAGGLE
+from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.layouts.tar import TAR
 from wsol_bench.datasets.scanning import folder_entries
-from wsol_bench.datasets.tar import TAR
 from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError, UsageError, unknown_name
 

@@ -15,7 +15,7 @@ from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
 from wsol_bench.errors import UnreadableImage
 from wsol_bench.geometry import Size
-from wsol_bench.records import Example, Progress
+from wsol_bench.records.record import Example, Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from wsol_bench.datasets.images import decode_image
 from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.datasets.wording import first_names, shown
 from wsol_bench.errors import DataError
-from wsol_bench.records import Example
+from wsol_bench.records.record import Example
 
 _OFFICIAL_ID = re.compile(r".*_val_([0-9]{8})", re.DOTALL)
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from wsol_bench.datasets.demo import DEFAULT_COUNT, DEFAULT_SEED, VERSION
 from wsol_bench.errors import DataError
-from wsol_bench.programs import command_of, environment_of
+from wsol_bench.runtime.subprograms import command_of, environment_of
 
 _END = 10.0
 """Seconds for a program that was interrupted to clean up after itself."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
-from wsol_bench.engine.drive import Pool
-from wsol_bench.engine.here import Here
-from wsol_bench.engine.interrupt import Stop
-from wsol_bench.engine.machine import count_here, devices_here, gpus_here, threads_here
+from wsol_bench.engine.in_process import Here
 from wsol_bench.engine.messages import Job, Opened
-from wsol_bench.engine.processes import Processes
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import share_of
+from wsol_bench.engine.resources import count_here, devices_here, gpus_here, threads_here
+from wsol_bench.engine.scheduler import Pool
+from wsol_bench.engine.subprocess_pool import Processes
 from wsol_bench.errors import UsageError
+from wsol_bench.runtime.interrupt import Stop
 from wsol_bench.settings import RunSettings
 
 

@@ -19,10 +19,10 @@ from typing import Self
 
 import pyarrow as pa
 
-from wsol_bench.storage.entry import Storage
-from wsol_bench.storage.messages import writing
-from wsol_bench.storage.owner import Owner
-from wsol_bench.store import CLAIMS, RunFolder
+from wsol_bench.records.run_folder import CLAIMS, RunFolder
+from wsol_bench.records.storage.entry import Storage
+from wsol_bench.records.storage.messages import writing
+from wsol_bench.runtime.process_owner import Owner
 
 BEAT = 10.0
 """Seconds between two changes of a claim."""

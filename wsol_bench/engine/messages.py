@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from wsol_bench.machine import version_of
-from wsol_bench.pipeline import Pipeline
-from wsol_bench.records import Dataset
-from wsol_bench.shard_files import Maps
+from wsol_bench.pipeline.pipeline import Pipeline
+from wsol_bench.records.record import Dataset
+from wsol_bench.records.shard_files import Maps
+from wsol_bench.runtime.machine import version_of
 
 OURS = "wsol_bench"
 """The package whose version all workers must share."""

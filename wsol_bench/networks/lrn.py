@@ -23,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wsol_bench.compiled import compiled_with
+from wsol_bench.runtime.compiled import compiled_with
 
 Pixels = NDArray[np.float32]
 """(pixels, channels): each pixel's channels side by side."""

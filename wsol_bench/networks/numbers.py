@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from wsol_bench.networks.entry import Preprocessing
+from wsol_bench.networks.archs.entry import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)

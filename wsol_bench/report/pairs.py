@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsol_bench.paired import PairedRow, compare_all
-from wsol_bench.paired_table import print_comparisons
-from wsol_bench.rescore import Part, open_parts, own_protocol
+from wsol_bench.analysis.paired import PairedRow, compare_all
+from wsol_bench.analysis.rescore import Part, open_parts, own_protocol
+from wsol_bench.report.tables.pairs import print_comparisons
 
 
 def print_pairs(paths: Sequence[Path], metric: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wsol_bench.datasets.demo import write
-from wsol_bench.programs import environment_of
+from wsol_bench.runtime.subprograms import environment_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 PATIENCE = 60.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsol_bench.cli import main
+from wsol_bench.cli.main import main
 
 METHODS = "grad_cam,c_mwp,center"
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsol_bench.cli import main
+from wsol_bench.analysis.rescore import open_parts
+from wsol_bench.cli.main import main
 from wsol_bench.datasets.demo import DEFAULT_SEED, write
-from wsol_bench.report import figure
-from wsol_bench.report.figure import FigureOptions, draw_run
-from wsol_bench.report.panels import Panel
-from wsol_bench.rescore import open_parts
+from wsol_bench.report.figures import figure
+from wsol_bench.report.figures.figure import FigureOptions, draw_run
+from wsol_bench.report.figures.panels import Panel
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_bad_usage_gets_one_message_and_the_right_code(
 
 def test_it_needs_no_torch(mapped_run: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom wsol_bench.cli import main\n"
+        "import sys\nfrom wsol_bench.cli.main import main\n"
         f"code = main(['figure', {str(mapped_run)!r}, '--images=best:1', '--out=figure.pdf'])\n"
         "sys.exit(code or 'torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     )

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from wsol_bench.boxes import enlarge, extract_box
+from wsol_bench.boxes.extract import enlarge, extract_box
 from wsol_bench.geometry import Size, Window
-from wsol_bench.protocol import PROTOCOLS, BoxRule
-from wsol_bench.report.overlay import laid_over, on_image
-from wsol_bench.views import VIEWS
+from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.report.figures.overlay import laid_over, on_image
 
 RULE = BoxRule(threshold=0.15)
 

@@ -10,11 +10,11 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.report.drawing import Drawing, require_target
-from wsol_bench.report.figure_key import DRAWN, TRUE, Key, key_lines
-from wsol_bench.report.lettering import width_of, wrapped
-from wsol_bench.report.panels import Panel, draw_panels
-from wsol_bench.report.pdf_pictures import with_jpegs
+from wsol_bench.report.figures.drawing import Drawing, require_target
+from wsol_bench.report.figures.figure_key import DRAWN, TRUE, Key, key_lines
+from wsol_bench.report.figures.lettering import width_of, wrapped
+from wsol_bench.report.figures.panels import Panel, draw_panels
+from wsol_bench.report.figures.pdf_pictures import with_jpegs
 
 KEY = Key(drawn=True, true=True, maps=True, notes=["bold: IoU ≥ 0.5"])
 NONE = np.zeros((0, 4))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from wsol_bench.analysis.failures import KINDS
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.failures import KINDS
-from wsol_bench.report.selection import FEW, SETS, Candidates, choose
+from wsol_bench.report.figures.selection import FEW, SETS, Candidates, choose
 
 IDS = [f"image_{letter}" for letter in "abcdefgh"]
 IOUS = np.array([0.5, 0.9, 0.1, 0.5, 0.0, 0.8, 0.2, 0.95])

@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from wsol_bench.boxes import extract_box
+from wsol_bench.boxes.extract import extract_box
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.geometry import Size
-from wsol_bench.protocol import DEFAULT_PROTOCOL, PROTOCOLS
-from wsol_bench.records import MapState, Record
-from wsol_bench.scoring import label_iou
-from wsol_bench.store import as_plain, to_table
-from wsol_bench.views import VIEWS
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.run_folder import as_plain, to_table
+from wsol_bench.scoring.ilsvrc import label_iou
 
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'
 """A class's name, as anybody can put it into a mapping file."""

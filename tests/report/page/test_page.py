@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from wsol_bench.cli import main
-from wsol_bench.statistics import Rate
+from wsol_bench.cli.main import main
+from wsol_bench.scoring.intervals import Rate
 
 METRICS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc", "gt_known_loc")
 
@@ -390,7 +390,7 @@ def test_a_folder_that_is_no_run_and_one_named_twice_are_refused(
 def test_a_report_needs_no_torch(run_files: Any, tmp_path: Path) -> None:
     out = tmp_path / "light.html"
     code = (
-        "import sys\nfrom wsol_bench.cli import main\n"
+        "import sys\nfrom wsol_bench.cli.main import main\n"
         f"assert main(['report', {str(run_files.path)!r}, '--out', {str(out)!r}]) == 0\n"
         "sys.exit('torch' in sys.modules)"
     )

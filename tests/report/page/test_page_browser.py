@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsol_bench.cli import main
+from wsol_bench.cli.main import main
 
 pytestmark = pytest.mark.browser
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsol_bench.protocol import BoxRule
-from wsol_bench.report.page_scale import scale_over, strip
-from wsol_bench.report.page_sets import PER_SET, Verdicts, sets_of
-from wsol_bench.report.pictures import MAP_SIDE, THUMBNAIL_SIDES, map_picture, thumbnail
+from wsol_bench.protocols.catalog import BoxRule
+from wsol_bench.report.page.pictures import MAP_SIDE, THUMBNAIL_SIDES, map_picture, thumbnail
+from wsol_bench.report.page.scale import scale_over, strip
+from wsol_bench.report.page.sets import PER_SET, Verdicts, sets_of
 
 
 @pytest.mark.parametrize(

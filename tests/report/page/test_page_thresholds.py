@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsol_bench.boxes import extract_box
-from wsol_bench.geometry import Size, Window
-from wsol_bench.protocol import PROTOCOLS, BoxRule
-from wsol_bench.report.page_chart import charts_of
-from wsol_bench.report.page_runs import open_runs
-from wsol_bench.report.page_thresholds import (
+from wsol_bench.analysis.rescore import joined_maps, true_boxes_of
+from wsol_bench.analysis.scored_run import open_runs
+from wsol_bench.analysis.threshold_curves import (
     STEPS,
     ErrorCurve,
     Point,
@@ -19,9 +16,12 @@ from wsol_bench.report.page_thresholds import (
     error_curves,
     fit_at,
 )
-from wsol_bench.rescore import joined_maps, true_boxes_of
-from wsol_bench.scoring import label_iou
-from wsol_bench.statistics import Rate
+from wsol_bench.boxes.extract import extract_box
+from wsol_bench.geometry import Size, Window
+from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
+from wsol_bench.report.page.chart import charts_of
+from wsol_bench.scoring.ilsvrc import label_iou
+from wsol_bench.scoring.intervals import Rate
 
 RULES = {
     "largest": BoxRule(0.15),

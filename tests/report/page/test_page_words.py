@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from wsol_bench.cli import app
-from wsol_bench.paired import Comparison, Difference, mcnemar_p
-from wsol_bench.paper import find_row
-from wsol_bench.report.page_errors import error_table
-from wsol_bench.report.page_facts import command_of, facts_of, last_part
-from wsol_bench.report.page_pairs import against_floor, pair_tables, verdict_of, why_not_across
-from wsol_bench.report.page_runs import ReportRun, open_runs
-from wsol_bench.report.page_words import (
+from wsol_bench.analysis.paired import Comparison, Difference, mcnemar_p
+from wsol_bench.analysis.scored_run import ReportRun, open_runs
+from wsol_bench.cli.main import app
+from wsol_bench.report.page.errors import error_table
+from wsol_bench.report.page.facts import command_of, facts_of, last_part
+from wsol_bench.report.page.pairs import against_floor, pair_tables, verdict_of, why_not_across
+from wsol_bench.report.page.words import (
     against_words,
     definitions,
     paper_sentence,
@@ -21,7 +20,8 @@ from wsol_bench.report.page_words import (
     sentences,
     signed,
 )
-from wsol_bench.statistics import Interval
+from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.published import find_row
 
 
 def opened(make_run: Any, **changes: Any) -> ReportRun:

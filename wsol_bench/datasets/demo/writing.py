@@ -27,7 +27,7 @@ from wsol_bench.datasets.demo.rendering import VERSION, render
 from wsol_bench.datasets.demo.stream import Stream
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size
-from wsol_bench.storage.owner import Owner, is_gone
+from wsol_bench.runtime.process_owner import Owner, is_gone
 
 JPEG_QUALITIES = range(80, 96)
 IMAGES_PER_TASK = 8

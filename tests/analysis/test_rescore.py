@@ -1,0 +1,245 @@
+"""The commands on runs that are there."""
+
+import json
+import shutil
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wsol_bench.analysis.ablation import ablate, variants
+from wsol_bench.analysis.rescore import boxes_of, open_parts, own_protocol, redrawn, with_rule
+from wsol_bench.cli.main import main
+from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.scoring.intervals import wilson_interval
+
+METHODS = "backprop,c_mwp,mwp,grad_cam,grad_cam_other,center,whole"
+
+
+@pytest.fixture(scope="session")
+def kept_run(
+    small_dataset: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of the small dataset with maps and five boxes an image."""
+    out = tmp_path_factory.mktemp("runs") / "kept"
+    command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}"]
+    command += [f"--data={small_dataset}", f"--methods={METHODS}", f"--out={out}", "-q", "--json"]
+    assert main([*command, "--keep-maps", "--boxes=top5"]) == 0
+    return out
+
+
+@pytest.fixture
+def class_map(tmp_path: Path) -> Path:
+    path = tmp_path / "map.txt"
+    path.write_text("n01440764 7 a\nn01443537 3 b\nn01484850 9 c\n")
+    return path
+
+
+def printed_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_scoring_a_run_again_gives_its_own_table(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = json.loads((kept_run / "run.json").read_text())["result"]
+    assert printed_json(capsys, "score", str(kept_run))["rows"] == own["rows"]
+
+
+def test_boxes_drawn_again_from_kept_maps_are_the_runs_own(kept_run: Path) -> None:
+    (part,) = open_parts(kept_run)
+    # a rule that differs in a field which changes no box, so that maps are used
+    protocol = with_rule(own_protocol(part), threshold=np.nextafter(0.15, 0))
+    for method in part.methods:
+        again = redrawn(part, method, protocol)
+        assert np.array_equal(boxes_of(again), boxes_of(part.of(method))), method
+        assert again["iou"].equals(part.of(method)["iou"])
+
+
+def test_another_least_iou_needs_no_maps(
+    small_dataset: Path,
+    small_weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "bare"
+    command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}", f"--out={out}"]
+    assert main([*command, f"--data={small_dataset}", "--methods=grad_cam", "-q"]) == 0
+    scored = printed_json(capsys, "score", str(out), "--set", "iou=0.3")
+    right = (np.array(RunFolder(out).read()["iou"]) >= 0.3).mean()
+    assert scored["rows"][0]["gt_known_loc"] == pytest.approx(100 * (1 - right))
+    assert main(["score", str(out), "--set", "threshold=0.3"]) == 3
+    assert "--keep-maps" in capsys.readouterr().err
+
+
+def test_another_view_is_refused(kept_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(kept_run), "--protocol=cam-cvpr16"]) == 2
+    assert "ten-crops" in capsys.readouterr().err
+
+
+def test_a_higher_threshold_draws_smaller_boxes(kept_run: Path) -> None:
+    (part,) = open_parts(kept_run)
+    own = own_protocol(part)
+    areas = []
+    for threshold in (0.05, 0.15, 0.5, 0.9):
+        boxes = boxes_of(redrawn(part, "mwp", with_rule(own, threshold=threshold, component="all")))
+        areas.append(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    assert all((more >= less).all() for more, less in pairwise(areas))
+
+
+def test_an_ablation_moves_one_choice_at_a_time_and_holds_the_runs_own(kept_run: Path) -> None:
+    parts = open_parts(kept_run)
+    own = own_protocol(parts[0])
+    found = list(ablate(parts))
+    assert {variant.choice for variant in found if variant.is_own} == {
+        variant.choice for variant in found
+    }
+    result = json.loads((kept_run / "run.json").read_text())["result"]
+    for variant in found:
+        if variant.is_own:
+            assert [row.to_json() for row in variant.result.rows] == result["rows"]
+    for _, _, protocol in variants(own):
+        changed = replace(protocol, name=own.name)
+        assert changed.view == own.view
+
+
+def test_ablate_prints_a_table_for_each_map(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ablate", str(kept_run)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("connectivity") == 5  # the methods with maps
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", [name for name, each in PROTOCOLS.items() if each.sweep])
+def test_a_sweep_keeps_fixed_and_oracle_apart(
+    name: str, kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = printed_json(capsys, "score", str(kept_run), f"--protocol={name}")
+    for row in scored["rows"]:
+        assert row["oracle"]["percent_right"] >= row["fixed"]["percent_right"]
+        assert "tuned" not in row
+
+
+def test_a_threshold_is_not_tuned_on_the_images_that_are_scored(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["score", str(kept_run), "--protocol=maxboxacc", f"--tune-on={kept_run}"]
+    assert main(command) == 2
+    assert "oracle" in capsys.readouterr().err
+
+
+def test_a_swept_protocol_cannot_be_run_and_says_how_to(
+    small_dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", "--arch=vgg16", f"--data={small_dataset}", "--protocol=maxboxacc"]
+    assert main(command) == 2
+    assert "--keep-maps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "center"])
+def test_exported_predictions_score_as_the_run_does(
+    method: str,
+    kept_run: Path,
+    class_map: Path,
+    small_dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "predictions.txt"
+    command = ["export", str(kept_run), str(file), f"--method={method}"]
+    assert main([*command, f"--class-map={class_map}"]) == 0
+    assert len(file.read_text().splitlines()) == 9
+    flags = [f"--predictions={file}", f"--data={small_dataset}", f"--class-map={class_map}"]
+    scored = printed_json(capsys, "score", *flags)["rows"][0]
+    result = json.loads((kept_run / "run.json").read_text())["result"]
+    (own,) = (row for row in result["rows"] if row["method"] == method)
+    for metric in ("top1_cls", "top5_cls", "top1_loc", "top5_loc"):
+        assert scored[metric] == own[metric]
+    assert scored["gt_known_loc"] is None
+
+
+def test_coco_results_have_a_box_for_each_class(
+    kept_run: Path, class_map: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "coco.json"
+    command = ["export", str(kept_run), str(file), "--method=grad_cam", "--format=coco"]
+    assert main([*command, f"--class-map={class_map}"]) == 0
+    results = json.loads(file.read_text())
+    assert len(results) == 9 * 3
+    assert {each["category_id"] for each in results} == {7, 3, 9}
+
+
+def test_export_without_a_map_of_foreign_classes_says_what_to_give(
+    kept_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none.txt"
+    command = ["export", str(kept_run), str(tmp_path / "x"), "--method=grad_cam"]
+    assert main([*command, f"--class-map={missing}"]) == 3
+    assert "none.txt" in capsys.readouterr().err
+
+
+def test_pairs_and_breakdown_fit_a_terminal(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pairs", str(kept_run), "--metric=gt_known_loc"]) == 0
+    assert main(["breakdown", str(kept_run), "--method=grad_cam"]) == 0
+    printed = capsys.readouterr().out
+    assert "what became of each image" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "Grad-CAM" in printed
+    assert "grad_cam" not in printed
+
+
+def test_a_breakdown_gives_every_rate_its_interval_and_is_there_for_programs_too(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["breakdown", str(kept_run), "--method=grad_cam"]
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sum(told["outcomes"].values()) == told["n"]
+    for groups in ("by_size", "by_count", "by_class"):
+        assert sum(each["n"] for each in told[groups]) == told["n"]
+        for each in (each for each in told[groups] if each["n"]):
+            wrong = round(each["top1_loc"] * each["n"] / 100)
+            interval = wilson_interval(wrong, each["n"], 0.95)
+            assert each["ci"]["top1_loc"] == pytest.approx([interval.low, interval.high])
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for each in told["by_class"]:
+        low, high = (f"{end:.1f}".replace("100.0", "100") for end in each["ci"]["top1_loc"])
+        assert f"{low}–{high}" in printed
+
+
+def test_rows_of_several_runs_are_told_apart_even_where_their_folders_are_named_alike(
+    kept_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(shutil.copytree(kept_run, tmp_path / kept_run.name))
+    assert main(["pairs", str(kept_run), str(other)]) == 0
+    printed = "".join(capsys.readouterr().out.split())
+    assert "".join(str(other).split()) in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["score"], 2, "--predictions"),
+        (["score", "no/run"], 3, "no/run"),
+        (["ablate", "no/run"], 3, "no/run"),
+        (["pairs", "no/run"], 3, "no/run"),
+        (["breakdown", "no/run", "--method=cam"], 3, "no/run"),
+        (["export", "no/run", "x", "--method=cam"], 3, "no/run"),
+        (["table1", "--data=.", "--weights-dir=no/weights"], 3, "bvlc_googlenet"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    command: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == code
+    assert said in capsys.readouterr().err

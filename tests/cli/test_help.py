@@ -1,0 +1,41 @@
+"""Help texts: a paragraph is broken by the terminal alone, never by its source."""
+
+import re
+
+import pytest
+
+from wsol_bench.cli.help import joined
+from wsol_bench.cli.main import app
+
+TEXT = """Sum
+    marised.
+
+    A second
+    paragraph.
+
+    Parameters
+    ----------
+    one
+        Of the
+        first.
+    two
+        Of the second.
+    """
+
+
+def test_paragraphs_and_descriptions_become_one_line_each() -> None:
+    assert joined(TEXT) == (
+        "Sum marised.\n\nA second paragraph.\n\n"
+        "Parameters\n----------\none\n    Of the first.\ntwo\n    Of the second."
+    )
+
+
+@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
+def test_on_a_wide_terminal_every_flag_has_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    app([command, "--help"], result_action="return_value")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ ")]
+    assert lines
+    assert all(re.match(r"│ (\*  |   )?[\w-]", line) for line in lines)

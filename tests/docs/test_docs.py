@@ -1,0 +1,179 @@
+"""The documentation is true: its Python runs, its links lead somewhere, its tables are current.
+
+A ```python block whose fence says title="wsol_bench/..." is a new file of the package and
+a ```diff block changes one that is there. A copy of the package gets both, and in it every
+other ```python block is run, in order, each page in a namespace and a folder of its own.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wsol_bench.datasets.demo import DEFAULT_SEED, write
+from wsol_bench.datasets.named import demo_folder
+from wsol_bench.protocols.catalog import PROTOCOLS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
+
+IMAGES = 8
+"""Of the demo that the pages' runs see; the real one has 1,000."""
+
+FENCE = re.compile(
+    r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S
+)
+ANY_PYTHON = re.compile(r"^[ \t>]*(?:```|~~~)[ \t]*(?:py|python|python3|pycon)\b", re.M)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+
+RUN_PAGES = """
+import json, os, sys, traceback
+failures = {}
+for page, (folder, blocks) in json.load(sys.stdin).items():
+    os.chdir(folder)
+    namespace = {"__name__": "__main__"}
+    try:
+        for line, text in blocks:
+            exec(compile("\\n" * line + text, page, "exec"), namespace)
+    except BaseException:
+        failures[page] = traceback.format_exc()
+sys.exit("\\n".join(f"{page}: {told}" for page, told in failures.items()) or 0)
+"""
+"""Run by itself, because it imports the copied package under the package's own name."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page.
+
+    Attributes:
+        language: as the fence says, or "".
+        title: the file that it is, or None.
+        line: how many lines of the page come before its text.
+    """
+
+    language: str
+    title: str | None
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(m["language"], m["title"], m["text"], text.count("\n", 0, m.start("text")))
+        for m in FENCE.finditer(text)
+    ]
+
+
+def prose_of(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def copy_if_there(source: str, target: str) -> None:
+    with suppress(FileNotFoundError):  # another test's process may just rename a cache file
+        shutil.copy2(source, target)
+
+
+def apply(diff: str, root: Path) -> None:
+    """Changes one file as a diff block says; its hunks carry no line numbers."""
+    header, *hunks = re.split(r"^@@.*\n", diff, flags=re.M)
+    name = re.fullmatch(r"--- a/(\S+)\n\+\+\+ b/\1\n", header)
+    assert name, f"expected '--- a/FILE' and '+++ b/FILE' before the first @@, got {header!r}"
+    path = root / name[1]
+    content = path.read_text(encoding="utf-8")
+    for hunk in hunks:
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        assert content.count(old) == 1, f"{path.name} has no single place for this:\n{hunk}"
+        content = content.replace(old, new)
+    path.write_text(content, encoding="utf-8")
+
+
+def test_every_python_block_runs_in_a_package_changed_as_the_pages_say(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "wsol_bench", tmp_path / "copy/wsol_bench", copy_function=copy_if_there)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write(demo_folder(), IMAGES, DEFAULT_SEED, workers=1)
+    work = {}
+    for name, page in zip(NAMES, PAGES, strict=True):
+        to_run = []
+        for block in blocks_of(page):
+            if block.language == "diff":
+                apply(block.text, tmp_path / "copy")
+            elif block.language == "python" and block.title:
+                new = tmp_path / "copy" / block.title
+                assert not new.exists(), f"{name} would overwrite {block.title}"
+                new.write_text(block.text, encoding="utf-8")
+            elif block.language == "python":
+                to_run.append((block.line, block.text))
+        folder = tmp_path / "work" / name
+        folder.mkdir(parents=True)
+        work[name] = (str(folder), to_run)
+    finished = subprocess.run(
+        [sys.executable, "-c", RUN_PAGES],
+        input=json.dumps(work),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "copy")},
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+@every_page
+def test_no_block_of_python_is_written_so_that_it_would_be_missed(page):
+    fences = ANY_PYTHON.findall(page.read_text(encoding="utf-8"))
+    assert len(fences) == sum(block.language == "python" for block in blocks_of(page))
+
+
+@every_page
+def test_every_relative_link_leads_to_a_file_and_its_heading(page):
+    for link in LINK.findall(prose_of(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{link}: no such file"
+        if anchor:
+            assert anchor in anchors_of(target), f"{link}: no such heading"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The headings' anchors, as GitHub makes them."""
+    headings = (heading.lower() for heading in HEADING.findall(prose_of(page)))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_page_on_protocols_has_every_protocol(name):
+    assert f"`{name}`" in (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
+
+
+TRAININGS = sorted((ROOT / "docs/demo-training").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda path: path.stem)
+def test_the_table_of_training_curves_is_that_of_the_recorded_ones(path):
+    table = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs/demo.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    head = next(row for row in table if row[0] == "epoch")
+    column = head.index(f"`{path.stem}`")
+    recorded = json.loads(path.read_text(encoding="utf-8"))["curve"]
+    shown = {row[0]: row[column] for row in table if len(row) == len(head) and row[0].isdigit()}
+    assert {epoch: cell for epoch, cell in shown.items() if cell} == {
+        str(point["epoch"]): f"{point['loss']:.2f}, {point['held_out_top1_error']:.1f}"
+        for point in recorded
+    }

@@ -1,0 +1,123 @@
+"""How far a run is, on a terminal and elsewhere."""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from wsol_bench.runtime import progress as module
+from wsol_bench.runtime.progress import progress, say
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def on_terminal() -> Iterator[Terminal]:
+    """Puts a terminal in the place of stderr; pytest's own capture would undo a fixture's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm-256color")
+        stream = Terminal()
+        patch.setattr(sys, "stderr", stream)
+        yield stream
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that progress sees; a test sets its only item."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_gets_a_line_now_and_then_with_rate_and_time_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress("VGG-16", 100) as advance:
+        clock[0] = 5
+        advance(10)
+        assert capsys.readouterr().err == ""
+        clock[0] = 20
+        advance(10, "cls 25.0")
+        assert capsys.readouterr().err == (
+            "VGG-16: 20/100 images, 1.0 images/s, 0:01:20 left, cls 25.0\n"
+        )
+        clock[0] = 25
+        advance(80)
+    printed = capsys.readouterr()
+    assert printed.err == "VGG-16: 100/100 images, 4.0 images/s, 0:00:25 in all\n"
+    assert printed.out == ""
+
+
+def test_a_terminal_gets_a_bar_that_fits_with_the_note_beneath(
+    clock: list[float],
+) -> None:
+    with on_terminal() as terminal, progress("GoogLeNet-GAP", 50_000) as advance:
+        clock[0] = 10
+        advance(25_000, "top-1 error so far, %: cls 25.0; loc Grad-CAM 61.2")
+    lines = ESCAPE.sub("", terminal.getvalue()).replace("\r", "\n").split("\n")
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    (bar,) = {line for line in lines if "25,000/50,000" in line}
+    assert bar.startswith("GoogLeNet-GAP ━━━━━━━━")
+    assert len(bar) == 80
+    assert bar.rstrip().endswith("2,500 images/s  0:00:10 left")
+    assert "top-1 error so far, %: cls 25.0; loc Grad-CAM 61.2" in lines
+
+
+def test_the_note_stays_until_another_comes_and_goes_at_the_end(
+    clock: list[float],
+) -> None:
+    with on_terminal() as terminal, progress("VGG-16", 3) as advance:
+        advance(1, "first note")
+        terminal.truncate(0)
+        advance(1)
+        assert "first note" in terminal.getvalue()
+        terminal.truncate(0)
+        clock[0] = 2
+        advance(1, "last note")
+        assert "note" not in terminal.getvalue()
+        assert "3/3  1.5 images/s  0:00:02 in all" in ESCAPE.sub("", terminal.getvalue())
+
+
+def test_no_colour_is_used_where_the_user_wants_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    colour = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|38;5;\d+|9[0-7])[0-9;]*m")
+    for value in (None, "1"):
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if value:
+            monkeypatch.setenv("NO_COLOR", value)
+        with on_terminal() as terminal, progress("VGG-16", 2) as advance:
+            advance(1, "note")
+        assert bool(colour.search(terminal.getvalue())) == (value is None)
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("VGG-16", 2, quiet=True) as advance:
+        advance(1)
+        advance(1, "note")
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == ""
+
+
+def test_a_message_breaks_between_words_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    message = "This is the embedded demo: rendered images. " * 4
+    with on_terminal() as terminal:
+        say(message)
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines) == message.strip()
+    say(message)
+    assert capsys.readouterr().err == f"{message}\n"

@@ -1,0 +1,28 @@
+"""The paper's figures."""
+
+from pathlib import Path
+
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.scoring.published import find_row, table1
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_published_copy_is_the_packages_own() -> None:
+    published = ROOT / "results" / "paper" / "table1.csv"
+    assert published.read_bytes() == (ROOT / "wsol_bench/scoring/paper_table1.csv").read_bytes()
+
+
+def test_the_eight_rows_name_archs_and_methods_of_ours() -> None:
+    rows = table1()
+    assert len(rows) == 8
+    assert all(row.arch in ARCHS and row.method in METHODS for row in rows)
+
+
+def test_a_figure_stands_only_beside_its_own_protocol() -> None:
+    row = find_row("vgg16", "grad_cam", "gradcam-iccv17")
+    assert row is not None
+    assert row.figures["top1_loc"] == 56.51
+    assert find_row("googlenet", "grad_cam", "gradcam-iccv17") is None
+    assert find_row("vgg16", "cam", "gradcam-iccv17") is None

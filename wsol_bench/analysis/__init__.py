@@ -1,0 +1,1 @@
+"""Records only, no network: rescoring, pairs, breakdown, regression, sweeps."""

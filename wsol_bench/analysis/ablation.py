@@ -1,0 +1,61 @@
+"""How each error moves when one choice of the protocol moves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from wsol_bench.analysis.rescore import Part, own_protocol, rescore, with_rule
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.resample import KERNELS
+from wsol_bench.records.result import Result
+
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+"""Times the protocol's reference; 0.15 and 20 % of the maximum are the papers'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One choice moved.
+
+    Attributes:
+        choice: which, such as "threshold".
+        value: to what.
+        is_own: whether this is what the run's protocol has.
+        result: the errors under it.
+    """
+
+    choice: str
+    value: str
+    is_own: bool
+    result: Result
+
+
+def ablate(parts: Sequence[Part]) -> Iterator[Variant]:
+    """Scores a run under its own protocol with one choice moved at a time.
+
+    Args:
+        parts: a run with kept maps.
+
+    Raises:
+        DataError: the run kept no maps.
+    """
+    own = own_protocol(parts[0])
+    for choice, value, protocol in variants(own):
+        yield Variant(choice, value, protocol == own, rescore(parts, protocol))
+
+
+def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:
+    """(choice, value, protocol) for every choice and value, the run's own included."""
+    rule = own.box_rule
+    for threshold in sorted({*THRESHOLDS, rule.threshold}):
+        yield "threshold", f"{threshold:.3g}", with_rule(own, threshold=threshold)
+    for upsampling in KERNELS:
+        yield "upsampling", upsampling, with_rule(own, upsampling=upsampling)
+    for connectivity in (8, 4):
+        yield "connectivity", str(connectivity), with_rule(own, connectivity=connectivity)
+    for component in ("largest", "peak", "all"):
+        yield "component", component, with_rule(own, component=component)
+    for inclusive in (False, True):
+        convention = "off by one" if inclusive else "half-open"
+        yield "IoU convention", convention, replace(own, inclusive=inclusive)
+    for truth in ("any", "largest", "first"):
+        yield "true box", truth, replace(own, truth=truth)

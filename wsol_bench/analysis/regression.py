@@ -1,0 +1,180 @@
+"""Two results, cell by cell: what moved, and did it move further than it may?
+
+A cell is one error of one method on one arch. Both results must be of the same
+images under the same protocol, so a tolerance is not a matter of sampling error:
+it allows for what another machine does to the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wsol_bench.errors import UsageError
+from wsol_bench.records.result_files import RowName, StoredResults, require_tolerance
+
+DEFAULT_TOLERANCE = 0.5
+"""Points, for a metric that neither the user nor the baseline states one for.
+
+Measured on the demo's 1,000 images: older processor instructions (SSE4.1 for AVX-512)
+and other batch sizes moved nothing, a box threshold off by 0.01 moved Grad-CAM's
+errors by 1.3 to 1.7 points. docs/how-to/regression-in-ci.md says more."""
+
+ROUNDING = 1e-9
+"""What a difference of two per cents may be off by, as 30.3 - 30.2 is; one image of
+a million is 1e-4."""
+
+
+class Verdict(StrEnum):
+    """What is to be said of a cell that both results have."""
+
+    SAME = "same"
+    WITHIN = "within"
+    BEYOND = "beyond"
+    NO_FIGURE = "no figure"
+    """On one side only, which no tolerance covers. On both sides it is the same."""
+
+
+FAILURES = frozenset({Verdict.BEYOND, Verdict.NO_FIGURE})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One error in both results.
+
+    Attributes:
+        row: which row.
+        metric: which error.
+        old: per cent in the baseline, None where it has no figure.
+        new: likewise in the new result.
+        tolerance: points by which the two may differ.
+    """
+
+    row: RowName
+    metric: str
+    old: float | None
+    new: float | None
+    tolerance: float
+
+    @property
+    def difference(self) -> float | None:
+        """New less old, in points; None unless both have a figure."""
+        return None if self.old is None or self.new is None else self.new - self.old
+
+    @property
+    def verdict(self) -> Verdict:
+        """A difference equal to the tolerance is within it."""
+        if self.difference is None:
+            return Verdict.SAME if self.old is self.new else Verdict.NO_FIGURE
+        if abs(self.difference) <= ROUNDING:
+            return Verdict.SAME
+        beyond = abs(self.difference) > self.tolerance + ROUNDING
+        return Verdict.BEYOND if beyond else Verdict.WITHIN
+
+    def __str__(self) -> str:
+        old, new = percent_text(self.old), percent_text(self.new)
+        told = f"{self.row} {self.metric}: {old} before, {new} now"
+        if self.difference is None:
+            return told
+        return f"{told}, {self.difference:+.3f} where {self.tolerance:g} is allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A reason, other than a figure, why two results are not of the same thing.
+
+    Attributes:
+        subject: an arch or a row.
+        what: is another, in words.
+    """
+
+    subject: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison came to.
+
+    Attributes:
+        cells: of the rows that both results have, in the baseline's order.
+        mismatches: other conditions, missing rows, extra rows.
+    """
+
+    cells: tuple[Cell, ...]
+    mismatches: tuple[Mismatch, ...]
+
+    @property
+    def changed(self) -> tuple[Cell, ...]:
+        """The cells that are not the same, failing or not."""
+        return tuple(cell for cell in self.cells if cell.verdict is not Verdict.SAME)
+
+    @property
+    def without_figure(self) -> tuple[Cell, ...]:
+        """The cells that have a figure on neither side, and so guard nothing."""
+        return tuple(cell for cell in self.cells if cell.old is None and cell.new is None)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One line for each mismatch and each cell that left its tolerance."""
+        cells = (cell for cell in self.cells if cell.verdict in FAILURES)
+        return tuple(str(failure) for failure in (*self.mismatches, *cells))
+
+
+def compare(
+    old: StoredResults, new: StoredResults, tolerance: Mapping[str, float] | None = None
+) -> Comparison:
+    """Compares a new result with a baseline.
+
+    Args:
+        old: the baseline.
+        new: what to hold against it.
+        tolerance: metric -> points; goes before what the baseline states.
+    """
+    allowed = {**old.tolerance, **(tolerance or {})}
+    cells = [
+        Cell(row, metric, before, new.rows[row][metric], allowed.get(metric, DEFAULT_TOLERANCE))
+        for row, figures in old.rows.items()
+        if row in new.rows
+        for metric, before in figures.items()
+    ]
+    missing = [Mismatch(str(row), "row is missing") for row in old.rows if row not in new.rows]
+    extra = [
+        Mismatch(str(row), "row is not in the baseline") for row in new.rows if row not in old.rows
+    ]
+    return Comparison(tuple(cells), (*_other_conditions(old, new), *missing, *extra))
+
+
+def _other_conditions(old: StoredResults, new: StoredResults) -> list[Mismatch]:
+    return [
+        Mismatch(subject, f"{name} was {before}, is {new.conditions[subject][name]}")
+        for subject, conditions in old.conditions.items()
+        if subject in new.conditions
+        for name, before in conditions.items()
+        if before != new.conditions[subject][name]
+    ]
+
+
+def read_tolerances(pairs: Sequence[str]) -> dict[str, float]:
+    """The tolerances of texts such as "top1_loc=0.5".
+
+    Raises:
+        UsageError: one is of another form, names no metric or no number of points.
+    """
+    tolerances = {}
+    for pair in pairs:
+        metric, _, points = pair.partition("=")
+        try:
+            tolerances[metric] = require_tolerance(metric, float(points))
+        except ValueError as error:
+            raise UsageError(
+                f"--tolerance {pair}: {error}. Expected METRIC=POINTS, such as top1_loc=0.5."
+            ) from error
+    return tolerances
+
+
+def percent_text(figure: float | None) -> str:
+    """A figure with three decimals, which tell one image of 50,000; "none" without."""
+    return "none" if figure is None else f"{figure:.3f}"

@@ -1,0 +1,174 @@
+"""The runs of a report: opened, scored from their records, and named apart."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from wsol_bench.analysis.rescore import Part, open_parts, own_protocol
+from wsol_bench.errors import DataError, UsageError
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.records.record import MapState
+from wsol_bench.records.run_folder import MANIFEST, outcomes_of
+from wsol_bench.scoring.ilsvrc import Errors, score
+
+FLOOR = "center"
+"""The method whose row is the line through every other row."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One method of a run.
+
+    Attributes:
+        method: its name.
+        title: as a paper's table writes it, with the arch where it is not the run's.
+        arch: of the network that carries it.
+        part: the records' network, and where they lie.
+        table: the method's records, in the order of the dataset.
+        errors: counted from these records.
+    """
+
+    method: str
+    title: str
+    arch: str
+    part: Part
+    table: pa.Table
+    errors: Errors
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the method makes maps, and is no baseline."""
+        return self.part.has_map(self.method)
+
+    @property
+    def keeps_maps(self) -> bool:
+        """Whether its maps lie in the run's folder."""
+        return self.has_map and bool(self.part.identity["keep_maps"])
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRun:
+    """One run of a report.
+
+    Attributes:
+        label: what tells it from the report's other runs.
+        path: its folder.
+        manifest: what `run.json` says.
+        protocol: under which it was made.
+        rows: in the order of its result.
+    """
+
+    label: str
+    path: Path
+    manifest: dict[str, Any]
+    protocol: Protocol
+    rows: tuple[ReportRow, ...]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decided the records of the run's own network."""
+        found: dict[str, Any] = self.manifest["identity"]
+        return found
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return len(self.rows[0].table)
+
+    @property
+    def keeps_maps(self) -> bool:
+        """Whether any method's maps were kept."""
+        return any(row.keeps_maps for row in self.rows)
+
+    @property
+    def localized(self) -> int:
+        """How many images localization counts: all but the blacklist's."""
+        return self.rows[0].errors.top1_loc.n
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The ids of the images that could not be read, which count as wrong."""
+        table = self.rows[0].table
+        damaged = pa.compute.equal(table["map_state"], str(MapState.UNREADABLE))
+        return tuple(table["image_id"].filter(damaged).to_pylist())
+
+    @property
+    def floor(self) -> ReportRow | None:
+        """The centred box's row, where the run has it."""
+        return next((row for row in self.rows if row.method == FLOOR), None)
+
+
+def open_runs(paths: Sequence[Path]) -> tuple[ReportRun, ...]:
+    """Opens the runs of a report.
+
+    Args:
+        paths: folders of runs, or of one run of several archs; at least one.
+
+    Raises:
+        DataError: no finished run lies there.
+        UsageError: a run is named twice.
+    """
+    places = [place for path in paths for place in _places(path)]
+    seen: set[Path] = set()
+    for place in places:
+        if place.resolve() in seen:
+            raise UsageError(f"report: {place} is named twice. Name every run once.")
+        seen.add(place.resolve())
+    runs = [_open(place) for place in places]
+    labels = _labels(runs)
+    return tuple(replace(run, label=label) for run, label in zip(runs, labels, strict=True))
+
+
+def _places(path: Path) -> list[Path]:
+    """The folder itself, or those of the archs of one command beneath it."""
+    if (path / MANIFEST).exists():
+        return [path]
+    return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}")) or [path]
+
+
+def _open(path: Path) -> ReportRun:
+    parts = open_parts(path)
+    protocol = own_protocol(parts[0])
+    found = {}
+    for part in parts:
+        for row in part.rows:
+            method, arch = row["method"], row["arch"]
+            table = part.of(method)
+            title = (
+                row["title"] if arch == parts[0].identity["arch"] else f"{row['title']} ({arch})"
+            )
+            errors = score(outcomes_of(table, method), protocol)
+            found[method] = ReportRow(method, title, arch, part, table, errors)
+    _check_same_images(path, list(found.values()))
+    rows = tuple(found[method] for method in parts[0].order)
+    return ReportRun("", path, parts[0].folder.manifest(), protocol, rows)
+
+
+def _check_same_images(path: Path, rows: Sequence[ReportRow]) -> None:
+    for row in rows[1:]:
+        if not row.table["image_id"].equals(rows[0].table["image_id"]):
+            raise DataError(
+                f"{path}: {row.method} and {rows[0].method} have records of different images. "
+                "Give the command that began the run again, or remove the folder."
+            )
+
+
+def _labels(runs: Sequence[ReportRun]) -> list[str]:
+    """The shortest of some names that tells every run from the others."""
+    for name in _NAMES:
+        labels = [name(run) for run in runs]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{number}: {run.path.name}" for number, run in enumerate(runs, 1)]
+
+
+_NAMES: tuple[Callable[[ReportRun], str], ...] = (
+    lambda run: str(run.identity["arch"]),
+    lambda run: f"{run.identity['arch']}, {run.protocol.name}",
+    lambda run: f"{run.identity['arch']}, {run.identity['dataset']}",
+    lambda run: f"{run.identity['arch']}, {run.protocol.name}, {run.identity['dataset']}",
+    lambda run: run.path.name,
+)

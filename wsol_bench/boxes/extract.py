@@ -1,0 +1,261 @@
+"""A map becomes one box: to the image's size, threshold, largest component.
+
+The work is compiled and runs outside the interpreter lock, so that boxes of one
+batch are drawn while the network runs the next.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from wsol_bench.errors import RunError
+from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
+from wsol_bench.protocols.catalog import BoxRule
+from wsol_bench.protocols.resample import KERNELS
+from wsol_bench.records.record import MapState
+from wsol_bench.runtime.compiled import compiled
+
+Map = NDArray[np.float32]
+Runs = NDArray[np.int32]
+"""One number for each run of kept pixels in a row."""
+
+
+def map_state(values: Map) -> MapState:
+    """Whether a map, (u, v), says anything.
+
+    Raises:
+        RunError: a value is NaN or infinite; the caller names the image.
+    """
+    least, largest = float(values.min()), float(values.max())
+    if not np.isfinite(least) or not np.isfinite(largest):
+        raise RunError("the map holds NaN or infinite values")
+    if least == largest:
+        return MapState.ZERO if largest == 0 else MapState.CONSTANT
+    return MapState.OK if largest > 0 else MapState.EMPTY
+
+
+def extract_box(
+    values: Map, size: Size, rule: BoxRule, window: Window | None = None
+) -> tuple[Boxes, MapState]:
+    """The box that a rule draws from a map.
+
+    Args:
+        values: (u, v) float32, one map, at the resolution it was made at.
+        size: of the original image.
+        rule: upsampling, threshold, connectivity, component.
+        window: the part of the image that the map shows; None is all of it.
+
+    Returns:
+        (4,) float64 half-open xyxy in original pixels, and the map's state. Of
+        several largest components the one whose first pixel in raster order comes
+        first is taken. A degenerate map gets the whole image.
+
+    Raises:
+        RunError: the map holds NaN or infinite values.
+    """
+    state = map_state(values)
+    if state is not MapState.OK:
+        return whole_image_box(size), state
+    window = window or Window.whole(size)
+    height, width = (max(1, round(side)) for side in window.sides)
+    enlarged = UPSAMPLINGS[rule.upsampling](
+        np.ascontiguousarray(values, dtype=np.float32), height, width
+    )
+    largest = float(enlarged.max())
+    if largest <= 0:  # a smaller image can miss every positive value of the map
+        return whole_image_box(size), MapState.EMPTY
+    reference = {"max": largest, "mean": float(enlarged.mean(dtype=np.float64))}[rule.reference]
+    # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
+    threshold = rule.threshold * reference
+    least = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
+    if least > largest:
+        return whole_image_box(size), MapState.EMPTY
+    box = COMPONENTS[rule.component](enlarged, least, rule.connectivity == 8)
+    return _in_image(box, (height, width), window), state
+
+
+def _in_image(box: tuple[int, int, int, int], shape: tuple[int, int], window: Window) -> Boxes:
+    """A box of the enlarged map in the pixels of the original image."""
+    y_scale, x_scale = (side / length for side, length in zip(window.sides, shape, strict=True))
+    scale = np.array([x_scale, y_scale, x_scale, y_scale])
+    return np.array(box, dtype=np.float64) * scale + [window.x0, window.y0, window.x0, window.y0]
+
+
+@compiled
+def enlarge(values: Map, height: int, width: int) -> Map:
+    """Bilinear interpolation of a map with half-pixel centres, edges repeated.
+
+    The same as torch's `interpolate(mode="bilinear", align_corners=False)`; it
+    does not average when it shrinks.
+
+    Args:
+        values: (u, v) float32.
+        height, width: of the result.
+    """
+    rows, columns = values.shape
+    left, right, share = _taps(columns, width)
+    above, below, weight = _taps(rows, height)
+    stretched = np.empty((rows, width), np.float32)
+    for i in range(rows):
+        for x in range(width):
+            a = values[i, left[x]]
+            stretched[i, x] = a + share[x] * (values[i, right[x]] - a)
+    result = np.empty((height, width), np.float32)
+    for y in range(height):
+        top, bottom, t = stretched[above[y]], stretched[below[y]], weight[y]
+        for x in range(width):
+            result[y, x] = top[x] + t * (bottom[x] - top[x])
+    return result
+
+
+@compiled
+def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Map]:
+    """For each target position its two source positions and the second's weight."""
+    first = np.empty(target, np.int64)
+    second = np.empty(target, np.int64)
+    weight = np.empty(target, np.float32)
+    for i in range(target):
+        position = max((i + 0.5) * source / target - 0.5, 0.0)
+        first[i] = min(int(position), source - 1)
+        second[i] = min(first[i] + 1, source - 1)
+        weight[i] = np.float32(position - first[i])
+    return first, second, weight
+
+
+@compiled
+def largest_component(
+    values: Map, threshold: float, eight_connected: bool
+) -> tuple[int, int, int, int]:
+    """The box of the largest component of `values >= threshold`, half-open xyxy.
+
+    Rows are cut into runs; a run joins those of the row above that it touches.
+    The root of a component is its first run in raster order, so a tie in pixels
+    goes to the first root. Where nothing passes, the box is (0, 0, 0, 0).
+
+    Args:
+        values: (h, w).
+        threshold: the least value kept.
+        eight_connected: whether touching at a corner joins.
+    """
+    height, width = values.shape
+    most = height * ((width + 1) // 2)
+    start, stop, row = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
+    root = np.empty(most, np.int32)
+    reach = 1 if eight_connected else 0
+    count, previous = 0, 0
+    for y in range(height):
+        first = count
+        x = 0
+        while x < width:
+            if values[y, x] >= threshold:
+                begin = x
+                while x < width and values[y, x] >= threshold:
+                    x += 1
+                start[count], stop[count], row[count], root[count] = begin, x, y, count
+                count += 1
+            else:
+                x += 1
+        _join_rows(start, stop, root, previous, first, count, reach)
+        previous = first
+    return _box_of_largest(start, stop, row, root, count)
+
+
+@compiled
+def _join_rows(
+    start: Runs, stop: Runs, root: Runs, above: int, first: int, count: int, reach: int
+) -> None:
+    """Joins the runs first..count of a row with the runs above..first of the last."""
+    other = above
+    for run in range(first, count):
+        while other < first and stop[other] + reach <= start[run]:
+            other += 1
+        touching = other
+        while touching < first and start[touching] < stop[run] + reach:
+            a, b = _root_of(root, run), _root_of(root, touching)
+            root[max(a, b)] = min(a, b)
+            touching += 1
+
+
+@compiled
+def _root_of(root: Runs, run: int) -> int:
+    while root[run] != run:
+        root[run] = root[root[run]]
+        run = root[run]
+    return run
+
+
+@compiled
+def _box_of_largest(
+    start: Runs, stop: Runs, row: Runs, root: Runs, count: int
+) -> tuple[int, int, int, int]:
+    area = np.zeros(count, np.int64)
+    for run in range(count):
+        area[_root_of(root, run)] += stop[run] - start[run]
+    if count == 0:
+        return 0, 0, 0, 0
+    best = int(np.argmax(area))  # the first of equals
+    x0, y0, x1, y1 = stop[best], row[best], 0, 0
+    for run in range(count):
+        if _root_of(root, run) == best:
+            x0, x1 = min(x0, start[run]), max(x1, stop[run])
+            y1 = row[run] + 1
+    return x0, y0, x1, y1
+
+
+def _by_taps(kernel: str, values: Map, height: int, width: int) -> Map:
+    rows, row_weights = KERNELS[kernel](values.shape[0], height)
+    columns, column_weights = KERNELS[kernel](values.shape[1], width)
+    return _weigh_taps(values, rows, row_weights, columns, column_weights)
+
+
+@compiled
+def _weigh_taps(
+    values: Map,
+    rows: NDArray[np.int64],
+    row_weights: Map,
+    columns: NDArray[np.int64],
+    column_weights: Map,
+) -> Map:
+    """Weighted sums of source values, first along rows, then along columns."""
+    stretched = np.zeros((values.shape[0], len(columns)), np.float32)
+    for i in range(values.shape[0]):
+        for x in range(len(columns)):
+            for k in range(columns.shape[1]):
+                stretched[i, x] += column_weights[x, k] * values[i, columns[x, k]]
+    result = np.zeros((len(rows), len(columns)), np.float32)
+    for y in range(len(rows)):
+        for k in range(rows.shape[1]):
+            source, weight = stretched[rows[y, k]], row_weights[y, k]
+            for x in range(len(columns)):
+                result[y, x] += weight * source[x]
+    return result
+
+
+def box_of_all(values: Map, threshold: float, eight_connected: bool) -> tuple[int, int, int, int]:
+    """The box round every pixel of `values >= threshold`, half-open xyxy."""
+    kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def peak_component(
+    values: Map, threshold: float, eight_connected: bool
+) -> tuple[int, int, int, int]:
+    """The box of the component that holds the largest value (the first of equals)."""
+    kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
+    labels, _ = ndimage.label(kept, np.ones((3, 3)) if eight_connected else None)
+    peak = labels.ravel()[values.argmax()]
+    rows, columns = ndimage.find_objects((labels == peak).astype(np.int32))[0]
+    return columns.start, rows.start, columns.stop, rows.stop
+
+
+UPSAMPLINGS: Mapping[str, Callable[[Map, int, int], Map]] = MappingProxyType(
+    {kernel: partial(_by_taps, kernel) for kernel in KERNELS} | {"bilinear": enlarge}
+)
+COMPONENTS: Mapping[str, Callable[[Map, float, bool], tuple[int, int, int, int]]] = (
+    MappingProxyType({"largest": largest_component, "all": box_of_all, "peak": peak_component})
+)

@@ -1,0 +1,50 @@
+"""The command that writes runs in other people's forms: parse, call."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from wsol_bench.cli.values import PATH
+from wsol_bench.settings import names_in
+
+
+def export(
+    run: Annotated[Path, PATH],
+    out: Annotated[Path, PATH],
+    /,
+    *,
+    format: Literal["devkit", "coco", "coco-dataset", "fiftyone", "csv"] = "devkit",
+    methods: Annotated[str | None, Parameter(["--method", "--methods"])] = None,
+    class_map: Annotated[Path | None, PATH] = None,
+    data: str | None = None,
+) -> None:
+    """Write a run for an outside scorer, for a browser of images, or as a table.
+
+    Parameters
+    ----------
+    run
+        The run's folder. For devkit and coco: made with --boxes top5 it has a box for
+        each of five classes, else for the label's only; the others are then written as
+        empty boxes, which changes no error.
+    out
+        The file to write; for fiftyone a new folder.
+    format
+        devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
+        coco: results JSON. coco-dataset: the true boxes as a COCO dataset, with the same
+        ids. fiftyone: a folder with a script that loads it. csv: a line per record.
+    methods
+        Whose boxes: one for devkit and coco; for fiftyone and csv comma-separated, all
+        where not given.
+    class_map
+        File of "WNID id" lines, for classes that are not ILSVRC's. Without one, COCO's
+        ids of such classes count from 1 in the order of the WNIDs.
+    data
+        The images' folder or tar, where it is not where the run says.
+    """
+    from wsol_bench.report.exports.export import Export, export_run
+
+    export_run(Export(run, out, names_in(methods or ""), class_map, data), format)
+
+
+EXPORT_COMMANDS = (export,)

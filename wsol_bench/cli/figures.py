@@ -1,0 +1,115 @@
+"""The commands that draw: parse, call, print."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
+from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
+
+
+def show(
+    image: Annotated[Path, PATH],
+    /,
+    *,
+    arch: str,
+    weights: str | None = None,
+    methods: str = ",".join(DEFAULT_METHODS),
+    asked: Annotated[str | None, Parameter("--class")] = None,
+    protocol: str = DEFAULT_PROTOCOL,
+    change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    sigma: float = SIGMA,
+    device: str = "auto",
+    out: Annotated[Path | None, PATH] = None,
+    width_in: float | None = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Look at any single image: its five best classes, and where each method sees each.
+
+    Parameters
+    ----------
+    image
+        A JPEG, PNG, BMP, GIF or WebP file. No dataset is needed.
+    arch
+        The network (see: list archs).
+    weights
+        As of `run`; torchvision's where not given, which need a network once. demo: small
+        nets trained on rendered images, whose answer to a photograph means nothing.
+    methods
+        Comma-separated (see: list methods).
+    asked
+        Draw this class instead of the best: an index, a WNID, or a name or part of it.
+    protocol
+        View and box rule (see: list protocols), or a TOML file of one.
+    change
+        FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be repeated.
+    sigma
+        Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        The figure's file, .png, .svg or .pdf; IMAGE-ARCH.png in this folder where not given.
+    width_in
+        Of the figure, in inches; 1.8 a panel where not given.
+    as_json
+        One JSON object on stdout instead of the tables.
+    """
+    settings = RunSettings(
+        arch=arch,
+        weights=weights,
+        methods=names_in(methods),
+        protocol=protocol,
+        changes=tuple(change or ()),
+        sigma=sigma,
+        device=device,
+    )
+    from wsol_bench.report.figures.single_image import print_show
+
+    print_show(image, settings, asked, out, width_in, as_json=as_json)
+
+
+def figure(
+    run: Annotated[Path, PATH],
+    /,
+    *,
+    images: str = "worst",
+    methods: str | None = None,
+    data: str | None = None,
+    out: Annotated[Path, PATH] = Path("figure.pdf"),
+    width_in: float = 6.875,
+    seed: Annotated[int, WHOLE] = 0,
+) -> None:
+    """Draw a paper's panel from a run: rows of images, columns of methods.
+
+    Maps need a run that was made with --keep-maps. Boxes and words stay vectors in PDF,
+    which embeds its fonts, and in SVG, whose words are outlines and need none.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    images
+        Image ids between commas, or sets with :N for how many, such as worst:3,random:5.
+        best, worst and median are by the mean IoU of the methods that make maps; disagree is
+        where their IoUs lie furthest apart, degenerate where a map says nothing. Outcomes of
+        `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
+    methods
+        Comma-separated; all of the run's where not given.
+    data
+        The images' folder or tar, where it is not where the run says.
+    out
+        The figure's file: .pdf, .svg or .png.
+    width_in
+        In inches; 6.875 is the text of a page of two columns, 3.25 is one of its columns.
+    seed
+        Of random images.
+    """
+    from wsol_bench.report.figures.figure import FigureOptions, print_figure
+
+    options = FigureOptions(images, names_in(methods or ""), data, width_in, seed)
+    print_figure(run, options, out)
+
+
+PICTURE_COMMANDS = (show, figure)

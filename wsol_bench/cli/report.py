@@ -1,0 +1,44 @@
+"""The command that makes something to look at: parse, call."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wsol_bench.cli.values import PATH, WHOLE
+
+
+def report(
+    runs: list[Path],
+    /,
+    *,
+    out: Annotated[Path, PATH] = Path("report.html"),
+    data: Annotated[Path | None, PATH] = None,
+    pictures: Annotated[int, WHOLE] = 200,
+    max_mb: float = 10.0,
+    quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
+) -> None:
+    """Write one self-contained HTML page of one run or several.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs. Those made with --keep-maps also show maps, and errors at every
+        threshold.
+    out
+        The file to write.
+    data
+        The images' folder or tar, where they are no longer where the runs found them.
+    pictures
+        At most so many images a run; 0 for none.
+    max_mb
+        The file's limit in megabytes, which the pictures keep to.
+    quiet
+        Say nothing on stderr.
+    """
+    from wsol_bench.report.page.page import PageSettings, write_report
+
+    write_report(runs, PageSettings(out, data, max_mb, pictures, quiet))
+
+
+REPORT_COMMANDS = (report,)

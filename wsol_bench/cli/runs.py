@@ -1,0 +1,273 @@
+"""The commands on runs that are there, and on many of them: parse, call, print."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.errors import UsageError
+from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
+
+Switch = Annotated[bool, Parameter(negative=())]
+
+
+def score(
+    run: Annotated[Path | None, PATH] = None,
+    /,
+    *,
+    protocol: str | None = None,
+    change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    tune_on: Annotated[Path | None, PATH] = None,
+    predictions: Annotated[Path | None, PATH] = None,
+    data: Annotated[Path | None, PATH] = None,
+    class_map: Annotated[Path | None, PATH] = None,
+    blacklist: Annotated[Path | None, PATH] = None,
+    limit: Annotated[int | None, WHOLE] = None,
+    allow_missing: Switch = False,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Score a run again without its network, or anybody's predictions.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    protocol
+        The other protocol (see: list protocols), or a TOML file of one. Boxes drawn by
+        another rule need a run that was made with --keep-maps.
+    change
+        FIELD=VALUE: replace a field of the protocol, such as iou=0.3. May be repeated.
+    tune_on
+        Another run of the same kind, on other images, to choose the threshold of
+        maxboxacc on.
+    predictions
+        A prediction file of the ILSVRC devkit's form, in place of a run.
+    data
+        The images' folder or tar, for --predictions.
+    class_map
+        File of "WNID id" lines, for --predictions over classes that are not ILSVRC's.
+    blacklist
+        File of 1-based image indices that localization errors leave out, for --predictions.
+    limit
+        Only the first so many images, for --predictions.
+    allow_missing
+        Go on where annotated images are absent, for --predictions.
+    as_json
+        One JSON object on stdout instead of the table.
+    """
+    from wsol_bench.report.tables import rescoring
+
+    if (run is None) == (predictions is None):
+        raise UsageError("score: expected a run's folder, or --predictions FILE --data DIR.")
+    if predictions is not None:
+        if data is None:
+            raise UsageError("score --predictions: needs --data, the images' folder or tar.")
+        files = rescoring.PredictionFiles(
+            predictions, data, class_map, blacklist, limit, allow_missing
+        )
+        rescoring.print_predictions(files, protocol, tuple(change or ()), as_json=as_json)
+    elif run is not None:
+        rescoring.print_score(run, protocol, tuple(change or ()), tune_on, as_json=as_json)
+
+
+def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
+    """Print the paired difference of every two rows of a run, or of several runs.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs over the same images.
+    metric
+        Which error.
+    """
+    from wsol_bench.report.pairs import print_pairs
+
+    print_pairs(runs, metric)
+
+
+def breakdown(
+    run: Path,
+    /,
+    *,
+    method: str,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Print a method's errors by box size and number, and how its boxes fail.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    method
+        Which method's records.
+    as_json
+        One JSON object on stdout instead of the tables, with every class.
+    """
+    from wsol_bench.report.tables.breakdown import print_breakdown
+
+    print_breakdown(run, method, as_json=as_json)
+
+
+def ablate(run: Path, /) -> None:
+    """Print how each error moves when one choice of the protocol moves.
+
+    Parameters
+    ----------
+    run
+        The folder of a run that was made with --keep-maps.
+    """
+    from wsol_bench.report.tables.rescoring import print_ablation
+
+    print_ablation(run)
+
+
+def table1(
+    *,
+    data: Annotated[Path, PATH, Parameter(env_var="WSOL_BENCH_DATA")],
+    weights_dir: Annotated[Path, PATH],
+    out: Annotated[Path, PATH] = Path("table1"),
+    layout: str | None = None,
+    limit: Annotated[int | None, WHOLE] = None,
+    allow_missing: Switch = False,
+    blacklist: Annotated[Path | None, PATH] = None,
+    batch_size: Annotated[int, WHOLE] = 32,
+    device: str = "auto",
+    threads: Annotated[int | None, WHOLE] = None,
+    workers: Annotated[int | None, WHOLE] = None,
+    gpus_per_worker: float | None = None,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
+    quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
+) -> None:
+    """Re-make every row of the paper's Table 1 whose weights are there.
+
+    Parameters
+    ----------
+    data
+        Folder or tar with ILSVRC's validation images and boxes.
+    weights_dir
+        Folder with VGG_ILSVRC_16_layers.caffemodel, vgg16CAM_train_iter_90000.caffemodel,
+        bvlc_alexnet.caffemodel, bvlc_googlenet.caffemodel, or some of them.
+    out
+        Folder for the runs and table1.md, .csv, .tex, .json. What is done is kept.
+    layout
+        Of the dataset, where looking at it does not tell.
+    limit
+        Only the first so many images.
+    allow_missing
+        Go on where annotated images are absent.
+    blacklist
+        File of 1-based image indices that localization errors leave out.
+    batch_size
+        Tensors per forward pass.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    threads
+        For decoding and boxes; one per core where not given.
+    workers
+        Networks that work at once, on a GPU each where there are some.
+    gpus_per_worker
+        0 to 1; 0.5 lets two workers share a GPU.
+    engine
+        local: this machine. ray: a Ray cluster (see docs/how-to/many-machines.md).
+    ray_address
+        HOST:PORT of the cluster's head, or auto on one of its machines.
+    quiet
+        Say nothing on stderr.
+    """
+    settings = RunSettings(
+        arch="",
+        data=str(data),
+        layout=layout,
+        out=out,
+        limit=limit,
+        allow_missing=allow_missing,
+        blacklist=blacklist,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        engine=engine,
+        ray_address=ray_address,
+    )
+    from wsol_bench.report.tables.table1 import print_table1, save_table1
+    from wsol_bench.runs.table1 import remake
+
+    rows = list(remake(settings, weights_dir, quiet=quiet))
+    print_table1(rows)
+    for path in save_table1(rows, out):
+        print(path)
+
+
+def bench(
+    *,
+    arch: str = "vgg16",
+    topology: str | None = None,
+    weights: str | None = None,
+    device: str = "auto",
+    batch_size: str = "8",
+    rounds: Annotated[int, WHOLE] = 5,
+    against: str = "",
+    parts: str | None = None,
+    data: Annotated[str, Parameter(env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
+    limit: Annotated[int, WHOLE] = 32,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Measure what localization costs, in forward passes of the same network.
+
+    Parameters
+    ----------
+    arch
+        Comma-separated networks, or "all" for those of Table 1.
+    topology
+        Which net of that name, with random weights (see: list archs); Caffe's where not given.
+    weights
+        What run --weights takes, in place of random ones.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    batch_size
+        Images per pass; comma-separated for several.
+    rounds
+        Interleaved repeats; medians are given, and the least and largest.
+    against
+        Comma-separated libraries that make the same maps: captum, grad-cam, torchcam.
+    parts
+        Comma-separated, all where not given: methods (each alone and together), images
+        (decoding, resizing, boxes), operations (counted, not timed), pipeline (against a
+        bare loop of decode, resize, forward), sweep (boxes at 1,000 thresholds).
+    data
+        Folder or tar with images and boxes, or "demo".
+    limit
+        How many of its images the pipeline runs over.
+    as_json
+        One JSON object on stdout instead of the tables.
+    """
+    from wsol_bench.bench.case import BenchSettings
+    from wsol_bench.bench.measure import PARTS
+    from wsol_bench.bench.printing import print_bench
+
+    settings = BenchSettings(
+        archs=names_in(arch),
+        topology=topology,
+        weights=weights,
+        device=device,
+        batches=_numbers_in("--batch-size", batch_size),
+        rounds=rounds,
+        against=names_in(against),
+        parts=PARTS if parts is None else names_in(parts),
+        data=data,
+        limit=limit,
+    )
+    print_bench(settings, as_json=as_json)
+
+
+def _numbers_in(flag: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in names_in(text))
+    except ValueError:
+        raise UsageError(f"{flag} {text}: expected whole numbers, such as 8 or 8,16.") from None
+
+
+RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, bench)

@@ -1,0 +1,1 @@
+"""How datasets lie on a disk, one file per layout."""

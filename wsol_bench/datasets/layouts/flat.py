@@ -1,0 +1,40 @@
+"""The layout of the official tar, unpacked: all images in one folder."""
+
+from pathlib import Path
+
+from wsol_bench.datasets.annotation_files import find_annotations
+from wsol_bench.datasets.classes import find_classes
+from wsol_bench.datasets.dataset import ImageDataset, Selection, assemble
+from wsol_bench.datasets.image_files import images_in
+from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, holds_files
+
+IMAGE_FOLDERS = (".", "val", "ILSVRC2012_img_val")
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path, or a usual folder in it, directly holds images."""
+    return _image_folder(path) is not None
+
+
+def load(path: Path, selection: Selection) -> ImageDataset:
+    """Loads the dataset; raises DataError for what is missing or bad."""
+    folder = _image_folder(path) or path
+    bases = [folder, folder.absolute().parent]
+    annotations = find_annotations(bases, find_classes(bases))
+    return assemble(path, images_in(folder), annotations, selection)
+
+
+def _image_folder(path: Path) -> Path | None:
+    folders = (path / name for name in IMAGE_FOLDERS)
+    return next((each for each in folders if holds_files(each, IMAGE_SUFFIXES)), None)
+
+
+FLAT = Layout(
+    description=(
+        "ILSVRC2012_val_*.JPEG in the folder itself, val or ILSVRC2012_img_val, with a folder of "
+        "XML files or LOC_val_solution.csv beside them"
+    ),
+    recognises=recognises,
+    load=load,
+)

@@ -1,0 +1,33 @@
+"""The layout of the Kaggle edition, and of the project's own demo dataset."""
+
+from pathlib import Path
+
+from wsol_bench.datasets.annotation_files import find_annotations
+from wsol_bench.datasets.classes import find_classes
+from wsol_bench.datasets.dataset import ImageDataset, Selection, assemble
+from wsol_bench.datasets.image_files import images_in
+from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, holds_files
+
+IMAGE_FOLDER = Path("ILSVRC/Data/CLS-LOC/val")
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path holds ILSVRC/Data/CLS-LOC/val with images directly in it."""
+    return holds_files(path / IMAGE_FOLDER, IMAGE_SUFFIXES)
+
+
+def load(path: Path, selection: Selection) -> ImageDataset:
+    """Loads the dataset; raises DataError for what is missing or bad."""
+    annotations = find_annotations([path], find_classes([path]))
+    return assemble(path, images_in(path / IMAGE_FOLDER), annotations, selection)
+
+
+KAGGLE = Layout(
+    description=(
+        "ILSVRC/Data/CLS-LOC/val/*.JPEG with ILSVRC/Annotations/CLS-LOC/val/*.xml "
+        "or LOC_val_solution.csv"
+    ),
+    recognises=recognises,
+    load=load,
+)

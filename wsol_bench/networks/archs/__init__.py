@@ -1,0 +1,1 @@
+"""Topologies with named roles for their layers."""

@@ -1,0 +1,40 @@
+"""The head that Zhou et al. put on a trunk whose last maps are 14x14.
+
+Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016;
+layer names and group count of deploy_vgg16CAM.prototxt and
+deploy_googlenetCAM.prototxt.
+"""
+
+from wsol_bench.networks.archs.layers import (
+    Layer,
+    average_pool,
+    convolution,
+    dropout,
+    flatten,
+    linear,
+    relu,
+    scaled,
+)
+
+CHANNELS = 1024
+
+
+def cam_head(inputs: int, classes: int, width: float) -> list[Layer]:
+    """Convolution, global average pooling and one linear layer.
+
+    GoogLeNet's head has no dropout in the deploy file; in evaluation it is nothing.
+
+    Args:
+        inputs: channels of the trunk's last maps.
+        classes: number of classes.
+        width: scale of the channels.
+    """
+    channels = scaled(CHANNELS, width)
+    return [
+        convolution("CAM_conv", (inputs, channels), 3, padding=1, groups=2),
+        relu("CAM_relu"),
+        average_pool("CAM_pool", 14),
+        dropout("CAM_dropout"),
+        flatten(),
+        linear("CAM_fc", (channels, classes)),
+    ]

@@ -1,0 +1,134 @@
+"""VGG-16: VGG's own, torchvision's, and Zhou's for CAM.
+
+Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image
+Recognition, ICLR 2015, configuration D. Layer names are those of
+`VGG_ILSVRC_16_layers` and of Zhou's deploy_vgg16CAM.prototxt.
+"""
+
+from functools import partial
+
+from torch import nn
+
+from wsol_bench.networks.archs.cam_head import cam_head
+from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.layers import (
+    Layer,
+    LayeredNet,
+    convolution,
+    dropout,
+    flatten,
+    linear,
+    max_pool,
+    relu,
+    scaled,
+    without_inplace,
+)
+from wsol_bench.networks.archs.preprocessing import (
+    CAFFE_MEAN_IMAGE,
+    VGG_MEAN,
+    caffe_input,
+    demo_input,
+    torchvision_input,
+)
+
+# Channels of the 3x3 convolutions of each block; a pooling follows each block.
+BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+HIDDEN = 4096
+
+
+def _trunk(width: float) -> tuple[list[Layer], int]:
+    """conv1_1 to pool5, and the channels that come out."""
+    layers: list[Layer] = []
+    inputs = 3
+    for block, counts in enumerate(BLOCKS, start=1):
+        for place, count in enumerate(counts, start=1):
+            outputs = scaled(count, width)
+            layers += [
+                convolution(f"conv{block}_{place}", (inputs, outputs), 3, padding=1),
+                relu(f"relu{block}_{place}"),
+            ]
+            inputs = outputs
+        layers.append(max_pool(f"pool{block}", 2, 2))
+    return layers, inputs
+
+
+def vgg16(classes: int, *, width: float = 1.0) -> LayeredNet:
+    """VGG's net; 224x224 input, 14x14 maps at relu5_3."""
+    layers, channels = _trunk(width)
+    hidden = scaled(HIDDEN, width)
+    head = [
+        flatten(),
+        linear("fc6", (channels * 7 * 7, hidden)),
+        relu("relu6"),
+        dropout("drop6"),
+        linear("fc7", (hidden, hidden)),
+        relu("relu7"),
+        dropout("drop7"),
+        linear("fc8", (hidden, classes)),
+    ]
+    return LayeredNet(layers + head).eval()
+
+
+def vgg16_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
+    """Zhou's VGG16-GAP: without pool5 and fc6 to fc8, so the last maps are 14x14."""
+    layers, channels = _trunk(width)
+    return LayeredNet(layers[:-1] + cam_head(channels, classes, width)).eval()
+
+
+def torchvision_vgg16(classes: int) -> nn.Module:
+    """The net of torchvision: the same layers under other names."""
+    from torchvision import models  # takes seconds, and most runs need none of it
+
+    net = models.vgg16(weights=None, num_classes=classes, init_weights=False)
+    return without_inplace(net).eval()
+
+
+VGG16 = Arch(
+    name="vgg16",
+    title="VGG-16",
+    companion="vgg16_cam",
+    topologies={
+        "demo": Topology(
+            build=partial(vgg16, width=0.1),
+            roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
+            preprocessing=demo_input(224),
+        ),
+        "caffe": Topology(
+            build=vgg16,
+            roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
+            preprocessing=caffe_input(224, VGG_MEAN),
+            published=PublishedError(
+                30.38, 10.89, "Selvaraju et al. 2017, Table 1: the image warped to 224x224"
+            ),
+        ),
+        "torchvision": Topology(
+            build=torchvision_vgg16,
+            roles={
+                "features": "features.29",
+                "excitation": "features.23",
+                "classifier": "classifier.6",
+            },
+            preprocessing=torchvision_input(224),
+            published=PublishedError(28.41, 9.62, "torchvision VGG16_Weights.IMAGENET1K_V1"),
+        ),
+    },
+)
+
+VGG16_CAM = Arch(
+    name="vgg16_cam",
+    title="VGG-16-GAP",
+    topologies={
+        "demo": Topology(
+            build=partial(vgg16_cam, width=0.125),
+            roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
+            preprocessing=demo_input(224),
+        ),
+        "caffe": Topology(
+            build=vgg16_cam,
+            roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
+            preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
+            published=PublishedError(33.40, 12.20, "Selvaraju et al. 2017, Table 1, CAM"),
+        ),
+    },
+)

@@ -1,0 +1,1 @@
+"""Weight files: found, read, checked and fitted to an arch."""

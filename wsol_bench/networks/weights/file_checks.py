@@ -1,0 +1,64 @@
+"""What every weights file is asked before its format is."""
+
+import hashlib
+from pathlib import Path
+
+from wsol_bench.errors import WeightsError
+from wsol_bench.runtime.names import shown
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raises unless `path` is a file that this user may read.
+
+    Only plain files count: a device or a pipe may never end.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+        came = "nothing there"
+        if path.exists():
+            came = "a folder" if path.is_dir() else "something that is not a file"
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    raise WeightsError(
+        f"{shown(str(path))}: expected a weights file, found {came}. Check the path."
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, in hexadecimal; raises as `refuse_unreadable` does."""
+    refuse_unreadable(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def size_of(path: Path) -> int:
+    """The file's bytes; raises as `refuse_unreadable` does."""
+    refuse_unreadable(path)
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def content_of(path: Path) -> bytes:
+    """The whole file; raises as `refuse_unreadable` does."""
+    refuse_unreadable(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(
+        f"{shown(str(path))}: the weights file cannot be read ({error.strerror or error}). "
+        "Check that it exists and that you may read it."
+    )

@@ -1,0 +1,118 @@
+"""Opens a torch file without running code, and without believing the sizes it declares.
+
+A `.pth` is a pickle, in a zip since torch 1.6 and bare before. `weights_only=True` reads
+arrays and refuses everything that could run code. It does not bound memory: a part of the
+zip may unpack to any size, a string may declare any length, and `bytearray(n)` is among
+what it lets a pickle call. Those are looked for first.
+"""
+
+import io
+import pickletools
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import BinaryIO
+
+import torch
+
+from wsol_bench.errors import WeightsError
+from wsol_bench.networks.weights.file_checks import refuse_unreadable, size_of
+from wsol_bench.runtime.names import shown
+
+_ZIP_START = b"PK\x03\x04"
+_PICKLE_PART = "data.pkl"
+_BARE_PICKLES = 5
+"""Before torch 1.6: a magic number, the protocol, the system, the object, its storages."""
+_ALLOCATES = frozenset({"builtins bytearray", "__builtin__ bytearray"})
+
+
+def load_without_code(path: Path) -> object:
+    """What a torch file holds, on the CPU.
+
+    Raises:
+        WeightsError: the file is missing or damaged, holds pickled objects or a
+            TorchScript program, or takes more memory than it has bytes.
+    """
+    refuse_unreadable(path)
+    try:
+        with _BoundedFile(path) as file:
+            if file.read(len(_ZIP_START)) == _ZIP_START:
+                pickles: Iterator[BinaryIO] = _packed_pickles(file, path)
+            else:
+                pickles = _bare_pickles(file)
+            for pickle in pickles:
+                _refuse_allocations(pickle, path)
+            file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's remarks on old pickle protocols
+                return torch.load(file, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
+    except UnpicklingError as error:
+        raise WeightsError(
+            f"{shown(str(path))}: refused, because it is not a plain state dict: it holds a "
+            "pickled object, which could run code when it is opened, or is no torch file at all. "
+            "Where you trust it, load it yourself and save net.state_dict()."
+        ) from error
+    except Exception as error:  # a damaged archive raises nearly anything
+        raise _damaged(path, error) from error
+
+
+class _BoundedFile(io.BufferedReader):
+    """A file whose `read` never makes room for more bytes than are left."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._length = size_of(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(self._length - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def _packed_pickles(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """The pickles of a zip, once its parts are seen to fit into it."""
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+        declared, there = sum(part.file_size for part in parts), size_of(path)
+        if declared > there:
+            raise WeightsError(
+                f"{shown(str(path))}: refused, because its parts unpack to {declared:,} bytes and "
+                f"the file has {there:,}. A torch file packs no array; this can be an attack on "
+                "memory. Fetch it again, or save net.state_dict() anew."
+            )
+        for part in parts:
+            if part.filename.endswith(_PICKLE_PART):
+                yield io.BytesIO(archive.read(part))
+
+
+def _bare_pickles(file: io.BufferedReader) -> Iterator[BinaryIO]:
+    """The file at each of its pickles; it may be another file, and have fewer."""
+    file.seek(0)
+    for _ in range(_BARE_PICKLES):
+        if not file.peek(1):
+            return
+        yield file
+
+
+def _refuse_allocations(pickle: BinaryIO, path: Path) -> None:
+    for code, argument, _ in pickletools.genops(pickle):
+        if code.name in ("GLOBAL", "INST") and argument in _ALLOCATES:
+            raise WeightsError(
+                f"{shown(str(path))}: refused, because it asks for a bytearray, which no state "
+                "dict holds and which can be an attack on memory. Save net.state_dict()."
+            )
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    if "TorchScript" in str(error):
+        return WeightsError(
+            f"{shown(str(path))}: holds a TorchScript program, expected a state dict. "
+            "Load it with torch.jit.load and save its state_dict()."
+        )
+    return WeightsError(
+        f"{shown(str(path))}: not a readable torch file ({type(error).__name__}); it is cut "
+        "short or damaged, or another kind of file. Fetch or save it again."
+    )

@@ -1,0 +1,1 @@
+"""Examples become records, for one network."""

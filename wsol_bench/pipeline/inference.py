@@ -1,0 +1,248 @@
+"""What the network says of a batch: scores and maps, brought to the CPU.
+
+On a GPU nothing here waits: a batch's work is queued, its answers are copied to
+pinned memory beside the next batch's work, and `Pending.wait` is called then.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsol_bench.errors import RunError
+from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.networks.archs.entry import Preprocessing
+from wsol_bench.networks.forward import Asks, Forward, Network
+from wsol_bench.networks.numbers import normalise
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.views import VIEWS, Tensors, View
+from wsol_bench.scoring.ilsvrc import rank_classes
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A method at the layer of this network that it reads."""
+
+    method: MapMethod
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """All that turns examples into records, ready to run.
+
+    Attributes:
+        network: on its device.
+        preprocessing: of its weights.
+        methods: those that make maps, in the order of the records.
+        baselines: those that need no network.
+        protocol: view, box rule, scoring.
+        settings: of the methods.
+        device: where the network is.
+        blacklist: 1-based indices left out of localization errors.
+        keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
+            from what is kept, so that drawing them again gives the same.
+        class_boxes: whether to draw also the boxes of the best classes.
+        deterministic: whether to take only operations that repeat themselves to the bit.
+    """
+
+    network: Network
+    preprocessing: Preprocessing
+    methods: tuple[Placed, ...]
+    baselines: tuple[BoxMethod, ...]
+    protocol: Protocol
+    settings: Settings
+    device: torch.device
+    blacklist: frozenset[int] = frozenset()
+    keep_maps: bool = False
+    class_boxes: bool = False
+    deterministic: bool = False
+
+    @property
+    def view(self) -> View:
+        """The protocol's view."""
+        return VIEWS[self.protocol.view]
+
+    @property
+    def asks(self) -> Asks:
+        """Everything that the methods will ask of a forward pass."""
+        return Asks.merge(placed.method.asks(placed.layer) for placed in self.methods)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about one image.
+
+    Attributes:
+        tensors: (t, side, side, 3) uint8, the view's.
+        classes: a subject's name -> the class whose map is wanted.
+    """
+
+    tensors: Tensors
+    classes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the network said of n images, on the CPU.
+
+    Attributes:
+        scores: (n, C) float32, the mean over each image's tensors.
+        best: (n, k) the best classes, falling.
+        maps: method -> (n, t, u, v) float32, of the classes asked about.
+        class_maps: for each of the k best classes the same; empty where not wanted.
+    """
+
+    scores: NDArray[np.float32]
+    best: NDArray[np.int64]
+    maps: Mapping[str, NDArray[np.float32]]
+    class_maps: tuple[Mapping[str, NDArray[np.float32]], ...]
+
+    @property
+    def images(self) -> int:
+        """How many images it tells of."""
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Answers on their way from the device: tensors on the CPU, perhaps not yet filled."""
+
+    scores: Tensor
+    maps: Mapping[str, Tensor]
+    class_maps: tuple[Mapping[str, Tensor], ...]
+    copied: "torch.cuda.Event | None"
+
+    def wait(self, topk: int) -> Answers:
+        """The answers, as soon as they are all there."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        scores = self.scores.numpy()
+        return Answers(
+            scores,
+            rank_classes(scores, topk),
+            {name: maps.numpy() for name, maps in self.maps.items()},
+            tuple({name: m.numpy() for name, m in maps.items()} for maps in self.class_maps),
+        )
+
+
+def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pending:
+    """Runs one batch through the network and its methods.
+
+    Args:
+        pipeline: network, methods, protocol.
+        questions: n of them.
+        asks: the pipeline's.
+
+    Raises:
+        torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
+    """
+    stacked = torch.from_numpy(np.concatenate([question.tensors for question in questions]))
+    inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
+    tensors = pipeline.view.count
+    forward = pipeline.network.forward(inputs, asks)
+    scores = forward.scores.unflatten(0, (len(questions), tensors)).mean(dim=1)
+    subjects = questions[0].classes
+    classes = {name: np.array([each.classes[name] for each in questions]) for name in subjects}
+    maps = _maps_of(pipeline, forward, classes)
+    class_maps: list[dict[str, Tensor]] = []
+    if pipeline.class_boxes:
+        best = rank_classes(scores.cpu().numpy(), pipeline.protocol.topk)
+        class_maps = [
+            _maps_of(pipeline, forward, dict.fromkeys(subjects, column)) for column in best.T
+        ]
+    scores = _to_cpu(scores)
+    copied = None
+    if pipeline.device.type == "cuda":
+        copied = torch.cuda.Event()
+        copied.record(torch.cuda.current_stream(pipeline.device))
+    return Pending(scores, maps, tuple(class_maps), copied)
+
+
+def _maps_of(
+    pipeline: Pipeline, forward: Forward, classes: Mapping[str, NDArray[np.int64]]
+) -> dict[str, Tensor]:
+    tensors = pipeline.view.count
+    made = {}
+    for placed in pipeline.methods:
+        asked = torch.from_numpy(np.repeat(classes[placed.method.subject], tensors))
+        maps = placed.method.maps(forward, placed.layer, asked, pipeline.settings)
+        by_image = maps.float().unflatten(0, (-1, tensors))  # (n, t, u, v)
+        kept = as_kept(by_image).float() if pipeline.keep_maps else by_image
+        made[placed.method.name] = _to_cpu(kept)
+    return made
+
+
+def as_kept(maps: Tensor) -> Tensor:
+    """Maps as they are kept, (n, t, u, v) half floats, each image's scaled to 1.
+
+    A threshold is a share of the maximum or the mean, so the scale does not count.
+    NaN stays NaN and a map of zeros stays zero.
+    """
+    largest = maps.abs().amax(dim=(1, 2, 3), keepdim=True)
+    return torch.where(largest > 0, maps / largest, maps).half()
+
+
+def _to_device(values: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
+def _to_cpu(values: Tensor) -> Tensor:
+    if values.device.type != "cuda":
+        return values.cpu()
+    on_cpu = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return on_cpu.copy_(values, non_blocking=True)
+
+
+@dataclass(slots=True)
+class Room:
+    """How many images fit into the device's memory at once; learns it by failing.
+
+    Attributes:
+        say: tells the user that batches are cut.
+        images: at most so many at once, or None as long as all fitted.
+    """
+
+    say: Callable[[str], None]
+    images: int | None = field(default=None)
+
+    def ask(self, pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> list[Pending]:
+        """`ask`, in halves where the whole does not fit.
+
+        Raises:
+            RunError: not even one image fits.
+        """
+        if self.images is None or len(questions) <= self.images:
+            try:
+                return [ask(pipeline, questions, asks)]
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._learn(len(questions), pipeline.device)
+        half = (len(questions) + 1) // 2
+        parts = questions[:half], questions[half:]
+        return [pending for part in parts for pending in self.ask(pipeline, part, asks)]
+
+    def _learn(self, images: int, device: torch.device) -> None:
+        if images == 1:
+            raise RunError(
+                f"{device}: out of memory on a single image. Free memory there, ask for fewer "
+                "--methods, or take --device cpu."
+            )
+        if self.images is None:
+            self.say(
+                f"{device}: out of memory with {images} images at once; going on with half of "
+                f"that. To say so from the start: --batch-size with a smaller number."
+            )
+        self.images = (images + 1) // 2
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

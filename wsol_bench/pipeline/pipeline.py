@@ -1,0 +1,237 @@
+"""Examples become records, for one network and its methods.
+
+Three stages overlap: threads decode and resize the images of coming batches, the
+network runs one batch, threads draw the boxes of the batch before. Decoding,
+resizing and drawing run outside the interpreter lock.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsol_bench.boxes.extract import extract_box
+from wsol_bench.errors import RunError, UnreadableImage
+from wsol_bench.geometry import Boxes, Size
+from wsol_bench.networks.determinism import repeatable
+from wsol_bench.networks.numbers import computing_in
+from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Placed, Question, Room
+from wsol_bench.pipeline.target_class import SUBJECTS
+from wsol_bench.records.record import Dataset, Example, MapState, Record
+from wsol_bench.runtime.memory import keep_freed_memory
+from wsol_bench.runtime.parallel import side_pool
+from wsol_bench.runtime.progress import say
+from wsol_bench.scoring.ilsvrc import label_iou
+
+__all__ = ["Made", "Pipeline", "Placed", "records_of"]
+
+_BATCHES_AHEAD = 2
+"""How many batches are decoded before the network asks for them."""
+
+_NO_CLASS = -1
+"""In place of the best classes of an image that could not be read; never the label."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An image as it goes through the network; an unreadable one is black and 0 x 0."""
+
+    example: Example
+    size: Size
+    question: Question
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a batch of n images came to.
+
+    Attributes:
+        records: one per image and method, image after image.
+        maps: method -> (n, t, u, v) half floats; empty where none are kept.
+    """
+
+    records: list[Record]
+    maps: dict[str, NDArray[np.float16]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A batch whose boxes are being drawn."""
+
+    answers: list[Answers]
+    records: list[Future[list[Record]]]
+
+
+def records_of(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    batches: Iterable[Sequence[Example]],
+    threads: int,
+    tell: Callable[[str], None] = say,
+) -> Iterator[Made]:
+    """Runs batches of examples and gives what each came to, in order.
+
+    An image that cannot be read gives records of state `UNREADABLE`, which are wrong
+    by every measure.
+
+    Args:
+        pipeline: what to run.
+        dataset: opens the images.
+        batches: examples, already cut into batches; taken as they are needed.
+        threads: for decoding and for drawing boxes.
+        tell: says a line to the user, when the device's memory is too small.
+
+    Raises:
+        DataError: the dataset as a whole cannot be read any more.
+        RunError: a score or a map is NaN or infinite; names the image.
+    """
+    on_cpu = pipeline.device.type == "cpu"
+    if on_cpu:
+        keep_freed_memory()
+    asks, room = pipeline.asks, Room(tell)
+    queued: deque[tuple[list[_Prepared], list[Pending]]] = deque()
+    drawing: deque[_Drawing] = deque()
+    with (
+        side_pool(threads, gives_way=on_cpu) as pool,
+        computing_in(pipeline.network.precision),
+        repeatable(pipeline.deterministic),
+    ):
+        for batch in _prepare_ahead(pipeline, dataset, batches, pool):
+            queued.append((batch, room.ask(pipeline, [each.question for each in batch], asks)))
+            if len(queued) > (0 if on_cpu else 1):  # else the next batch would wait for this
+                drawing.append(_draw(pipeline, *queued.popleft(), pool))
+            if len(drawing) > 1:
+                yield _gather(pipeline, drawing.popleft())
+        drawing.extend(_draw(pipeline, batch, pending, pool) for batch, pending in queued)
+        while drawing:
+            yield _gather(pipeline, drawing.popleft())
+
+
+def _prepare_ahead(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    batches: Iterable[Sequence[Example]],
+    pool: ThreadPoolExecutor,
+) -> Iterator[list[_Prepared]]:
+    waiting: deque[list[Future[_Prepared]]] = deque()
+    for batch in batches:
+        waiting.append([pool.submit(_prepare, pipeline, dataset, example) for example in batch])
+        if len(waiting) > _BATCHES_AHEAD:
+            yield [future.result() for future in waiting.popleft()]
+    while waiting:
+        yield [future.result() for future in waiting.popleft()]
+
+
+def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
+    side = pipeline.preprocessing.size
+    try:
+        image, readable = dataset.open(example.image_id), True
+    except UnreadableImage:
+        image, readable = Image.new("RGB", (side, side)), False
+    size = Size(image.height, image.width) if readable else Size(0, 0)
+    classes = {name: subject(example, dataset) for name, subject in SUBJECTS.items()}
+    question = Question(pipeline.view.tensors(image, side), classes)
+    return _Prepared(example, size, question, readable)
+
+
+def _draw(
+    pipeline: Pipeline, batch: list[_Prepared], pending: list[Pending], pool: ThreadPoolExecutor
+) -> _Drawing:
+    answers = [each.wait(pipeline.protocol.topk) for each in pending]
+    places = ((part, i) for part in answers for i in range(part.images))
+    return _Drawing(
+        answers,
+        [
+            pool.submit(_records, pipeline, prepared, *place)
+            for prepared, place in zip(batch, places, strict=True)
+        ],
+    )
+
+
+def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
+    records = [record for future in drawing.records for record in future.result()]
+    kept = drawing.answers[0].maps if pipeline.keep_maps else ()
+    maps = {
+        name: np.concatenate([part.maps[name].astype(np.float16) for part in drawing.answers])
+        for name in kept
+    }
+    return Made(records, maps)
+
+
+def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) -> list[Record]:
+    """The records of the i-th image of a batch, one per method."""
+    if not prepared.readable:
+        return _unreadable(pipeline, prepared.example, k=answers.best.shape[1])
+    example, size = prepared.example, prepared.size
+    scores = answers.scores[i]
+    if not np.isfinite(scores).all():
+        raise RunError(
+            f"{example.image_id}: the network's scores hold NaN or infinite values. "
+            "Check the weights and their preprocessing."
+        )
+    classes = answers.best[i]
+    drawn = _draw_all(pipeline, answers.maps, prepared, i)
+    others = [_draw_all(pipeline, maps, prepared, i) for maps in answers.class_maps]
+    return [
+        Record(
+            image_id=example.image_id,
+            index=example.index,
+            method=name,
+            label=example.label,
+            height=size.height,
+            width=size.width,
+            classes=classes,
+            scores=scores[classes],
+            box=box,
+            true_boxes=example.boxes,
+            class_boxes=np.array([each[name][0] for each in others]).reshape(-1, 4),
+            iou=label_iou(box, example.boxes, pipeline.protocol),
+            map_state=state,
+            blacklisted=example.index in pipeline.blacklist,
+        )
+        for name, (box, state) in drawn.items()
+    ]
+
+
+def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
+    names = [placed.method.name for placed in pipeline.methods]
+    return [
+        Record(
+            image_id=example.image_id,
+            index=example.index,
+            method=name,
+            label=example.label,
+            height=0,
+            width=0,
+            classes=np.full(k, _NO_CLASS),
+            scores=np.zeros(k, np.float32),
+            box=np.zeros(4),
+            true_boxes=example.boxes,
+            class_boxes=np.zeros((k if pipeline.class_boxes else 0, 4)),
+            iou=0.0,
+            map_state=MapState.UNREADABLE,
+            blacklisted=example.index in pipeline.blacklist,
+        )
+        for name in names + [each.name for each in pipeline.baselines]
+    ]
+
+
+def _draw_all(
+    pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], prepared: _Prepared, i: int
+) -> dict[str, tuple[Boxes, MapState]]:
+    """Method -> the box of the i-th image's map, and baseline -> its box."""
+    size, side = prepared.size, pipeline.preprocessing.size
+    window = pipeline.view.window(size, side)
+    drawn = {}
+    for name, made in maps.items():
+        try:
+            joined = pipeline.view.join(made[i], side)
+            drawn[name] = extract_box(joined, size, pipeline.protocol.box_rule, window)
+        except RunError as error:
+            raise RunError(f"{prepared.example.image_id}, {name}: {error}") from error
+    return drawn | {each.name: (each.box(size), MapState.OK) for each in pipeline.baselines}

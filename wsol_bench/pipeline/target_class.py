@@ -1,0 +1,46 @@
+"""Which class a map is asked about: the label, or another, as a check on the map.
+
+A map that does not depend on the class it is asked about locates the salient, not the
+class. Asked about a wrong class, a method that knows classes must do worse.
+
+Every choice is made from the image's id alone, so that it depends on no batch and no
+run, and two methods are asked about the same wrong class.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from types import MappingProxyType
+
+from wsol_bench.records.record import Dataset, Example
+
+Subject = Callable[[Example, Dataset], int]
+"""(example, its dataset) -> the class to ask about."""
+
+
+def own_label(example: Example, dataset: Dataset) -> int:
+    """The image's own label."""
+    return example.label
+
+
+def other_class(example: Example, dataset: Dataset) -> int:
+    """A class that is not the label, every one equally likely; the label if there is no other."""
+    others = len(dataset.wnids) - 1
+    if others == 0:
+        return example.label
+    return (example.label + 1 + _number(example, "other") % others) % (others + 1)
+
+
+def shuffled_label(example: Example, dataset: Dataset) -> int:
+    """The label of an image of the dataset drawn at random, at times its own."""
+    examples: Sequence[Example] = dataset.examples
+    return examples[_number(example, "shuffled") % len(examples)].label
+
+
+def _number(example: Example, purpose: str) -> int:
+    digest = blake2b(f"{purpose}\0{example.image_id}".encode(), digest_size=8)
+    return int.from_bytes(digest.digest(), "big")
+
+
+SUBJECTS: Mapping[str, Subject] = MappingProxyType(
+    {"label": own_label, "other": other_class, "shuffled": shuffled_label}
+)

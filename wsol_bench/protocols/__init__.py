@@ -1,0 +1,1 @@
+"""Protocols: view, box rule and metric fields, with a name and a source."""

@@ -1,0 +1,228 @@
+"""Results as they lie on the disk, read back to be compared.
+
+A result file holds the object of `Result.to_json`, or several of them under
+"results"; a run's folder holds one in its manifest, or a folder per arch. A file
+may say under "tolerance" how far each metric may move, in points: {"top1_loc": 0.5}.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wsol_bench.errors import DataError, UsageError, unknown_name
+from wsol_bench.records.result import RESULT_SCHEMA
+from wsol_bench.records.run_folder import MANIFEST, RunFolder
+from wsol_bench.records.storage.locate import is_uri
+from wsol_bench.scoring.ilsvrc import METRICS
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RowName:
+    """Which row of a result: a method on an arch."""
+
+    arch: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.arch} {self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    """What a result file or a run's folder holds.
+
+    Attributes:
+        path: as the user gave it.
+        document: the JSON object, to write it again; null in place of NaN.
+        rows: row -> metric -> error in per cent, or None where there is no figure,
+            as of an error over 0 images.
+        conditions: an arch or a row, as text -> what its figures were measured
+            under, by name. Figures under other conditions cannot be compared.
+        tolerance: metric -> points, for the metrics that the file states one for.
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+    rows: Mapping[RowName, Mapping[str, float | None]]
+    conditions: Mapping[str, Mapping[str, str | int]]
+    tolerance: Mapping[str, float]
+
+
+def read_results(path: Path) -> StoredResults:
+    """Reads a result file, or the result in a run's folder.
+
+    Raises:
+        DataError: it is missing, unreadable, unfinished, not JSON, of another
+            schema or malformed; the message names the file and what is wrong.
+    """
+    text = _result_of_run(path) if _is_folder(path) else _text_of(path)
+    try:
+        document = json.loads(text, parse_constant=lambda constant: None)
+        return _parse(path, document)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON ({error}). {_EXPECTED}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: {error}. {_EXPECTED}") from error
+
+
+def networks_of(path: Path) -> dict[str, RunFolder]:
+    """Arch -> the folder of its records, CAM nets included; nothing where a path is a file.
+
+    Raises:
+        DataError: a manifest is missing or bad.
+    """
+    if not _is_folder(path):
+        return {}
+    found: dict[str, RunFolder] = {}
+    for run in _archs_in(path) or [path]:
+        own = RunFolder(run).manifest()["identity"].get("arch")
+        rows = _get(_require(_finished_result(run), dict, "result"), "rows", list, "result")
+        for arch in dict.fromkeys(_name_of(row, str(own)).arch for row in rows):
+            found[arch] = RunFolder(run if arch == own else run / arch)
+    return {arch: folder for arch, folder in found.items() if folder.shards.numbers()}
+
+
+def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
+    """Writes a result file anew, with these tolerances.
+
+    Raises:
+        UsageError: the path is a run's folder, whose figures belong to its records.
+        DataError: the file cannot be written.
+    """
+    if _is_folder(path):
+        raise UsageError(f"--update: {path} is a folder; only a result file can be rewritten.")
+    document = {name: value for name, value in new.document.items() if name != "tolerance"}
+    if tolerance:
+        document["tolerance"] = dict(tolerance)
+    try:
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def require_tolerance(metric: str, points: object) -> float:
+    """The tolerance of a metric.
+
+    Raises:
+        ValueError: there is no such metric, or this is no number of points.
+    """
+    if metric not in METRICS:
+        raise ValueError(str(unknown_name("metric", metric, METRICS)).removesuffix("."))
+    return _percent(points, f"the tolerance of {metric}")
+
+
+_EXPECTED = "Expected what `run --json` prints, or a run's folder."
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). {_EXPECTED}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not JSON, not even text. {_EXPECTED}") from error
+
+
+def _result_of_run(path: Path) -> str:
+    """The JSON text of the run's result; of all results where the run had several archs."""
+    archs = _archs_in(path)
+    if not archs:
+        return json.dumps(_finished_result(path))
+    results = [_finished_result(arch) for arch in archs]
+    return json.dumps({"schema": RESULT_SCHEMA, "results": results})
+
+
+def _is_folder(path: Path) -> bool:
+    return is_uri(path) or path.is_dir()
+
+
+def _archs_in(path: Path) -> list[Path]:
+    """The runs in a folder that several archs share; none where it is itself a run's."""
+    if is_uri(path) or (path / MANIFEST).exists():
+        return []
+    return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
+
+
+def _finished_result(path: Path) -> object:
+    manifest = RunFolder(path).manifest()
+    if "result" not in manifest:
+        raise DataError(
+            f"{path / MANIFEST}: the run has not finished, so it has no result. "
+            "Run the same command again to finish it."
+        )
+    return manifest["result"]
+
+
+def _parse(path: Path, document: object) -> StoredResults:
+    top = _require(document, dict, "the file")
+    if top.get("schema") != RESULT_SCHEMA:
+        raise ValueError(f"expected 'schema' {RESULT_SCHEMA}, got {top.get('schema')!r}")
+    results = _get(top, "results", list, "the file") if "results" in top else [top]
+    rows: dict[RowName, Mapping[str, float | None]] = {}
+    conditions: dict[str, Mapping[str, str | int]] = {}
+    for number, result in enumerate(results, 1):
+        arch = _get(_require(result, dict, f"result {number}"), "arch", str, f"result {number}")
+        conditions[arch] = _conditions_of(result, arch)
+        for row in _get(result, "rows", list, arch):
+            name = _name_of(row, arch)
+            if name in rows:
+                raise ValueError(f"{name} is there twice")
+            rows[name] = {metric: _figure(row, metric, name) for metric in METRICS}
+            conditions[str(name)] = _row_conditions_of(row, name, result)
+    given = _get(top, "tolerance", dict, "the file") if "tolerance" in top else {}
+    tolerance = {metric: require_tolerance(metric, points) for metric, points in given.items()}
+    return StoredResults(path, top, rows, conditions, tolerance)
+
+
+def _conditions_of(result: Mapping[str, Any], arch: str) -> dict[str, str | int]:
+    texts = {name: _get(result, name, str, arch) for name in ("dataset", "protocol", "weights")}
+    return {**texts, "n": _get(result, "n", int, arch)}
+
+
+def _row_conditions_of(
+    row: Mapping[str, Any], name: RowName, result: Mapping[str, Any]
+) -> dict[str, str | int]:
+    """What a row adds to its result's conditions: a blacklist, the weights of a CAM net."""
+    found = {"images without localization": result["n"] - _get(row, "n_loc", int, str(name))}
+    if name.arch == result["arch"] or "weights" not in row:
+        return found
+    return {**found, "weights": _get(row, "weights", str, str(name))}
+
+
+def _name_of(row: object, arch: str) -> RowName:
+    """Of a row under this arch; CAM's row names another, the CAM net's."""
+    entries = _require(row, dict, f"a row of {arch}")
+    method = _get(entries, "method", str, f"a row of {arch}")
+    return RowName(_get({"arch": arch, **entries}, "arch", str, f"{arch} {method}"), method)
+
+
+def _figure(row: Mapping[str, Any], metric: str, name: RowName) -> float | None:
+    figure = row.get(metric)
+    return None if figure is None else _percent(figure, f"{metric} of {name}")
+
+
+def _percent(value: object, what: str) -> float:
+    number = _require(value, (int, float), what)
+    if not 0 <= number <= 100:
+        raise ValueError(f"{what}: expected 0 to 100, got {number}")
+    return float(number)
+
+
+def _get(entries: Mapping[str, Any], name: str, kind: type[Value], where: str) -> Value:
+    return _require(entries.get(name), kind, f"{name!r} of {where}")
+
+
+def _require(value: object, kind: Any, what: str) -> Any:
+    # A bool is an int to Python, and never a figure or a count.
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{what}: expected {_KINDS[kind]}, got {value!r:.40}")
+    return value
+
+
+_KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"} | {
+    (int, float): "a number"
+}

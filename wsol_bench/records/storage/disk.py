@@ -1,0 +1,124 @@
+"""A folder that the operating system knows, on this machine or shared."""
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from time import time
+
+import pyarrow as pa
+
+from wsol_bench.records.storage.entry import is_left_over, is_temporary, temporary_name
+
+OLD = 24 * 3600.0
+"""Seconds after which a temporary file of another machine is nobody's."""
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+
+class Disk:
+    """A `Storage` on a disk: written under another name, flushed, renamed, the folder flushed."""
+
+    def __init__(self, path: Path) -> None:
+        """Names the folder; `make` makes it."""
+        self.path = path
+
+    def make(self, folder: str) -> None:
+        """See `Storage`."""
+        (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    def names(self, folder: str) -> list[str]:
+        """See `Storage`."""
+        return sorted(name for name in self._all(folder) if not name.startswith("."))
+
+    def exists(self, name: str) -> bool:
+        """See `Storage`."""
+        return (self.path / name).exists()
+
+    def read(self, name: str) -> bytes:
+        """See `Storage`."""
+        return (self.path / name).read_bytes()
+
+    def open(self, name: str) -> pa.NativeFile:
+        """See `Storage`."""
+        return pa.OSFile(str(self.path / name))
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Storage`."""
+        temporary = self._temporary(name, content)
+        try:
+            temporary.replace(self.path / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(temporary.parent)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """See `Storage`. A link, unlike a rename, does not replace what is there."""
+        if self.exists(name):
+            return False
+        temporary = self._temporary(name, content)
+        try:
+            os.link(temporary, self.path / name)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _create_plainly(self.path / name, content)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(temporary.parent)
+        return True
+
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def clean(self, folder: str) -> None:
+        """See `Storage`. Of other machines' files only those of yesterday go."""
+        for name in self._all(folder):
+            path = self.path / folder / name
+            with suppress(OSError):  # another process may clean too
+                if is_left_over(name) or (
+                    is_temporary(name) and time() - path.stat().st_mtime > OLD
+                ):
+                    path.unlink()
+
+    def _all(self, folder: str) -> list[str]:
+        try:
+            return os.listdir(self.path / folder)  # noqa: PTH208 - names are all that is needed
+        except FileNotFoundError:
+            return []
+
+    def _temporary(self, name: str, content: bytes) -> Path:
+        path = self.path / temporary_name(name)
+        try:
+            with path.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+
+def _create_plainly(path: Path, content: bytes) -> bool:
+    """For disks without links: a reader may for a moment see the file incomplete."""
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _flush_folder(path: Path) -> None:
+    """Sees a rename onto the disk, where the system can flush a folder."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

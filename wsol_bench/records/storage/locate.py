@@ -1,0 +1,54 @@
+"""From what a user writes to the folder's files.
+
+Paths travel as `Path`, which makes one slash of two: `s3:/bucket/run` is the URI
+`s3://bucket/run`.
+"""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from wsol_bench.errors import UsageError
+from wsol_bench.records.storage.disk import Disk
+from wsol_bench.records.storage.entry import Storage
+from wsol_bench.records.storage.remote import Remote
+
+_URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>.*)")
+
+
+def is_uri(path: Path) -> bool:
+    """Whether a path is a URI, on which `Path`'s own questions to the disk make no sense."""
+    return _URI.fullmatch(str(path)) is not None
+
+
+def storage_of(path: Path) -> Storage:
+    """The folder at a path, or at a URI such as s3://bucket/run.
+
+    Raises:
+        UsageError: the URI is of no kind that pyarrow knows, or not reachable.
+    """
+    match = _URI.fullmatch(str(path))
+    if match is None:
+        return Disk(path)
+    if match["scheme"] == "file":
+        return Disk(Path("/" + match["rest"]))
+    uri = f"{match['scheme']}://{match['rest']}"
+    if "?" in uri:
+        raise UsageError(
+            f"{uri}: options in a URI are not supported. Set them in the environment, such as "
+            "AWS_REGION and AWS_ENDPOINT_URL."
+        )
+    try:
+        system, base = pafs.FileSystem.from_uri(uri)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(
+            f"{uri}: cannot be opened ({_first_line(error)}). Expected a folder, or a URI that "
+            "pyarrow knows (s3://, gs://, abfs://, hdfs://, file://)."
+        ) from error
+    return Remote(system, base)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")

@@ -1,0 +1,82 @@
+"""A folder of any file system that pyarrow knows."""
+
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from wsol_bench.records.storage.entry import is_left_over, temporary_name
+
+PUTS_WHOLE = ("s3", "gcs", "abfs")
+"""pyarrow's file systems in which a file appears only once it is complete."""
+
+
+class Remote:
+    """A `Storage` in a file system of pyarrow's: put in one request, or written and moved."""
+
+    def __init__(self, system: pafs.FileSystem, base: str) -> None:
+        """Names the folder.
+
+        Args:
+            system: the file system.
+            base: the folder's path in it.
+        """
+        self.system, self.base = system, base.rstrip("/")
+
+    def make(self, folder: str) -> None:
+        """See `Storage`."""
+        self.system.create_dir(self._at(folder), recursive=True)
+
+    def names(self, folder: str) -> list[str]:
+        """See `Storage`."""
+        selector = pafs.FileSelector(self._at(folder), allow_not_found=True)
+        files = [info for info in self.system.get_file_info(selector) if info.is_file]
+        return sorted(info.base_name for info in files if not info.base_name.startswith("."))
+
+    def exists(self, name: str) -> bool:
+        """See `Storage`."""
+        return bool(self.system.get_file_info(self._at(name)).is_file)
+
+    def read(self, name: str) -> bytes:
+        """See `Storage`."""
+        with self.open(name) as file:
+            return file.readall()
+
+    def open(self, name: str) -> pa.NativeFile:
+        """See `Storage`."""
+        return self.system.open_input_file(self._at(name))
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Storage`."""
+        if self.system.type_name in PUTS_WHOLE:
+            self._put(self._at(name), content)
+            return
+        temporary = temporary_name(self._at(name))
+        self._put(temporary, content)
+        self.system.move(temporary, self._at(name))
+
+    def create(self, name: str, content: bytes) -> bool:
+        """See `Storage`; two at the very same moment may both believe that they wrote."""
+        if self.exists(name):
+            return False
+        self.write(name, content)
+        return True
+
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        with suppress(FileNotFoundError):
+            self.system.delete_file(self._at(name))
+
+    def clean(self, folder: str) -> None:
+        """See `Storage`; there is nothing to clean where files are put whole."""
+        selector = pafs.FileSelector(self._at(folder), allow_not_found=True)
+        for info in self.system.get_file_info(selector):
+            if is_left_over(info.base_name):
+                self.remove(f"{folder}/{info.base_name}")
+
+    def _at(self, name: str) -> str:
+        return f"{self.base}/{name}".rstrip("/")
+
+    def _put(self, path: str, content: bytes) -> None:
+        with self.system.open_output_stream(path) as stream:
+            stream.write(content)

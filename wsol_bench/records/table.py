@@ -1,0 +1,158 @@
+"""Records as a table of columns, and back; a shard's files as bytes, and back."""
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from wsol_bench.records.record import MapState, Record
+from wsol_bench.scoring.ilsvrc import Outcomes
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("index", pa.int32()),
+        ("method", pa.string()),
+        ("label", pa.int32()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("classes", pa.list_(pa.int32())),
+        ("scores", pa.list_(pa.float32())),
+        ("x0", pa.float64()),
+        ("y0", pa.float64()),
+        ("x1", pa.float64()),
+        ("y1", pa.float64()),
+        ("true_boxes", pa.list_(pa.float64())),  # 4 m numbers, box after box
+        ("class_boxes", pa.list_(pa.float64())),  # 4 k numbers, or none
+        ("iou", pa.float64()),
+        ("map_state", pa.string()),
+        ("blacklisted", pa.bool_()),
+    ]
+)
+
+UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError)
+"""What `decode_table` and `decode_maps` raise on bytes that are damaged."""
+
+
+def to_table(records: Iterable[Record]) -> pa.Table:
+    """Records as a table of `SCHEMA`, one row each, in order."""
+    each = list(records)
+    boxes = np.array([record.box for record in each]).reshape(-1, 4)
+    made: dict[str, Any] = {
+        "map_state": [str(record.map_state) for record in each],
+        **dict(zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)),
+    }
+    columns = []
+    for column in SCHEMA:
+        values = made.get(column.name)
+        if values is None:
+            values = [getattr(record, column.name) for record in each]
+        is_list = pa.types.is_list(column.type)
+        columns.append(_lists(values, column.type) if is_list else pa.array(values, column.type))
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def unreadable_in(table: pa.Table) -> tuple[str, ...]:
+    """The ids of the images that could not be read, in the records' order, each once."""
+    odd = table.filter(pc.equal(table["map_state"], str(MapState.UNREADABLE)))
+    return tuple(dict.fromkeys(odd["image_id"].to_pylist()))
+
+
+def _lists(values: Sequence[NDArray[Any]], kind: pa.ListType) -> pa.ListArray:
+    """Arrays, flattened, as a column of lists: thirty times as fast as one by one."""
+    offsets = np.concatenate([[0], np.cumsum([value.size for value in values], dtype=np.int32)])
+    flat = np.concatenate([value.ravel() for value in values]) if values else np.zeros(0)
+    items = pa.array(flat, kind.value_type, from_pandas=False)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
+
+
+def outcomes_of(table: pa.Table, method: str) -> Outcomes:
+    """What scoring needs of one method's records."""
+    part = table.filter(pc.equal(table["method"], method))
+    classes = part["classes"].combine_chunks().flatten().to_numpy().astype(np.int64)
+    return Outcomes(
+        labels=part["label"].to_numpy().astype(np.int64),
+        classes=classes.reshape(len(part), len(classes) // max(len(part), 1)),
+        ious=part["iou"].to_numpy(),
+        blacklisted=part["blacklisted"].to_numpy(),
+    )
+
+
+def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Method -> map state -> number of images."""
+    counts: dict[str, dict[str, int]] = {}
+    for method in methods:
+        states = table.filter(pc.equal(table["method"], method))["map_state"]
+        counted = states.value_counts().to_pylist()
+        counts[method] = {entry["values"]: entry["counts"] for entry in counted}
+    return counts
+
+
+def records_in(table: pa.Table) -> list[Record]:
+    """The records of a table of `SCHEMA`, in order; what `to_table` was given."""
+    return [
+        Record(
+            image_id=row["image_id"],
+            index=row["index"],
+            method=row["method"],
+            label=row["label"],
+            height=row["height"],
+            width=row["width"],
+            classes=np.array(row["classes"], np.int64),
+            scores=np.array(row["scores"], np.float32),
+            box=np.array([row[side] for side in ("x0", "y0", "x1", "y1")]),
+            true_boxes=np.reshape(row["true_boxes"], (-1, 4)),
+            class_boxes=np.reshape(row["class_boxes"], (-1, 4)),
+            iou=row["iou"],
+            map_state=MapState(row["map_state"]),
+            blacklisted=row["blacklisted"],
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """A Parquet file with checksums; the same bytes however the rows are cut into chunks."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.combine_chunks(), sink, compression="zstd", write_page_checksum=True)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def decode_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Table | None:
+    """The table of a Parquet file, or None where its columns are not `SCHEMA`'s.
+
+    Args:
+        content: of the file.
+        columns: only these, or all.
+    """
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    if file.schema_arrow != SCHEMA:
+        return None
+    return file.read(columns=None if columns is None else list(columns))
+
+
+def as_made(table: pa.Table) -> pa.Table:
+    """The table as `to_table` would make it.
+
+    Read from a file it has masks of missing values that a fresh one has not, and
+    `encode_table` would give other bytes.
+    """
+    return to_table(records_in(table))
+
+
+def encode_maps(maps: NDArray[np.float16]) -> bytes:
+    """An .npy file."""
+    buffer = BytesIO()
+    np.save(buffer, maps, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode_maps(content: bytes) -> NDArray[np.float16]:
+    """The array of an .npy file."""
+    maps: NDArray[np.float16] = np.load(BytesIO(content), allow_pickle=False)
+    return maps

@@ -1,0 +1,1 @@
+"""Records in the file formats of other tools."""

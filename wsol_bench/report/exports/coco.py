@@ -1,0 +1,143 @@
+"""COCO's two files: the true boxes as a dataset, and guesses as results upon it.
+
+A result is {"image_id", "category_id", "bbox": [x, y, width, height], "score"}, a dataset
+has lists of images, annotations and categories with the same ids. Boxes are in pixels; a
+half-open box has its width and height without an added 1, as COCO's boxes do.
+
+Source: https://cocodataset.org/#format-results, "Object Detection (bounding boxes)", and
+#format-data, "Object Detection".
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pyarrow as pa
+
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError, UsageError
+from wsol_bench.report.exports.predictions import Guesses
+
+
+class CocoResult(TypedDict):
+    """One box, as COCO's evaluation reads it."""
+
+    image_id: int
+    category_id: int
+    bbox: list[float]
+    score: float
+
+
+def coco_results(
+    guesses: Guesses, image_numbers: Mapping[str, int], category_ids: Sequence[int]
+) -> list[CocoResult]:
+    """One object per guess, images in the order of their ids, best guesses first.
+
+    A guess with a box that covers no pixel is left out: COCO has no place for a class
+    without a box.
+
+    Args:
+        guesses: of each image, with scores.
+        image_numbers: image id -> COCO's image_id; see `image_numbers_of`.
+        category_ids: class index -> COCO's category_id, such as `DevkitIds.ids`.
+
+    Raises:
+        UsageError: a guess has no score.
+    """
+    results: list[CocoResult] = []
+    for image_id in sorted(guesses):
+        for guess in guesses[image_id]:
+            x0, y0, x1, y1 = guess.box
+            if x1 <= x0 or y1 <= y0:
+                continue
+            if guess.score is None:
+                raise UsageError(f"{image_id}: a guess has no score, and COCO results need one.")
+            results.append(
+                CocoResult(
+                    image_id=image_numbers[image_id],
+                    category_id=category_ids[guess.label],
+                    bbox=[x0, y0, x1 - x0, y1 - y0],
+                    score=guess.score,
+                )
+            )
+    return results
+
+
+def image_numbers_of(table: pa.Table) -> dict[str, int]:
+    """Image id -> its 1-based place in the official list, from records."""
+    return dict(zip(table["image_id"].to_pylist(), table["index"].to_pylist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """The classes of a COCO dataset.
+
+    Attributes:
+        ids: class index -> COCO's category_id.
+        wnids, names: of the classes.
+    """
+
+    ids: Sequence[int]
+    wnids: Sequence[str]
+    names: Sequence[str]
+
+
+def coco_dataset(
+    table: pa.Table, categories: Categories, file_names: Mapping[str, str], what: str
+) -> dict[str, Any]:
+    """The images of some records with their true boxes; unreadable images are left out.
+
+    Args:
+        table: records of one method.
+        categories: the run's classes; all of them are written.
+        file_names: image id -> the name of its file.
+        what: says where the boxes come from.
+    """
+    columns = ("image_id", "index", "label", "height", "width", "true_boxes")
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for image_id, index, label, height, width, flat in zip(
+        *(table[name].to_pylist() for name in columns), strict=True
+    ):
+        if not height * width:
+            continue
+        name = file_names[image_id]
+        images.append({"id": index, "file_name": name, "width": width, "height": height})
+        for at in range(0, len(flat), 4):
+            x0, y0, x1, y1 = flat[at : at + 4]
+            box = [x0, y0, x1 - x0, y1 - y0]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": index,
+                    "category_id": categories.ids[label],
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "info": {"description": what},
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"id": identity, "name": name, "supercategory": wnid}
+            for identity, name, wnid in zip(
+                categories.ids, categories.names, categories.wnids, strict=True
+            )
+        ],
+    }
+
+
+def write_coco(content: Sequence[CocoResult] | dict[str, Any], path: Path) -> None:
+    """Writes results or a dataset.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    try:
+        path.write_text(json.dumps(content) + "\n", encoding="ascii")
+    except OSError as error:
+        raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error

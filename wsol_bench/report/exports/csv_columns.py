@@ -1,0 +1,109 @@
+"""Records as flat columns that people read: for a CSV file and for a data frame."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from wsol_bench.analysis.failures import KINDS, failure_kinds
+from wsol_bench.analysis.rescore import Part, own_protocol
+from wsol_bench.datasets.class_lookup import first_name
+from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
+
+FAILURE_METRIC = "top1_loc"
+"""Under which an image is right or has a kind of failure."""
+
+_AS_STORED = ("height", "width", "x0", "y0", "x1", "y1", "iou", "map_state", "blacklisted")
+
+
+def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, list[Any]]:
+    """The records of some methods, method after method, each in the dataset's order.
+
+    Args:
+        parts: of a run.
+        methods: names of its methods.
+
+    Returns:
+        Column -> a value per record. `rank` is the 1-based place of the label among the
+        best classes, or None where it is not among them; `true_boxes` are half-open
+        (x0, y0, x1, y1) in pixels; `failure` is the kind under top-1 localization. An
+        unreadable image has the size 0 x 0 and no predicted class.
+    """
+    carriers = {method: part for part in parts for method in part.methods}
+    manifest = parts[0].folder.manifest()
+    columns: dict[str, list[Any]] = {}
+    for method in methods:
+        found = _columns_of(carriers[method], method, manifest)
+        for name, values in found.items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def _columns_of(part: Part, method: str, manifest: Mapping[str, Any]) -> dict[str, list[Any]]:
+    table = part.of(method)
+    labels, classes = table["label"].to_pylist(), table["classes"].to_pylist()
+    best = [each[0] if each[0] >= 0 else None for each in classes]
+    names = [first_name(name) for name in manifest["class_names"]]
+    kinds = failure_kinds(table, method, own_protocol(part), FAILURE_METRIC)
+    stored = {name: table[name].to_pylist() for name in _AS_STORED}
+    return {
+        "image_id": table["image_id"].to_pylist(),
+        "index": table["index"].to_pylist(),
+        "method": [method] * len(table),
+        "arch": [part.identity["arch"]] * len(table),
+        "label": labels,
+        "wnid": [manifest["wnids"][label] for label in labels],
+        "class": [names[label] for label in labels],
+        "predicted": best,
+        "predicted_class": [None if index is None else names[index] for index in best],
+        "score": [
+            None if index is None else scores[0]
+            for index, scores in zip(best, table["scores"].to_pylist(), strict=True)
+        ],
+        "rank": [
+            each.index(label) + 1 if label in each else None
+            for each, label in zip(classes, labels, strict=True)
+        ],
+        **stored,
+        "failure": [str(KINDS[kind]) for kind in kinds],
+        "true_boxes": [_quadruples(flat) for flat in table["true_boxes"].to_pylist()],
+    }
+
+
+def _quadruples(flat: Sequence[float]) -> list[tuple[float, ...]]:
+    return [tuple(flat[at : at + 4]) for at in range(0, len(flat), 4)]
+
+
+def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> None:
+    """Writes columns with a heading; true boxes as "x0 y0 x1 y1; x0 y0 x1 y1".
+
+    Numbers have as many digits as give them back exactly.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    forms = [_FORMS.get(name, _plain) for name in columns]
+    for values in zip(*columns.values(), strict=True):
+        writer.writerow([form(value) for form, value in zip(forms, values, strict=True)])
+    try:
+        path.write_text(buffer.getvalue(), encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{shown(str(path))}: cannot be written ({reason}).") from error
+
+
+def _plain(value: object) -> object:
+    return "" if value is None else value
+
+
+def _boxes(value: Sequence[Sequence[float]]) -> str:
+    return "; ".join(" ".join(repr(corner) for corner in box) for box in value)
+
+
+_FORMS: Mapping[str, Callable[[Any], object]] = MappingProxyType({"true_boxes": _boxes})

@@ -1,0 +1,207 @@
+"""The prediction file of ILSVRC's CLS-LOC task: written, read, and scored.
+
+One line per image, in the alphabetical order of the images' file names. A line has up to
+five groups "class xmin ymin xmax ymax", best first, all numbers parted by spaces. The
+class is the devkit's id (see `datasets.devkit_ids`). A file may have more groups: scoring
+looks at the first five; it may have fewer: the devkit fills its matrix up with zeros,
+and 0 is no class.
+
+Coordinates are 0-based and inclusive. The devkit's documentation says neither; its overlap
+adds 1 to each width and height (compute_overlap.m), which is the inclusive convention, and
+compares predictions with the annotations as they stand, whose smallest coordinate is 0 and
+whose largest is the image's side minus 1. `_line` and `_guess` are the only places where
+that 1 is taken off and put back.
+
+Source: ILSVRC2015 devkit, readme.txt, sections 3.1-3.4; evaluation/eval_clsloc.m.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from wsol_bench.datasets.annotations import LARGEST_COORDINATE
+from wsol_bench.datasets.devkit_ids import DevkitIds
+from wsol_bench.datasets.wording import shown
+from wsol_bench.errors import DataError
+from wsol_bench.geometry import box_iou
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.records.record import Example
+from wsol_bench.report.exports.predictions import Corners, Guess, Guesses
+from wsol_bench.scoring.ilsvrc import Errors
+from wsol_bench.scoring.intervals import Rate
+
+NUMBERS_PER_GUESS = 5
+"""A class and four corners."""
+
+NO_CLASS = 0
+"""The devkit's filling of short lines."""
+
+
+def write_predictions(guesses: Guesses, path: Path, ids: DevkitIds) -> None:
+    """Writes one line per image, in the order of the image ids.
+
+    A coordinate is written with as many digits as give it back exactly (if it is 0 or at
+    least a millionth of a pixel), so a file scores what the guesses score. An image
+    without guesses becomes one group of zeros.
+
+    Args:
+        guesses: of each image, best first; see `guesses.guesses_of`.
+        path: the file.
+        ids: of the dataset's classes.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    text = "".join(f"{_line(guesses[image_id], ids)}\n" for image_id in sorted(guesses))
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error
+
+
+def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Guess, ...], ...]:
+    """Reads a prediction file: the guesses of each line, best first, without scores.
+
+    A box whose corners are swapped is kept: it overlaps nothing, as in the devkit.
+
+    Args:
+        path: the file, of this package or anybody's.
+        ids: of the dataset's classes.
+
+    Raises:
+        DataError: the file cannot be read or is empty, or a line is empty, has no whole
+            number of groups, or holds something that is no number, no id, or no pixel;
+            names the line.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{shown(str(path))}: cannot be read as text ({error}).") from error
+    if not lines:
+        raise DataError(f"{shown(str(path))} is empty. Expected one line per image.")
+    return tuple(
+        _guesses(line, f"{shown(str(path))}, line {number}", ids)
+        for number, line in enumerate(lines, start=1)
+    )
+
+
+def score_predictions(
+    predictions: Sequence[Sequence[Guess]],
+    examples: Sequence[Example],
+    protocol: Protocol,
+    blacklist: Collection[int] = frozenset(),
+) -> Errors:
+    """The errors of a prediction file, by the devkit's rules.
+
+    An image is right in classification when one of its first k guesses has the label's
+    class, in localization when one of them has both the class and a box with IoU of at
+    least one half with any true box. Classification counts every image, localization
+    leaves out the blacklist. `gt_known_loc` is a rate over 0 images: a file does not say
+    where a class would be that it does not name.
+
+    Args:
+        predictions: of each line. As many as there are examples: in their alphabetical
+            order. More: the line of an example is its `index`, so that a file of the
+            whole validation set can be scored on a part of it.
+        examples: with labels and true boxes.
+        protocol: its least IoU and its k.
+        blacklist: 1-based indices that localization leaves out.
+
+    Raises:
+        DataError: there are fewer lines than that needs.
+    """
+    wrong = dict.fromkeys(("top1_cls", "top5_cls", "top1_loc", "top5_loc"), 0)
+    ordered = sorted(examples, key=lambda example: example.image_id)
+    listed = 0
+    for example, guesses in zip(ordered, _lines_of(predictions, ordered), strict=True):
+        for name, k in (("top1", 1), ("top5", protocol.topk)):
+            named = [guess for guess in guesses[:k] if guess.label == example.label]
+            wrong[f"{name}_cls"] += not named
+            if example.index not in blacklist:
+                wrong[f"{name}_loc"] += not any(_hits(each, example, protocol) for each in named)
+        listed += example.index in blacklist
+    n = len(ordered)
+    return Errors(
+        top1_cls=Rate(wrong["top1_cls"], n),
+        top5_cls=Rate(wrong["top5_cls"], n),
+        top1_loc=Rate(wrong["top1_loc"], n - listed),
+        top5_loc=Rate(wrong["top5_loc"], n - listed),
+        gt_known_loc=Rate(0, 0),
+    )
+
+
+def _lines_of(
+    predictions: Sequence[Sequence[Guess]], ordered: Sequence[Example]
+) -> Sequence[Sequence[Guess]]:
+    if len(predictions) == len(ordered):
+        return predictions
+    last = max((example.index for example in ordered), default=0)
+    if len(predictions) < max(last, len(ordered)):
+        raise DataError(
+            f"the prediction file has {len(predictions):,} lines for {len(ordered):,} images, the "
+            f"last of which is number {last:,} of the validation list. Expected one line per "
+            "image, or one per image of the whole list."
+        )
+    return [predictions[example.index - 1] for example in ordered]
+
+
+def _hits(guess: Guess, example: Example, protocol: Protocol) -> bool:
+    return bool(box_iou(np.array(guess.box), example.boxes).max() >= protocol.iou)
+
+
+def _line(guesses: Sequence[Guess], ids: DevkitIds) -> str:
+    numbers: list[str] = []
+    for guess in guesses:
+        x0, y0, x1, y1 = guess.box
+        numbers.append(str(ids.ids[guess.label]))
+        numbers += [_text(x0), _text(y0), _text(x1, less=1), _text(y1, less=1)]
+    return " ".join(numbers or [str(NO_CLASS)] * NUMBERS_PER_GUESS)
+
+
+def _text(value: float, less: int = 0) -> str:
+    """A number less 0 or 1 in the shortest digits, without an error of rounding."""
+    if value.is_integer():
+        return str(int(value) - less)
+    return format(Decimal(repr(value)) - less, "f")
+
+
+def _guesses(line: str, where: str, ids: DevkitIds) -> tuple[Guess, ...]:
+    fields = line.split()
+    if not fields or len(fields) % NUMBERS_PER_GUESS:
+        raise DataError(
+            f"{where}: expected groups of five numbers, class xmin ymin xmax ymax, got "
+            f"{len(fields)} numbers. An image without a guess is 0 0 0 0 0."
+        )
+    groups = range(0, len(fields), NUMBERS_PER_GUESS)
+    return tuple(_guess(fields[at : at + NUMBERS_PER_GUESS], where, ids) for at in groups)
+
+
+def _guess(fields: Sequence[str], where: str, ids: DevkitIds) -> Guess:
+    identity = _number(fields[0], where)
+    if identity != NO_CLASS and identity not in ids.index_of:
+        raise DataError(
+            f"{where}: {shown(fields[0][:40])} is no class id. Expected one of {shown(ids.source)} "
+            f"({min(ids.index_of)} to {max(ids.index_of)}), or 0 for none."
+        )
+    x0, y0 = (_number(field, where) for field in fields[1:3])
+    x1, y1 = (_one_more(field, where) for field in fields[3:5])
+    box: Corners = (x0, y0, x1, y1)
+    return Guess(ids.index_of.get(int(identity), -1), box)
+
+
+def _one_more(field: str, where: str) -> float:
+    value = _number(field, where)
+    return value + 1.0 if value.is_integer() else float(Decimal(field) + 1)
+
+
+def _number(field: str, where: str) -> float:
+    try:
+        value = float(field)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= LARGEST_COORDINATE:  # also false for NaN
+        raise DataError(f"{where}: expected a class id or a pixel, got {shown(field[:40])!r}.")
+    return value

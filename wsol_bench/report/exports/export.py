@@ -1,0 +1,145 @@
+"""What `export` writes: a run in the forms of outside scorers, browsers and tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from wsol_bench.analysis.rescore import Part, open_parts
+from wsol_bench.analysis.run_images import open_images
+from wsol_bench.datasets.class_lookup import first_name
+from wsol_bench.datasets.classes import official_classes
+from wsol_bench.datasets.devkit_ids import devkit_ids
+from wsol_bench.errors import UsageError, find
+from wsol_bench.report.exports.coco import (
+    Categories,
+    coco_dataset,
+    coco_results,
+    image_numbers_of,
+    write_coco,
+)
+from wsol_bench.report.exports.csv_columns import record_columns, write_csv
+from wsol_bench.report.exports.devkit import write_predictions
+from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
+from wsol_bench.report.exports.predictions import Corners, Guesses, guesses_of
+from wsol_bench.runtime.progress import say
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What to write.
+
+    Attributes:
+        path: the run's folder.
+        out: the file or folder to write.
+        methods: whose records; empty takes all, where the form can hold several.
+        class_map: "WNID id" lines for class ids, or None.
+        data: the images' folder or tar, where it is not where the run says.
+    """
+
+    path: Path
+    out: Path
+    methods: tuple[str, ...] = ()
+    class_map: Path | None = None
+    data: str | None = None
+
+
+def export_run(export: Export, form: str) -> None:
+    """Writes a run in one of `FORMS`.
+
+    Raises:
+        UsageError: the run has no such method, or the form needs exactly one.
+        DataError: no run lies there, or a file cannot be read or written.
+    """
+    parts = open_parts(export.path)
+    carriers = {name: part for part in parts for name in part.methods}
+    for name in export.methods:
+        find("method of this run", name, carriers)
+    find("format", form, FORMS)(export, parts)
+
+
+def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
+    """Image id -> class -> box, where the run made one for each of its best classes."""
+    found = {}
+    columns = (table[name].to_pylist() for name in ("image_id", "classes", "class_boxes"))
+    for image_id, classes, flat in zip(*columns, strict=True):
+        if not flat:
+            return None
+        corners = [tuple(flat[at : at + 4]) for at in range(0, len(flat), 4)]
+        found[image_id] = dict(zip(classes, corners, strict=True))
+    return found
+
+
+def _devkit(export: Export, parts: Sequence[Part]) -> None:
+    guesses, _ = _guesses(export, parts)
+    wnids = parts[0].folder.manifest()["wnids"]
+    write_predictions(guesses, export.out, devkit_ids(wnids, export.class_map))
+
+
+def _coco(export: Export, parts: Sequence[Part]) -> None:
+    guesses, table = _guesses(export, parts)
+    ids = _categories(export, parts).ids
+    write_coco(coco_results(guesses, image_numbers_of(table), ids), export.out)
+
+
+def _coco_dataset(export: Export, parts: Sequence[Part]) -> None:
+    table = parts[0].of(parts[0].methods[0])
+    dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
+    ids = table["image_id"].to_pylist()
+    file_names = {image_id: Path(dataset.images.where(image_id)).name for image_id in ids}
+    what = f"{parts[0].identity['dataset']}, {len(table):,} images, true boxes of the label's class"
+    write_coco(coco_dataset(table, _categories(export, parts), file_names, what), export.out)
+
+
+def _csv(export: Export, parts: Sequence[Part]) -> None:
+    write_csv(record_columns(parts, export.methods or parts[0].order), export.out)
+
+
+def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
+    identity = parts[0].identity
+    dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
+    name = f"{identity['dataset']} {identity['arch']} {identity['protocol']['name']}"
+    columns = record_columns(parts, export.methods or parts[0].order)
+    write_fiftyone(export.out, name, columns, dataset)
+    say(f"Look at it with: python {export.out / LOADER}")
+
+
+def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
+    """The guesses of the one method asked for, and its records."""
+    if len(export.methods) != 1:
+        known = ", ".join(name for part in parts for name in part.methods)
+        raise UsageError(f"export: this format needs --method with one of the run's: {known}.")
+    (method,) = export.methods
+    table = next(part for part in parts if method in part.methods).of(method)
+    boxes = class_boxes_of(table)
+    if boxes is None:
+        say(
+            "The run kept the box of the label's class only; other classes get an empty box, "
+            "which changes no error. --boxes top5 makes all five."
+        )
+    return guesses_of(table, method, boxes, empty_others=boxes is None), table
+
+
+def _categories(export: Export, parts: Sequence[Part]) -> Categories:
+    """COCO's categories: the devkit's ids, or 1 to C where classes are not ILSVRC's."""
+    manifest = parts[0].folder.manifest()
+    wnids = manifest["wnids"]
+    names = [first_name(name) for name in manifest["class_names"]]
+    official = set(wnids) <= set(official_classes().wnids)
+    if export.class_map is None and not official:
+        return Categories(range(1, len(wnids) + 1), wnids, names)
+    return Categories(devkit_ids(wnids, export.class_map).ids, wnids, names)
+
+
+FORMS: Mapping[str, Callable[[Export, Sequence[Part]], None]] = MappingProxyType(
+    {
+        "devkit": _devkit,
+        "coco": _coco,
+        "coco-dataset": _coco_dataset,
+        "fiftyone": _fiftyone,
+        "csv": _csv,
+    }
+)
+"""What `--format` takes."""

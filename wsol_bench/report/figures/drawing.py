@@ -1,0 +1,105 @@
+"""A figure and the files that it can become: PNG, or SVG and PDF that stay sharp."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from wsol_bench.errors import DataError, UsageError
+from wsol_bench.report.figures import pdf_pictures, svg_pictures
+from wsol_bench.runtime.names import shown
+
+FORMATS = ("png", "svg", "pdf")
+DPI = 300
+"""Of pictures in every format, and of a whole PNG."""
+SCREEN_DPI = 150
+"""Of the PNG that a notebook shows."""
+
+_PLAIN_FILES: Any = {  # matplotlib spells its type out name by name
+    # TrueType instead of Type 3, which many a conference's checks refuse.
+    "pdf.fonttype": 42,
+    # Words as outlines: an SVG embeds no fonts, and with another it would look otherwise.
+    "svg.fonttype": "path",
+    # The same figure twice is the same file.
+    "svg.hashsalt": "wsol_bench",
+}
+_NO_DATES: dict[str, dict[str, Any]] = {
+    "png": {},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+
+_SMALLER: dict[str, Callable[[bytes], bytes]] = {
+    "pdf": pdf_pictures.with_jpegs,
+    "svg": svg_pictures.with_jpegs,
+}
+"""What a file of each format goes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure that shows itself in a notebook and can be saved.
+
+    Attributes:
+        figure: matplotlib's, to be changed further where that is wanted.
+    """
+
+    figure: Figure
+
+    def save(self, path: str | Path) -> None:
+        """Writes the figure in the format that the file's name ends in.
+
+        Raises:
+            UsageError: it ends in no known format.
+            DataError: the file cannot be written.
+        """
+        target = Path(path)
+        content = self._bytes(require_format(target), DPI)
+        try:
+            target.write_bytes(content)
+        except OSError as error:
+            name, reason = shown(str(path)), error.strerror or str(error)
+            raise DataError(
+                f"{name}: the figure cannot be written ({reason}). Give another --out."
+            ) from error
+
+    def _repr_png_(self) -> bytes:
+        return self._bytes("png", SCREEN_DPI)
+
+    def _bytes(self, form: str, dpi: int) -> bytes:
+        buffer = BytesIO()
+        with matplotlib.rc_context(_PLAIN_FILES):
+            self.figure.savefig(buffer, format=form, dpi=dpi, metadata=_NO_DATES[form])
+        content = buffer.getvalue()
+        return _SMALLER[form](content) if form in _SMALLER else content
+
+
+def require_target(path: Path) -> None:
+    """Sees that a figure can be written there, before any work goes into it.
+
+    Raises:
+        UsageError: the name ends in no known format.
+        DataError: its folder is not there.
+    """
+    require_format(path)
+    if not path.parent.is_dir():
+        raise DataError(f"--out {shown(str(path))}: there is no folder {shown(str(path.parent))}.")
+
+
+def require_format(path: Path) -> str:
+    """The format that a file's name ends in.
+
+    Raises:
+        UsageError: it is no known one.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        endings = ", ".join(f".{each}" for each in FORMATS)
+        raise UsageError(
+            f"--out {shown(str(path))}: expected a file whose name ends in one of {endings}."
+        )
+    return form

@@ -1,0 +1,219 @@
+"""`figure`: a run's images under its methods, as a paper shows them. Needs no network."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wsol_bench.analysis.failures import failure_kinds
+from wsol_bench.analysis.rescore import boxes_of, true_boxes_of
+from wsol_bench.analysis.run_images import open_image, open_images
+from wsol_bench.analysis.scored_run import ReportRow, ReportRun, open_runs
+from wsol_bench.datasets.class_lookup import first_name
+from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.errors import UsageError, find
+from wsol_bench.geometry import Boxes, Size
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.record import MapState
+from wsol_bench.report.figures.drawing import Drawing, require_target
+from wsol_bench.report.figures.figure_key import Key
+from wsol_bench.report.figures.overlay import Pixels, laid_over, on_image
+from wsol_bench.report.figures.panels import Panel, draw_panels
+from wsol_bench.report.figures.selection import Candidates, choose
+from wsol_bench.runtime.names import shown
+from wsol_bench.runtime.progress import say
+
+PAPER_WIDTH = 6.875
+"""Of a figure, in inches: the text of a conference's page of two columns (CVPR, ICCV)."""
+LEAST_WIDTH, LARGEST_WIDTH = 1.0, 40.0
+"""Of a figure, in inches: less shows nothing, more is a slip of the pen."""
+DEFAULT_IMAGES = "worst"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureOptions:
+    """What a figure of a run shows.
+
+    Attributes:
+        images: as `selection.choose` reads it.
+        methods: names of the run's methods; empty takes all.
+        data: the images' folder or tar, where it is not where the run says.
+        width_in: of the figure, in inches.
+        seed: of random images.
+    """
+
+    images: str = DEFAULT_IMAGES
+    methods: tuple[str, ...] = ()
+    data: str | None = None
+    width_in: float = PAPER_WIDTH
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A method and its records and maps of the r images that are shown, in order."""
+
+    row: ReportRow
+    records: pa.Table
+    maps: tuple[NDArray[np.float32] | None, ...]
+
+
+def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Drawing:
+    """Rows of images and columns of methods: map over image, boxes, and the IoU beneath.
+
+    Args:
+        path: the run's folder.
+        options: what to show.
+        quiet: do not say on stderr that there are no maps.
+
+    Raises:
+        DataError: no finished run lies there, or an image is not to be had.
+        UsageError: a name does not make sense.
+    """
+    check_width(options.width_in)
+    run = _only_run(path)
+    rows = _wanted(run, options.methods)
+    places = choose(options.images, _candidates(run, rows), options.seed)
+    many = [_Shown(row, row.table.take(list(places)), _maps(row, places)) for row in rows]
+    if not quiet and any(row.has_map and not row.keeps_maps for row in rows):
+        say("The run kept no maps: boxes stand on plain images. Run with --keep-maps for maps.")
+    dataset = open_images(run.manifest, options.data, quiet=quiet)
+    panels = [list(_panels(run, many, at, dataset)) for at in range(len(places))]
+    key = Key(
+        drawn=True,
+        true=True,
+        maps=any(each is not None for one in many for each in one.maps),
+        notes=[f"bold: IoU ≥ {run.protocol.iou:g}", *_arrow_note(rows, panels)],
+    )
+    headings = ["Image", *(row.title for row in rows)]
+    return Drawing(draw_panels(headings, panels, options.width_in, key))
+
+
+def print_figure(path: Path, options: FigureOptions, out: Path) -> None:
+    """Draws a figure of a run, writes it, and prints the file's name on stdout.
+
+    Raises:
+        UsageError, DataError: see `draw_run` and `Drawing.save`.
+    """
+    require_target(out)
+    draw_run(path, options).save(out)
+    print(shown(str(out)))
+
+
+def check_width(width_in: float) -> None:
+    """Sees that a figure's width can be one.
+
+    Raises:
+        UsageError: it is too small, too large, or no number.
+    """
+    if not LEAST_WIDTH <= width_in <= LARGEST_WIDTH:
+        raise UsageError(
+            f"--width-in {width_in:g}: expected inches, {LEAST_WIDTH:g} to {LARGEST_WIDTH:g}."
+        )
+
+
+def _only_run(path: Path) -> ReportRun:
+    runs = open_runs([path])
+    if len(runs) > 1:
+        names = ", ".join(str(run.path) for run in runs)
+        raise UsageError(f"{path}: holds several runs. Name one of them: {names}.")
+    return runs[0]
+
+
+def _wanted(run: ReportRun, methods: Sequence[str]) -> list[ReportRow]:
+    there = {row.method: row for row in run.rows}
+    names = dict.fromkeys(methods or there)
+    return [find("method of this run", name, there) for name in names]
+
+
+def _candidates(run: ReportRun, rows: Sequence[ReportRow]) -> Candidates:
+    """The run's images; they are ranked by the methods that make maps, if there are any."""
+    ranking = [row for row in rows if row.has_map] or rows
+    table = rows[0].table
+    states = np.array([row.table["map_state"].to_pylist() for row in ranking])
+    return Candidates(
+        image_ids=table["image_id"].to_pylist(),
+        ious=np.stack([row.table["iou"].to_numpy() for row in ranking]),
+        degenerate=(states != str(MapState.OK)).any(axis=0),
+        left_out=table["blacklisted"].to_numpy() | (states[0] == str(MapState.UNREADABLE)),
+        kinds=lambda: np.stack(
+            [failure_kinds(row.table, row.method, run.protocol) for row in ranking]
+        ),
+    )
+
+
+def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | None, ...]:
+    """The kept maps of a method at some places of its records; only these are joined."""
+    if not row.keeps_maps:
+        return (None,) * len(places)
+    identity = row.part.identity
+    view, side = VIEWS[identity["protocol"]["view"]], identity["preprocessing"]["size"]
+    kept = enumerate(row.part.folder.read_maps(row.method))
+    found = {at: view.join(maps.astype(np.float32), side) for at, maps in kept if at in places}
+    return tuple(found[place] for place in places)
+
+
+def _panels(
+    run: ReportRun, many: Sequence[_Shown], at: int, dataset: ImageDataset
+) -> Iterator[Panel]:
+    """The panels of the at-th image: itself, then one per method.
+
+    What a network took the image for stands beneath it for the first method's network,
+    and beneath the columns of those that took it for something else.
+    """
+    first = many[0]
+    record = {name: first.records[name][at].as_py() for name in _SHARED}
+    size = Size(record["height"], record["width"])
+    picture = np.asarray(open_image(dataset, record["image_id"], size))
+    truths = next(true_boxes_of(first.records.slice(at, 1)))
+    names: Sequence[str] = run.manifest["class_names"]
+    label, guess = record["label"], _best(first, at)
+    taken = "" if guess == label else f"\n{_ARROW}{first_name(names[guess])}"
+    yield Panel(picture, None, truths, f"{first_name(names[label])}{taken}")
+    for one in many:
+        own = _best(one, at)
+        other = f"\n{_ARROW}{first_name(names[own])}" if own != guess else ""
+        yield _panel(run, one, at, picture, truths, other)
+
+
+_SHARED = ("image_id", "height", "width", "label")
+_ARROW = "→ "
+"""Before the class that a network took an image for; the key explains it."""
+
+
+def _best(one: _Shown, at: int) -> int:
+    """The class that the method's network took the at-th image for."""
+    found: int = one.records["classes"][at].as_py()[0]
+    return found
+
+
+def _arrow_note(rows: Sequence[ReportRow], panels: Sequence[Sequence[Panel]]) -> list[str]:
+    """What an arrow means, where one stands beneath a panel."""
+    if not any(_ARROW in panel.caption for row in panels for panel in row):
+        return []
+    if len({row.arch for row in rows}) == 1:
+        return [f"{_ARROW}taken for"]
+    return [f"{_ARROW}taken for, by {rows[0].arch} or the network above"]
+
+
+def _panel(
+    run: ReportRun, one: _Shown, at: int, picture: Pixels, truths: Boxes, other: str
+) -> Panel:
+    size = Size(*picture.shape[:2])
+    values = one.maps[at]
+    if values is not None:
+        side = one.row.part.identity["preprocessing"]["size"]
+        window = VIEWS[run.protocol.view].window(size, side)
+        picture = laid_over(picture, on_image(values, size, run.protocol.box_rule, window))
+    iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()
+    odd = "" if state == MapState.OK else f"\nmap: {state}"
+    return Panel(
+        picture=picture,
+        drawn=boxes_of(one.records.slice(at, 1))[0],
+        truths=truths,
+        caption=f"IoU {iou:.2f}{odd}{other}",
+        strong=iou >= run.protocol.iou,
+    )

@@ -1,0 +1,60 @@
+"""A map laid over its image in colour, as a picture of plain pixels."""
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+
+from wsol_bench.boxes.extract import UPSAMPLINGS
+from wsol_bench.geometry import Size, Window
+from wsol_bench.protocols.catalog import BoxRule
+
+Pixels = NDArray[np.uint8]
+"""(h, w, 3) RGB."""
+Shares = NDArray[np.float32]
+"""(h, w) in 0..1, a map's values as shares of its maximum."""
+
+COLOURS = "inferno"
+"""Of shares 0 to 1. Its lightness rises evenly, so it reads in grey print and by the
+colour-blind too."""
+MOST_OPAQUE = 0.65
+"""Of the colour at the maximum, so that the object stays visible beneath it."""
+
+
+def on_image(values: NDArray[np.float32], size: Size, rule: BoxRule, window: Window) -> Shares:
+    """A map brought to its image's size as the box rule does it, as shares of its maximum.
+
+    Args:
+        values: (u, v) float32, one joined map.
+        size: of the image.
+        rule: names the upsampling.
+        window: the part of the image that the map shows; may leave the image.
+
+    Returns:
+        (height, width) float32 in 0..1. It is 0 where the map is negative, outside the
+        window, and everywhere if no value is positive.
+    """
+    height, width = (max(1, round(side)) for side in window.sides)
+    contiguous = np.ascontiguousarray(values, dtype=np.float32)
+    enlarged = UPSAMPLINGS[rule.upsampling](contiguous, height, width)
+    largest = float(enlarged.max())
+    shares = np.zeros(size, np.float32)
+    if not largest > 0:
+        return shares
+    top, left = round(window.y0), round(window.x0)
+    y0, x0 = max(top, 0), max(left, 0)
+    y1, x1 = min(top + height, size.height), min(left + width, size.width)
+    shares[y0:y1, x0:x1] = enlarged[y0 - top : y1 - top, x0 - left : x1 - left] / largest
+    return np.clip(shares, 0, 1)
+
+
+def laid_over(image: Pixels, shares: Shares) -> Pixels:
+    """An image under a map: more colour where the map is larger, none where it is 0.
+
+    Args:
+        image: (h, w, 3).
+        shares: (h, w).
+    """
+    colours = colormaps[COLOURS](shares)[..., :3] * 255  # (h, w, 3)
+    opaque = MOST_OPAQUE * np.sqrt(shares)[..., None]
+    mixed = image * (1 - opaque) + colours * opaque
+    return mixed.round().astype(np.uint8)

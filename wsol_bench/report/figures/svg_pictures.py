@@ -1,0 +1,26 @@
+"""Pictures of an SVG as JPEG: photographs under maps are then a small part of the size."""
+
+import re
+from base64 import b64decode, b64encode
+from io import BytesIO
+
+from PIL import Image
+
+from wsol_bench.report.figures.pdf_pictures import LEAST_PIXELS, QUALITY
+
+_PICTURE = re.compile(rb"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
+
+
+def with_jpegs(svg: bytes) -> bytes:
+    """The same document, its large pictures without transparency as JPEG."""
+    return _PICTURE.sub(_as_jpeg, svg)
+
+
+def _as_jpeg(found: re.Match[bytes]) -> bytes:
+    picture = Image.open(BytesIO(b64decode(found[1])))
+    clear = picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
+    if clear or picture.width * picture.height < LEAST_PIXELS:
+        return found[0]
+    jpeg = BytesIO()
+    picture.convert("RGB").save(jpeg, "JPEG", quality=QUALITY, subsampling=0)
+    return b"data:image/jpeg;base64," + b64encode(jpeg.getvalue())

@@ -1,0 +1,176 @@
+"""The geometry of the charts of error against threshold, in pixels of their SVG.
+
+A chart is as wide as a phone's page, so that its letters have one size everywhere;
+wider pages show several side by side.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from wsol_bench.analysis.threshold_curves import ErrorCurve, Point
+from wsol_bench.protocols.catalog import BoxRule
+from wsol_bench.report.page.errors import METRIC_TITLES
+from wsol_bench.report.page.scale import Scale, scale_over
+
+WIDTH, HEIGHT = 350, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44
+
+MARKERS = 6
+"""Shapes and dashes that the templates draw; rows beyond them start again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the SVG, in pixels."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve, drawn.
+
+    Attributes:
+        curve: what it shows.
+        style: which colour, dash and shape, 0..MARKERS - 1.
+        path: the SVG path, or "" for a baseline, whose error has no threshold.
+        level: a baseline's height, or None.
+        own, oracle: where its two marks stand, or None.
+        note: which earlier curve hides this one, or "".
+    """
+
+    curve: ErrorCurve
+    style: int
+    path: str
+    level: float | None
+    own: Place | None
+    oracle: Place | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The curves of one metric.
+
+    Attributes:
+        metric: a name of `LOCALIZATION`.
+        lines: one per row.
+        x_ticks, y_ticks: (pixel, label).
+        own_x, own_label: where the protocol's threshold stands, and its value.
+        width, height: of the SVG.
+        left, right, top, bottom: the plot's edges.
+        x_title: of the axis.
+    """
+
+    metric: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    own_x: float
+    own_label: str
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    x_title: str
+
+
+def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], rule: BoxRule) -> tuple[Chart, ...]:
+    """One chart per metric, all with the same axes."""
+    points = [point for found in curves.values() for curve in found for point in curve.points]
+    y = scale_over(point.rate.percent for point in points)
+    most = float(ceil(max(point.threshold for point in points)))
+    x = Scale(0.0, most, tuple(most * fifth / 5 for fifth in range(6)))
+    notes = _coincidences(curves)
+    return tuple(_chart(metric, found, notes, rule, x, y) for metric, found in curves.items())
+
+
+def _coincidences(curves: Mapping[str, Sequence[ErrorCurve]]) -> tuple[str, ...]:
+    """Of each row, the first row before it whose curve is the same, and under which metrics."""
+    rows = range(len(next(iter(curves.values()))))
+    return tuple(_coincidence(curves, row) for row in rows)
+
+
+def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int) -> str:
+    for earlier in range(row):
+        shares = {metric: _alike(found[earlier], found[row]) for metric, found in curves.items()}
+        near = [metric for metric, share in shares.items() if share >= _NEAR]
+        if near:
+            nearly = "" if min(shares[metric] for metric in near) == 1 else "nearly the "
+            where = ", ".join(METRIC_TITLES[metric] for metric in near)
+            title = next(iter(curves.values()))[earlier].title
+            return f"{nearly}same as {title}" + (f" in {where}" if len(near) < len(curves) else "")
+    return ""
+
+
+_NEAR = 0.95
+"""Of the thresholds: curves that are the same at so many hide each other."""
+
+
+def _alike(one: ErrorCurve, other: ErrorCurve) -> float:
+    """At which share of the thresholds two curves have the same error; 0 for a baseline."""
+    if one.oracle is None or other.oracle is None or len(one.points) != len(other.points):
+        return 0.0
+    same = sum(a == b for a, b in zip(one.points, other.points, strict=True))
+    return same / len(one.points)
+
+
+def _chart(
+    metric: str,
+    curves: Sequence[ErrorCurve],
+    notes: Sequence[str],
+    rule: BoxRule,
+    x: Scale,
+    y: Scale,
+) -> Chart:
+    right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
+
+    def place(point: Point) -> Place:
+        return Place(
+            round(_LEFT + x.at(point.threshold) / 100 * (right - _LEFT), 1),
+            round(bottom - y.at(point.rate.percent) / 100 * (bottom - _TOP), 1),
+        )
+
+    lines = []
+    for number, curve in enumerate(curves):
+        swept = curve.oracle is not None
+        lines.append(
+            Line(
+                curve=curve,
+                style=number % MARKERS,
+                path=_path([place(point) for point in curve.points]) if swept else "",
+                level=None if swept else place(curve.own).y,
+                own=place(curve.own) if swept else None,
+                oracle=place(curve.oracle) if curve.oracle else None,
+                note=notes[number],
+            )
+        )
+    own = Point(rule.threshold, curves[0].own.rate)
+    return Chart(
+        metric=metric,
+        lines=tuple(lines),
+        x_ticks=tuple((place(Point(t, own.rate)).x, f"{t:g}") for t in x.ticks),
+        y_ticks=tuple(
+            (round(bottom - y.at(t) / 100 * (bottom - _TOP), 1), f"{t:g}") for t in y.ticks
+        ),
+        own_x=place(own).x,
+        own_label=f"{rule.threshold:g}",
+        width=WIDTH,
+        height=HEIGHT,
+        left=_LEFT,
+        right=right,
+        top=_TOP,
+        bottom=bottom,
+        x_title=f"threshold, times the map's {_REFERENCES[rule.reference]}",
+    )
+
+
+_REFERENCES = {"max": "maximum", "mean": "mean"}
+
+
+def _path(places: Sequence[Place]) -> str:
+    return "M" + "L".join(f"{place.x:g} {place.y:g}" for place in places)

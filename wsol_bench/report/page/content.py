@@ -1,0 +1,152 @@
+"""Everything that a page shows, gathered from runs before any of it is written as HTML."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from wsol_bench.analysis.scored_run import ReportRun
+from wsol_bench.analysis.threshold_curves import error_curves
+from wsol_bench.records.record import Progress
+from wsol_bench.report.page.chart import Chart, charts_of
+from wsol_bench.report.page.errors import LOCALIZATION, ErrorTable, error_table
+from wsol_bench.report.page.facts import Facts, facts_of
+from wsol_bench.report.page.gallery import Gallery
+from wsol_bench.report.page.groups import (
+    ClassLine,
+    FailureTable,
+    GroupTable,
+    class_lines,
+    failure_table,
+    group_tables,
+)
+from wsol_bench.report.page.pairs import PairTable, pair_tables, why_not_across
+from wsol_bench.report.page.words import definitions, paper_sentence, sentences
+from wsol_bench.runtime.progress import progress
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run as the page shows it.
+
+    Attributes:
+        run: the run.
+        facts: how its figures came about.
+        sentences: what to know of it first.
+        charts: of error against threshold; none where no maps were kept.
+        groups, failures: metric -> tables.
+        classes: its errors by class.
+        gallery: its pictures, or None.
+        no_pictures: why there are none, or "".
+    """
+
+    run: ReportRun
+    facts: Facts
+    sentences: tuple[str, ...]
+    charts: tuple[Chart, ...]
+    groups: Mapping[str, tuple[GroupTable, ...]]
+    failures: Mapping[str, FailureTable]
+    classes: tuple[ClassLine, ...]
+    gallery: Gallery | None
+    no_pictures: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the templates read.
+
+    Attributes:
+        views: one per run.
+        errors: the table of all runs.
+        pairs: metric -> paired comparisons.
+        definitions: what the terms of the first sentences mean.
+        across_note: why runs are not compared with each other, or "".
+        paper_sentence: how ours stand to the paper's figures.
+        metrics: those that boxes can change; the page shows one of them at a time.
+        max_mb, megabytes: the limit, and about what the page has.
+        version: of the package.
+        images: key -> data URI, for all galleries.
+    """
+
+    views: tuple[RunView, ...]
+    errors: ErrorTable
+    pairs: Mapping[str, tuple[PairTable, ...]]
+    definitions: tuple[tuple[str, str], ...]
+    across_note: str
+    paper_sentence: str
+    metrics: tuple[str, ...]
+    max_mb: float
+    megabytes: str
+    version: str
+    images: Mapping[str, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the data, each once."""
+        return tuple(dict.fromkeys(view.facts.note for view in self.views if view.facts.note))
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether any run has the centred box."""
+        return any(view.run.floor for view in self.views)
+
+    @property
+    def any_charts(self) -> bool:
+        """Whether any run's maps could be cut at other thresholds."""
+        return any(view.charts for view in self.views)
+
+    @property
+    def any_pictures(self) -> bool:
+        """Whether there is a gallery."""
+        return any(view.gallery for view in self.views)
+
+    @property
+    def any_maps(self) -> bool:
+        """Whether a gallery draws maps."""
+        return any(view.gallery and view.run.keeps_maps for view in self.views)
+
+
+def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
+    """Everything that a page of these runs shows but its pictures.
+
+    Args:
+        runs: at least one.
+        max_mb: the limit of the page's size, which the page states.
+        quiet: show no progress.
+    """
+    errors = error_table(runs)
+    return Page(
+        views=tuple(_view(run, quiet) for run in runs),
+        errors=errors,
+        pairs={metric: pair_tables(runs, metric) for metric in LOCALIZATION},
+        definitions=definitions(runs),
+        across_note=why_not_across(runs),
+        paper_sentence=paper_sentence(errors),
+        metrics=LOCALIZATION,
+        max_mb=max_mb,
+        megabytes="0.0",
+        version=version("wsol_bench"),
+        images={},
+    )
+
+
+def bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Progress]:
+    """A progress bar on stderr; none where there is nothing to do."""
+    return progress(what, total, quiet=quiet or not total)
+
+
+def _view(run: ReportRun, quiet: bool) -> RunView:
+    maps = run.n * sum(row.keeps_maps for row in run.rows)
+    with bar(f"Thresholds, {run.label}", maps, quiet=quiet) as advance:
+        curves = error_curves(run, advance)
+    return RunView(
+        run=run,
+        facts=facts_of(run),
+        sentences=sentences(run),
+        charts=charts_of(curves, run.protocol.box_rule) if curves else (),
+        groups={metric: group_tables(run, metric) for metric in LOCALIZATION},
+        failures={metric: failure_table(run, metric) for metric in LOCALIZATION},
+        classes=class_lines(run),
+        gallery=None,
+        no_pictures="",
+    )

@@ -1,0 +1,210 @@
+"""The table in the paper's form: ours beside the paper's, intervals drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.intervals import Interval, Rate
+from wsol_bench.scoring.published import PaperRow, find_row, table1
+
+METRIC_TITLES = {
+    "top1_cls": "top-1 cls",
+    "top5_cls": "top-5 cls",
+    "top1_loc": "top-1 loc",
+    "top5_loc": "top-5 loc",
+    "gt_known_loc": "GT-known loc",
+}
+
+LOCALIZATION = ("top1_loc", "top5_loc", "gt_known_loc")
+"""The errors that boxes can change."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFigure:
+    """A figure of the paper beside one of ours.
+
+    Attributes:
+        percent: as published.
+        inside: whether it lies in our interval; None where the protocols differ, so
+            that there is nothing to judge.
+    """
+
+    percent: float
+    inside: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCell:
+    """One error of one row.
+
+    Attributes:
+        metric: a name of `METRICS`.
+        rate: of wrong images.
+        interval: 95 % Wilson.
+        strip: where it is drawn, or None where it is only written.
+        paper: the paper's figure, or None where it has none.
+    """
+
+    metric: str
+    rate: Rate
+    interval: Interval
+    strip: Strip | None
+    paper: PaperFigure | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One method's errors.
+
+    Attributes:
+        title: of the row.
+        is_floor: whether it is the centred box.
+        cells: one per name of `METRICS`.
+        note: the protocol of the paper's figures where it is another, or "".
+    """
+
+    title: str
+    is_floor: bool
+    cells: tuple[ErrorCell, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBlock:
+    """One run's part of the table, as the paper has one per network.
+
+    Attributes:
+        run: the run.
+        rows: its methods.
+        not_applicable: (method, why the network cannot carry it).
+    """
+
+    run: ReportRun
+    rows: tuple[ErrorRow, ...]
+    not_applicable: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A figure of the paper, and where it stands.
+
+    Attributes:
+        run: the run's label.
+        metric: a name of `METRICS`.
+        interval: of our figure beside it.
+        figure: the paper's.
+    """
+
+    run: str
+    metric: str
+    interval: Interval
+    figure: PaperFigure
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """The table of all runs, drawn on one axis.
+
+    Attributes:
+        scale: of every strip.
+        blocks: one per run.
+    """
+
+    scale: Scale
+    blocks: tuple[ErrorBlock, ...]
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """Every figure of the paper that stands in the table."""
+        return tuple(
+            Published(block.run.label, cell.metric, cell.interval, cell.paper)
+            for block in self.blocks
+            for row in block.rows
+            for cell in row.cells
+            if cell.paper
+        )
+
+    @property
+    def judged(self) -> tuple[Published, ...]:
+        """The paper's figures that ours can be held against."""
+        return tuple(each for each in self.published if each.figure.inside is not None)
+
+    @property
+    def unjudged(self) -> tuple[Published, ...]:
+        """The paper's figures that fit another protocol, so that nothing is judged."""
+        return tuple(each for each in self.published if each.figure.inside is None)
+
+
+def error_table(runs: Sequence[ReportRun]) -> ErrorTable:
+    """Every run's errors, and the paper's where its arch, method and classes are the same."""
+    scale = scale_over(_drawn(runs))
+    return ErrorTable(scale, tuple(_block(run, scale) for run in runs))
+
+
+def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
+    """The paper's row for a row of ours, and whether its figures fit our protocol.
+
+    It has one on ILSVRC's classes only. A row under another protocol is no measure of
+    ours, and is shown as that.
+    """
+    if not run.identity["is_ilsvrc"]:
+        return None, False
+    same = find_row(row.arch, row.method, run.protocol.name)
+    if same:
+        return same, True
+    others = (each for each in table1() if (each.arch, each.method) == (row.arch, row.method))
+    return next(others, None), False
+
+
+def _drawn(runs: Sequence[ReportRun]) -> list[float]:
+    """All that must find room on the axis."""
+    values = []
+    for run in runs:
+        for row in run.rows:
+            paper, fits = paper_row(run, row)
+            for metric in LOCALIZATION:
+                interval = getattr(row.errors, metric).interval()
+                values += [interval.low, interval.high]
+                if paper and fits and metric in paper.figures:
+                    values.append(paper.figures[metric])
+    return values
+
+
+def _block(run: ReportRun, scale: Scale) -> ErrorBlock:
+    reasons = run.manifest["result"].get("not_applicable", {})
+    rows = tuple(_row(run, row, scale) for row in run.rows)
+    return ErrorBlock(run, rows, tuple(reasons.items()))
+
+
+def _row(run: ReportRun, row: ReportRow, scale: Scale) -> ErrorRow:
+    paper, fits = paper_row(run, row)
+    cells = tuple(_cell(run, row, metric, paper, fits, scale) for metric in METRICS)
+    note = ""
+    if paper and not fits:
+        note = f"paper: {paper.protocol}"
+    return ErrorRow(row.title, row is run.floor, cells, note)
+
+
+def _cell(
+    run: ReportRun, row: ReportRow, metric: str, paper: PaperRow | None, fits: bool, scale: Scale
+) -> ErrorCell:
+    rate: Rate = getattr(row.errors, metric)
+    interval = rate.interval()
+    published = paper.figures.get(metric) if paper else None
+    figure = None
+    if published is not None:
+        figure = PaperFigure(published, published in interval if fits and rate.n else None)
+    drawn = None
+    if metric in LOCALIZATION and rate.n:
+        floor: Rate | None = getattr(run.floor.errors, metric) if run.floor else None
+        drawn = strip(
+            scale,
+            rate.percent,
+            interval.low,
+            interval.high,
+            line=floor.percent if floor else None,
+            mark=published if fits else None,
+        )
+    return ErrorCell(metric, rate, interval, drawn, figure)

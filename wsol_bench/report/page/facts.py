@@ -1,0 +1,170 @@
+"""What a report says of how its figures came about: protocol, data, weights, command."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from wsol_bench.analysis.scored_run import ReportRun
+from wsol_bench.datasets.named import NAMED
+from wsol_bench.report.page.words import unreadable_words
+from wsol_bench.settings import RunSettings
+
+_DIGITS = 12
+"""Of a sha256: enough to tell two files apart."""
+
+_POSITIONAL = ("out",)
+"""Settings that decide no figure and are left to the reader's machine."""
+
+_SPELT = {"changes": "set", "layers": "layer"}
+"""Settings whose flag has another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the figures of one run came about.
+
+    Attributes:
+        run: the run.
+        lines: (what, its value), in order.
+        command: what makes the run again, with paths cut to their last part.
+        note: what a reader must know of the data, or "".
+    """
+
+    run: ReportRun
+    lines: tuple[tuple[str, str], ...]
+    command: str
+    note: str
+
+
+def facts_of(run: ReportRun) -> Facts:
+    """Everything that decided a run's figures, from its manifest."""
+    named = NAMED.get(str(run.manifest["settings"].get("data")))
+    return Facts(run, tuple(_lines(run)), command_of(run), named.note if named else "")
+
+
+def command_of(run: ReportRun) -> str:
+    """The command of a run, without settings that are the default's."""
+    settings: Mapping[str, Any] = run.manifest["settings"]
+    words = ["wsol-bench", "run"]
+    for field in fields(RunSettings):
+        value = settings.get(field.name)
+        if field.name not in _POSITIONAL and not _is_default(field, value):
+            words += _flag(_SPELT.get(field.name, field.name).replace("_", "-"), value)
+    return " ".join(shlex.quote(word) for word in [*words, "--out", run.path.name or "run"])
+
+
+def _is_default(field: Any, value: Any) -> bool:
+    if value is None or value == field.default:
+        return True
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    return value == default or value in ({}, [])
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if value is True:
+        return [f"--{name}"]
+    if value is False:
+        return [f"--no-{name}"]
+    if isinstance(value, dict):
+        return [word for key, each in value.items() for word in (f"--{name}", f"{key}={each}")]
+    if isinstance(value, list) and name == "set":
+        return [word for each in value for word in (f"--{name}", str(each))]
+    if isinstance(value, list):
+        return [f"--{name}", ",".join(str(each) for each in value)]
+    return [f"--{name}", last_part(str(value))]
+
+
+def last_part(path: str) -> str:
+    """A path's last part, after a prefix such as `caffe:` if it has one.
+
+    A report is handed round; the folders of the machine that made it are nobody's business.
+    """
+    prefix, colon, rest = path.partition(":")
+    if colon and rest:
+        return f"{prefix}:{last_part(rest)}"
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path
+
+
+def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
+    identity, manifest = run.identity, run.manifest
+    for part in dict.fromkeys(id(row.part) for row in run.rows):
+        own = next(row.part for row in run.rows if id(row.part) == part).identity
+        weights = f"{last_part(str(own['weights']))}, sha256 {_short(own['weights_sha256'])}"
+        yield "network", f"{own['arch']}, {weights}"
+    yield "data", _data(run)
+    damaged = unreadable_words(run)
+    if damaged:
+        yield "unreadable", damaged
+    yield "data's sha256", f"{_short(identity['dataset_sha256'])} (ids, labels and boxes)"
+    yield "protocol", f"{run.protocol.name}: {run.protocol.summary}"
+    yield "its source", run.protocol.source
+    layers = (f"{row.title}: {row.part.identity['methods'][row.method]}" for row in _maps(run))
+    yield "layers", ", ".join(layers) or "none: no method makes maps"
+    yield "σ of Backprop's Gaussian", f"{identity['sigma']:g} of the map's side"
+    left_out = identity["blacklist"]
+    yield (
+        "blacklist",
+        f"{left_out:,} images" if left_out else "none: localization counts all images",
+    )
+    yield "maps", "kept" if run.keeps_maps else "not kept"
+    yield "device", f"{manifest.get('device', 'unknown')}, {manifest.get('seconds', 0):,.0f} s"
+    yield from _numerics(run)
+    versions = manifest.get("versions", {})
+    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _maps(run: ReportRun) -> Iterator[Any]:
+    return (row for row in run.rows if row.has_map)
+
+
+def _data(run: ReportRun) -> str:
+    identity = run.identity
+    missing = run.manifest.get("missing_images", 0)
+    absent = f"; {missing:,} annotated images absent, passed over" if missing else ""
+    first = "the first " if run.manifest["settings"].get("limit") else ""
+    how = f" (--limit {run.manifest['settings']['limit']})" if first else ""
+    images = "1 image" if run.n == 1 else f"{run.n:,} images"
+    return (
+        f"{identity['dataset']}: {first}{images}{how}; the network has "
+        f"{identity['classes']:,} classes{absent}"
+    )
+
+
+def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
+    """What of the machine may move a figure's last digits; an older run notes less of it."""
+    settings = run.manifest["settings"]
+    precision = run.identity.get("precision", settings.get("precision"))
+    if precision:
+        yield "precision", str(precision)
+    if settings.get("batch_size"):
+        yield "batch size", f"{settings['batch_size']:,}"
+    machines: Sequence[Mapping[str, Any]] = run.manifest.get("machines") or ()
+    noted = [each["deterministic"] for each in machines if "deterministic" in each]
+    asked = settings.get("deterministic")
+    if noted or asked is not None:
+        yield "deterministic", "yes" if all(noted or [asked]) else "no"
+    if machines:
+        yield "machine", "; ".join(dict.fromkeys(_machine(each) for each in machines))
+
+
+_COUNTED = ("cores", "threads")
+_NAMED = ("cuda", "cudnn")
+"""Keys of a machine that are written beside their value."""
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    """A machine as its manifest notes it."""
+    told = []
+    for name, value in machine.items():
+        if isinstance(value, bool) or value is None:
+            continue
+        if name in _COUNTED:
+            told.append(f"{value} {name.removesuffix('s') if value == 1 else name}")
+        else:
+            told.append(f"{name} {value}" if name in _NAMED else str(value))
+    return ", ".join(told)
+
+
+def _short(digest: object) -> str:
+    return str(digest)[:_DIGITS] if digest else "not kept"

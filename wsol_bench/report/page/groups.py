@@ -1,0 +1,162 @@
+"""Errors by size and number of objects, kinds of failure, and errors by class."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_class
+from wsol_bench.analysis.failures import FailureKind, count_failures
+from wsol_bench.analysis.scored_run import ReportRun
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.report.page.errors import LOCALIZATION
+from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.intervals import Interval, Rate
+
+WHOLE = scale_over([0.0, 100.0])
+"""The axis of groups: some hold a few images only, whose intervals fill it."""
+
+Grouping = Callable[[pa.Table, str, Protocol], tuple[Group, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCell:
+    """One method's error over a part of the images.
+
+    Attributes:
+        rate: of wrong images; over 0 images where the part is empty.
+        interval: 95 % Wilson.
+        strip: where it is drawn, or None where the part is empty.
+    """
+
+    rate: Rate
+    interval: Interval
+    strip: Strip | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """One run's error by group.
+
+    Attributes:
+        title: what the groups are.
+        scale: of every strip.
+        names: (group, its images) in order.
+        rows: (method's title, a cell per group).
+    """
+
+    title: str
+    scale: Scale
+    names: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[str, tuple[GroupCell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTable:
+    """What became of each image of one run, under one metric.
+
+    Attributes:
+        n: images.
+        kinds: names, in the order of `FailureKind`.
+        rows: (method's title, images of each kind).
+    """
+
+    n: int
+    kinds: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    """One class of a run.
+
+    Attributes:
+        wnid, name: of the class.
+        n: its images.
+        cls: top-1 classification error in per cent, of the run's own network.
+        errors: per method, per metric of `LOCALIZATION`, per cent; None over 0 images.
+    """
+
+    wnid: str
+    name: str
+    n: int
+    cls: float
+    errors: tuple[tuple[float | None, ...], ...]
+
+
+GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
+    {
+        "share of the image that the largest true box covers": by_box_size,
+        "number of true boxes": by_box_count,
+    }
+)
+
+
+def group_tables(run: ReportRun, metric: str) -> tuple[GroupTable, ...]:
+    """A run's error by object size and by number of objects.
+
+    Args:
+        run: the run.
+        metric: a name of `LOCALIZATION`.
+    """
+    return tuple(_table(run, title, group, metric) for title, group in GROUPINGS.items())
+
+
+def failure_table(run: ReportRun, metric: str) -> FailureTable:
+    """How many of a run's images are of each kind, method by method; blacklist left out."""
+    rows = []
+    for row in run.rows:
+        counts = count_failures(row.table, row.method, run.protocol, metric)
+        rows.append((row.title, tuple(counts[kind] for kind in FailureKind)))
+    return FailureTable(sum(rows[0][1]), tuple(str(kind) for kind in FailureKind), tuple(rows))
+
+
+def class_lines(run: ReportRun) -> tuple[ClassLine, ...]:
+    """A run's errors by class, classes without images left out."""
+    names, wnids = run.manifest["class_names"], run.manifest["wnids"]
+    found = [by_class(row.table, row.method, run.protocol, names) for row in run.rows]
+    lines = []
+    for at, (wnid, name) in enumerate(zip(wnids, names, strict=True)):
+        own = found[0][at].errors.top1_cls
+        if own.n:
+            errors = tuple(tuple(_percents(groups[at])) for groups in found)
+            lines.append(ClassLine(wnid, name, own.n, own.percent, errors))
+    return tuple(lines)
+
+
+def _percents(group: Group) -> list[float | None]:
+    rates: Sequence[Rate] = [getattr(group.errors, metric) for metric in LOCALIZATION]
+    return [rate.percent if rate.n else None for rate in rates]
+
+
+def _table(run: ReportRun, title: str, grouping: Grouping, metric: str) -> GroupTable:
+    found = {row.method: grouping(row.table, row.method, run.protocol) for row in run.rows}
+    rates: dict[str, list[Rate]] = {
+        method: [getattr(group.errors, metric) for group in groups]
+        for method, groups in found.items()
+    }
+    floors = rates[run.floor.method] if run.floor else [None] * len(next(iter(rates.values())))
+    names = tuple(
+        (group.name, rate.n)
+        for group, rate in zip(found[run.rows[0].method], rates[run.rows[0].method], strict=True)
+    )
+    rows = tuple(
+        (
+            row.title,
+            tuple(
+                _cell(rate, floor) for rate, floor in zip(rates[row.method], floors, strict=True)
+            ),
+        )
+        for row in run.rows
+    )
+    return GroupTable(title, WHOLE, names, rows)
+
+
+def _cell(rate: Rate, floor: Rate | None) -> GroupCell:
+    interval = rate.interval()
+    if not rate.n:
+        return GroupCell(rate, interval, None)
+    line = floor.percent if floor and floor.n else None
+    drawn = strip(WHOLE, rate.percent, interval.low, interval.high, line=line)
+    return GroupCell(rate, interval, drawn)

@@ -1,0 +1,116 @@
+"""A page as HTML: the templates, what they are given, and how figures are written."""
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from types import MappingProxyType
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from wsol_bench.report.page.content import Page
+from wsol_bench.report.page.errors import METRIC_TITLES
+from wsol_bench.report.page.facts import last_part
+from wsol_bench.report.page.gallery import as_json
+from wsol_bench.report.page.pairs import SURE
+from wsol_bench.report.page.words import MINUS, signed
+from wsol_bench.report.tables.pairs import SMALLEST_P
+from wsol_bench.scoring.intervals import Interval
+
+_SECTIONS = (
+    ("summary", "In short"),
+    ("errors", "Errors"),
+    ("facts", "What was measured"),
+    ("pairs", "Pairs"),
+    ("thresholds", "Thresholds"),
+    ("groups", "Sizes"),
+    ("failures", "Failures"),
+    ("images", "Images"),
+    ("classes", "Classes"),
+)
+"""Anchor and name of each section, in order."""
+
+_SCRIPTS = ("metric.js", "classes.js", "gallery.js")
+
+
+def render(page: Page) -> str:
+    """The page as one HTML text.
+
+    Names of classes, images and files are anybody's, so all text is escaped, and the
+    gallery's JSON holds no character that could end its element.
+    """
+    environment = Environment(
+        loader=PackageLoader("wsol_bench.report.page", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        page=page,
+        title=_title(page),
+        subtitle=_subtitle(page),
+        sections=_SECTIONS,
+        titles=METRIC_TITLES,
+        sure=SURE,
+        several=len(page.views) > 1,
+        style=Markup(_file("style.css")),
+        script=Markup("\n".join(_file(name) for name in _SCRIPTS)),
+        gallery=Markup(_gallery(page)),
+    )
+
+
+def _title(page: Page) -> str:
+    archs = list(dict.fromkeys(view.run.identity["arch"] for view in page.views))
+    return f"Where is the object? {', '.join(archs)}"
+
+
+def _subtitle(page: Page) -> str:
+    runs = [view.run for view in page.views]
+    data = dict.fromkeys(f"{run.identity['dataset']} (n = {run.n:,})" for run in runs)
+    protocols = dict.fromkeys(run.protocol.name for run in runs)
+    return (
+        "Errors of boxes drawn from networks that were trained on image labels alone. "
+        f"Data: {', '.join(data)}. Protocol: {', '.join(protocols)}."
+    )
+
+
+def _gallery(page: Page) -> str:
+    """The galleries' data, safe inside a script element."""
+    runs = [view.gallery.data for view in page.views if view.gallery]
+    text = as_json({"images": dict(page.images), "runs": runs})
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _file(name: str) -> str:
+    folder = resources.files("wsol_bench.report.page").joinpath("templates")
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def _percent(value: float, places: int = 2) -> str:
+    return f"{value:.{places}f}"
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.low:.1f}–{interval.high:.1f}"
+
+
+def _probability(p: float) -> str:
+    return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
+
+
+FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
+    {
+        "count": lambda number: f"{number:,}",
+        "interval": _interval,
+        "last_part": last_part,
+        "percent": _percent,
+        "place": lambda share: f"{share:.2f}",
+        "probability": _probability,
+        "share": lambda value: f"{value:.3g}",
+        "signed": signed,
+        "tick": lambda value: f"{value:g}".replace("-", MINUS),
+    }
+)
+"""How figures are written; the templates do no arithmetic on what they print."""

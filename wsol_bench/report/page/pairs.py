@@ -1,0 +1,222 @@
+"""Which rows differ: paired comparisons within each run, and of one method across runs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from itertools import combinations
+
+from wsol_bench.analysis.paired import (
+    Comparison,
+    Difference,
+    PairedRow,
+    compare_all,
+    compare_rows,
+    holm,
+)
+from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.errors import DataError
+from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.intervals import Interval
+
+SURE = 0.05
+"""Under this Holm-corrected p a row is said to have fewer errors."""
+
+
+class Finding(Enum):
+    """What a comparison allows to be said; the page says no more anywhere."""
+
+    SAME = auto()
+    """No image tells the two rows apart."""
+    OPEN = auto()
+    """p is `SURE` or more: not told apart."""
+    UNCORRECTED = auto()
+    """p is under `SURE`, Holm's is not: chance may do that in one of so many pairs."""
+    FEWER = auto()
+    """Holm's p is under `SURE`."""
+
+
+def finding(comparison: Comparison) -> Finding:
+    """What a comparison allows to be said, by its p values alone."""
+    difference = comparison.difference
+    if not difference.only_first and not difference.only_second:
+        return Finding.SAME
+    if difference.p >= SURE:
+        return Finding.OPEN
+    return Finding.FEWER if comparison.p_holm < SURE else Finding.UNCORRECTED
+
+
+@dataclass(frozen=True, slots=True)
+class PairLine:
+    """Two rows and their difference.
+
+    Attributes:
+        comparison: the first minus the second.
+        strip: where it is drawn, with a line at 0.
+        verdict: in words, which has fewer errors.
+    """
+
+    comparison: Comparison
+    strip: Strip
+    verdict: str
+
+    @property
+    def same(self) -> bool:
+        """Whether no image tells the rows apart."""
+        return finding(self.comparison) is Finding.SAME
+
+
+@dataclass(frozen=True, slots=True)
+class PairTable:
+    """The comparisons whose p values are corrected together.
+
+    Attributes:
+        title: what is compared.
+        n: images.
+        scale: in per cent points.
+        lines: one per pair.
+    """
+
+    title: str
+    n: int
+    scale: Scale
+    lines: tuple[PairLine, ...]
+
+
+def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]:
+    """A table per run of all its pairs, then one of each method across runs.
+
+    Runs of which localization counts no image have none.
+
+    Args:
+        runs: those of other images than the first's are not compared with it.
+        metric: which error.
+    """
+    runs = [run for run in runs if run.localized]
+    tables = [_table(run.label, compare_all(_rows(run), metric)) for run in runs]
+    across = _across(runs, metric)
+    if across:
+        tables.append(_table("one method, two runs", across))
+    return tuple(table for table in tables if table.lines)
+
+
+def against_floor(run: ReportRun, metric: str) -> tuple[tuple[ReportRow, Comparison], ...]:
+    """Each method that makes maps minus the centred box; none where the run lacks it.
+
+    The comparisons are those of the run's table, p values corrected over all its pairs.
+    """
+    if run.floor is None:
+        return ()
+    floor = run.floor.title
+    found: dict[str, Comparison] = {}
+    for each in compare_all(_rows(run), metric):
+        if each.second == floor:
+            found[each.first] = each
+        elif each.first == floor:
+            found[each.second] = _turned(each)
+    return tuple((row, found[row.title]) for row in run.rows if row.has_map)
+
+
+def why_not_across(runs: Sequence[ReportRun]) -> str:
+    """Why runs of a report are not compared with each other; "" where all are."""
+    counted = [run for run in runs if run.localized]
+    apart = [
+        f"{first.label} and {second.label}"
+        for first, second in combinations(counted, 2)
+        if not _same_images(first, second)
+    ]
+    if apart:
+        return f"Not compared with each other, as they are over different images: {joined(apart)}."
+    if len(counted) > 1 and not _across(counted, "gt_known_loc"):
+        return "No method is compared across runs: none is in two of them over the same images."
+    return ""
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _turned(comparison: Comparison) -> Comparison:
+    """The second minus the first."""
+    one = comparison.difference
+    turned = Difference(
+        n=one.n,
+        only_first=one.only_second,
+        only_second=one.only_first,
+        percent=-one.percent,
+        interval=Interval(-one.interval.high, -one.interval.low),
+        p=one.p,
+    )
+    return Comparison(
+        comparison.second, comparison.first, comparison.metric, turned, comparison.p_holm
+    )
+
+
+def _across(runs: Sequence[ReportRun], metric: str) -> tuple[Comparison, ...]:
+    found: list[Comparison] = []
+    for first, second in combinations(runs, 2):
+        theirs = {row.method: row for row in second.rows}
+        for row in first.rows:
+            other = theirs.get(row.method)
+            if other is None or not _same_images(first, second):
+                continue
+            pair = [
+                replace(_row(run, each), name=f"{each.title} in {run.label}")
+                for run, each in ((first, row), (second, other))
+            ]
+            found += _comparable(pair, metric)
+    corrected = holm([each.difference.p for each in found])
+    return tuple(replace(each, p_holm=p) for each, p in zip(found, corrected, strict=True))
+
+
+def _comparable(pair: Sequence[PairedRow], metric: str) -> Iterable[Comparison]:
+    try:
+        return [compare_rows(pair[0], pair[1], metric)]
+    except DataError:  # the same images under two blacklists cannot be paired
+        return []
+
+
+def _same_images(first: ReportRun, second: ReportRun) -> bool:
+    return bool(first.identity["dataset_sha256"] == second.identity["dataset_sha256"])
+
+
+def _rows(run: ReportRun) -> list[PairedRow]:
+    return [_row(run, row) for row in run.rows]
+
+
+def _row(run: ReportRun, row: ReportRow) -> PairedRow:
+    return PairedRow(row.title, row.table, row.method, run.protocol)
+
+
+def _table(title: str, comparisons: Sequence[Comparison]) -> PairTable:
+    differences = [each.difference for each in comparisons]
+    ends = [end for each in differences for end in (each.interval.low, each.interval.high, 0.0)]
+    scale = scale_over(ends, least=-100.0, most=100.0)
+    lines = tuple(_line(each, scale) for each in comparisons)
+    return PairTable(title, differences[0].n if differences else 0, scale, lines)
+
+
+def _line(comparison: Comparison, scale: Scale) -> PairLine:
+    difference = comparison.difference
+    drawn = strip(
+        scale, difference.percent, difference.interval.low, difference.interval.high, line=0.0
+    )
+    return PairLine(comparison, drawn, verdict_of(comparison))
+
+
+def verdict_of(comparison: Comparison) -> str:
+    """Which row has fewer errors, in words."""
+    difference = comparison.difference
+    lower = comparison.first if difference.percent < 0 else comparison.second
+    return {
+        Finding.SAME: f"same verdict on {all_images(difference.n)}",
+        Finding.OPEN: "not told apart",
+        Finding.UNCORRECTED: f"{lower} has fewer errors, not after Holm",
+        Finding.FEWER: f"{lower} has fewer errors",
+    }[finding(comparison)]
+
+
+def all_images(n: int) -> str:
+    """`all 20 images`, `the 1 image`."""
+    return "the 1 image" if n == 1 else f"all {n:,} images"

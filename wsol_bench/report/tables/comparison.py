@@ -1,0 +1,203 @@
+"""What `compare` prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from wsol_bench.analysis.record_diff import differences_of, explanations
+from wsol_bench.analysis.regression import (
+    FAILURES,
+    Cell,
+    Comparison,
+    compare,
+    percent_text,
+    read_tolerances,
+)
+from wsol_bench.errors import EXIT_FINE, RegressionError
+from wsol_bench.records.result_files import networks_of, read_results, write_results
+from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.runtime.names import first_names
+from wsol_bench.runtime.progress import say
+
+HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
+_FIGURES = slice(1, 5)
+"""The headings of columns of numbers, which stand at the right."""
+
+
+_NAMED = 5
+"""Images named per method."""
+
+
+def print_differences(old: Path, new: Path) -> None:
+    """Prints on stdout which images of two runs' folders came out otherwise, by method.
+
+    Prints nothing where one of the two is a file, which holds no records.
+    """
+    before, now = networks_of(old), networks_of(new)
+    both = [arch for arch in before if arch in now]
+    for arch in both:
+        _print_of_network(before[arch], now[arch], f"{arch} " if len(both) > 1 else "")
+
+
+def _print_of_network(before: RunFolder, now: RunFolder, name: str) -> None:
+    iou = before.manifest()["identity"]["protocol"]["iou"]
+    same = True
+    for one in differences_of(before.read(), now.read(), iou):
+        if one.none:
+            print(f"{name}{one.method}: the records of all {one.images:,} images are the same.")
+            continue
+        same = False
+        print(
+            f"{name}{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
+            f"pixels at most; {len(one.flipped):,} of them are right on one side only; "
+            f"{len(one.classes):,} images have other classes."
+        )
+        for what, names in (
+            ("right on one side only", one.flipped),
+            ("other classes", one.classes),
+            ("moved furthest", one.furthest),
+        ):
+            if names:
+                print(f"  {what}: {first_names(names, _NAMED)}")
+        if one.only_one:
+            print(f"  {one.only_one:,} images are in one run only")
+    if not same:
+        _print_explanations(before, now)
+
+
+def _print_explanations(before: RunFolder, now: RunFolder) -> None:
+    lines = explanations(before.manifest(), now.manifest())
+    if lines:
+        print("What else differs between the two runs, old; new:")
+    else:
+        print(
+            "Nothing that the two runs noted of machine, versions and settings differs. Within "
+            "one machine --deterministic rules such differences out."
+        )
+    for line in lines:
+        print(f"  {line}")
+
+
+def print_comparison(
+    baseline: Path, new: Path, tolerances: Sequence[str], *, markdown: bool, update: bool
+) -> int:
+    """Compares two results and prints on stdout what moved.
+
+    Args:
+        baseline: a result file or a run's folder.
+        new: likewise.
+        tolerances: texts such as "top1_loc=0.5".
+        markdown: print Markdown in place of a table for a terminal.
+        update: then write the new figures into the baseline, whatever they are.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        RegressionError: something left its tolerance and is not the new baseline;
+            names every such cell.
+        DataError, UsageError: one of the two, or a tolerance, is bad.
+    """
+    given = read_tolerances(tolerances)
+    old, now = read_results(baseline), read_results(new)
+    comparison = compare(old, now, given)
+    if markdown:
+        print(markdown_of(comparison, baseline, new))
+    else:
+        print_terminal(comparison)
+    print_differences(baseline, new)
+    if update:
+        write_results(baseline, now, old.tolerance)
+        say(f"{baseline} now holds the figures of {new}.")
+    elif comparison.failures:
+        lines = "".join(f"\n  {failure}" for failure in comparison.failures)
+        raise RegressionError(f"{new} is not what {baseline} says:{lines}\n{_WHAT_TO_DO}")
+    return EXIT_FINE
+
+
+_WHAT_TO_DO = "Where the change is meant, run compare again with --update."
+
+
+def print_terminal(comparison: Comparison) -> None:
+    """The changed cells as a table of 80 columns, and what there is to say beside."""
+    console = Console(highlight=False)
+    for mismatch in comparison.mismatches:
+        console.print(str(mismatch), markup=False)
+    if comparison.changed:
+        console.print(_terminal_table(comparison.changed))
+    for line in summary_lines(comparison):
+        console.print(line, markup=False)
+
+
+def _terminal_table(cells: Sequence[Cell]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1, 0, 0))
+    table.add_column("row", overflow="fold")
+    numbers = HEADINGS[_FIGURES]
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    for cell in cells:
+        style = "red" if cell.verdict in FAILURES else None
+        table.add_row(str(cell.row), *_entries(cell), style=style)
+    return table
+
+
+def markdown_of(comparison: Comparison, baseline: Path, new: Path) -> str:
+    """A heading, the changed cells as a table, and what there is to say beside."""
+    heading = "Figures moved too far" if comparison.failures else "Figures as in the baseline"
+    paragraphs = [f"### {heading}", f"Baseline `{baseline}`, new `{new}`."]
+    if comparison.mismatches:
+        listed = (f"- **{_escaped(str(mismatch))}**" for mismatch in comparison.mismatches)
+        paragraphs.append("\n".join(listed))
+    if comparison.changed:
+        paragraphs.append(_markdown_table(comparison.changed))
+    return "\n\n".join([*paragraphs, *map(_escaped, summary_lines(comparison))]) + "\n"
+
+
+def _markdown_table(cells: Sequence[Cell]) -> str:
+    names = ("arch", "method", *HEADINGS)
+    numbers = HEADINGS[_FIGURES]
+    rules = ("--:" if name in numbers else "---" for name in names)
+    lines = [_markdown_row(names), f"|{'|'.join(rules)}|"]
+    for cell in cells:
+        *entries, verdict = _entries(cell)
+        told = f"**{verdict}**" if cell.verdict in FAILURES else verdict
+        arch, method = _escaped(cell.row.arch), _escaped(cell.row.method)
+        lines.append(_markdown_row((arch, method, *entries, told)))
+    return "\n".join(lines)
+
+
+def _markdown_row(entries: Sequence[str]) -> str:
+    return f"| {' | '.join(entries)} |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _entries(cell: Cell) -> tuple[str, ...]:
+    """What stands under each of `HEADINGS`."""
+    return (
+        cell.metric,
+        percent_text(cell.old),
+        percent_text(cell.new),
+        "" if cell.difference is None else f"{cell.difference:+.3f}",
+        f"{cell.tolerance:g}",
+        str(cell.verdict),
+    )
+
+
+def summary_lines(comparison: Comparison) -> list[str]:
+    """How many cells are the same, which hold no figure, and the outcome."""
+    same = len(comparison.cells) - len(comparison.changed)
+    lines = [f"{same} of {len(comparison.cells)} cells are the same."]
+    empty = comparison.without_figure
+    if empty:
+        named = ", ".join(f"{cell.row} {cell.metric}" for cell in empty)
+        lines.append(f"Of these, without a figure on either side: {named}.")
+    failures = len(comparison.failures)
+    if not failures:
+        return [*lines, "Nothing differs by more than its tolerance (points of error)."]
+    return [*lines, f"{failures} {'failure' if failures == 1 else 'failures'}."]

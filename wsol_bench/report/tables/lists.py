@@ -1,0 +1,66 @@
+"""What `list` prints: every table, straight from the tables."""
+
+from collections.abc import Callable, Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from wsol_bench.datasets.catalog import LAYOUTS
+from wsol_bench.datasets.named import NAMED
+from wsol_bench.errors import find
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.weights.load import SOURCES
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
+
+
+def print_catalog(what: str) -> None:
+    """Prints one of the tables on stdout.
+
+    Raises:
+        UsageError: no such table.
+    """
+    headings, rows = find("list", what, CATALOGS)
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows():
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _archs() -> Iterable[tuple[str, ...]]:
+    for name, arch in ARCHS.items():
+        for topology, net in arch.topologies.items():
+            side = net.preprocessing.size
+            yield name, topology, f"{side}x{side}", net.roles["features"], net.roles["excitation"]
+
+
+def _methods() -> Iterable[tuple[str, ...]]:
+    for name, method in METHODS.items():
+        yield name, method.title, method.source
+
+
+def _datasets() -> Iterable[tuple[str, ...]]:
+    for name, dataset in NAMED.items():
+        yield f"{name} (by name)", dataset.description
+    for name, layout in LAYOUTS.items():
+        yield name, layout.description
+
+
+def _protocols() -> Iterable[tuple[str, ...]]:
+    for name, protocol in PROTOCOLS.items():
+        default = " (default)" if name == DEFAULT_PROTOCOL else ""
+        yield name + default, protocol.source
+
+
+def _weights() -> Iterable[tuple[str, ...]]:
+    for spelling, source in SOURCES.items():
+        yield spelling, source.topology
+
+
+CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]]]]] = {
+    "archs": (("arch", "topology", "input", "features", "excitation"), _archs),
+    "methods": (("method", "title", "source"), _methods),
+    "datasets": (("layout", "what it looks like"), _datasets),
+    "protocols": (("protocol", "source"), _protocols),
+    "weights": (("--weights", "topology"), _weights),
+}

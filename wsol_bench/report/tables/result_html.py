@@ -1,0 +1,65 @@
+"""A result as a small table of HTML, for a notebook's cell."""
+
+from html import escape
+
+from wsol_bench.records.result import Result, Row
+from wsol_bench.report.tables.result import HEADINGS
+from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.published import find_row
+
+_LEFT, _RIGHT = "text-align:left", "text-align:right;padding-left:1em"
+_FAINT = "opacity:.65"
+"""Fainter in a light cell and in a dark one alike."""
+
+
+def result_html(result: Result) -> str:
+    """Errors in per cent with their 95 % Wilson intervals, as the terminal shows them.
+
+    No colours, scripts or links: the notebook's own style decides how it looks.
+    """
+    words = (escape(HEADINGS[metric].replace("\n", " ")) for metric in METRICS)
+    heads = "".join(f'<th style="{_RIGHT}">{each}</th>' for each in words)
+    about = (
+        f"{result.arch}, {result.weights}; {result.dataset}, {result.protocol}, n = {result.n:,}"
+    )
+    notes = [
+        f"error in %, 95 % Wilson interval beneath; {result.summary}",
+        *(f"{method}: n/a. {reason}." for method, reason in result.not_applicable.items()),
+        *_degenerate(result),
+    ]
+    return (
+        f'<table><caption style="{_LEFT}">{escape(about)}</caption>'
+        f'<thead><tr><th style="{_LEFT}">method</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(_row(result, row) for row in result.rows)}</tbody></table>"
+        f'<p style="{_FAINT}">{"<br>".join(escape(note) for note in notes)}</p>'
+    )
+
+
+def _row(result: Result, row: Row) -> str:
+    title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
+    cells = "".join(f'<td style="{_RIGHT}">{_cell(row, metric)}</td>' for metric in METRICS)
+    html = f'<tr><th style="{_LEFT}">{escape(title)}</th>{cells}</tr>'
+    paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
+    if paper is None:
+        return html
+    figures = (paper.figures.get(metric) for metric in METRICS)
+    cells = "".join(f'<td style="{_RIGHT}">{"" if f is None else f"{f:.2f}"}</td>' for f in figures)
+    return f'{html}<tr style="{_FAINT}"><td style="{_LEFT}">paper</td>{cells}</tr>'
+
+
+def _cell(row: Row, metric: str) -> str:
+    rate = getattr(row.errors, metric)
+    if not rate.n:
+        return "n/a"
+    interval = rate.interval()
+    ends = f"{interval.low:.1f}–{interval.high:.1f}"
+    return f'{rate.percent:.2f}<br><small style="{_FAINT}">{ends}</small>'
+
+
+def _degenerate(result: Result) -> list[str]:
+    found = []
+    for method, states in result.map_states.items():
+        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state != "ok")
+        if odd:
+            found.append(f"{method}: degenerate maps: {odd}.")
+    return found

@@ -1,0 +1,291 @@
+"""A prepared run becomes a result: run, stored, scored, its arch's CAM net included."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
+from wsol_bench.datasets.wording import first_names
+from wsol_bench.engine import shards
+from wsol_bench.engine.catalog import ENGINES
+from wsol_bench.engine.resources import gpus_here
+from wsol_bench.errors import DataError, RunError, UsageError, find
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.determinism import fix_order_of_sums
+from wsol_bench.networks.weights.load import has_own_weights
+from wsol_bench.records.result import Result, Row
+from wsol_bench.records.run_folder import (
+    MACHINES,
+    SECONDS,
+    VERSIONS,
+    RunFolder,
+    count_states,
+    outcomes_of,
+)
+from wsol_bench.records.table import unreadable_in
+from wsol_bench.runs.execute import Making, make_records
+from wsol_bench.runs.identify import describe, versions
+from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare
+from wsol_bench.runtime.interrupt import Stop, on_signals
+from wsol_bench.runtime.progress import say
+from wsol_bench.scoring.ilsvrc import score
+from wsol_bench.settings import RunSettings
+
+_SCORED = ("image_id", "method", "label", "classes", "iou", "map_state", "blacklisted")
+"""The columns that scoring reads; the rest stays on the disk."""
+
+_TOLD = 10
+"""Unreadable images that are told of one by one."""
+
+
+def evaluate(
+    settings: RunSettings, *, quiet: bool = False, verbose: bool = False
+) -> tuple[Result, ...]:
+    """Runs the archs that the settings name over one dataset.
+
+    An arch whose own net cannot carry CAM brings its CAM net's row along where the
+    weights are of a kind that has both. With `out`, shards already there are kept.
+
+    Args:
+        settings: what to run; `arch` may be one of `settings.ARCH_SETS`.
+        quiet: say nothing on stderr.
+        verbose: say also which entries of the weights the network does not need.
+
+    Returns:
+        One result per arch.
+
+    Raises:
+        UsageError: a name or a flag does not make sense, or `out` holds another run.
+        DataError, WeightsError: something is missing or bad; names the file.
+        RunError: the gate failed, a score or map is NaN, or workers are lost.
+        Interrupted: a signal asked to stop; finished batches are kept in `out`.
+    """
+    fix_order_of_sums()
+    engine = find("engine", settings.engine, ENGINES)
+    engine.check(settings)
+    each = settings.by_arch()
+    for one in each:
+        check(_opened_here(one))
+    with on_signals() as stop:
+        source = open_source(settings, quiet=quiet)
+        session = Session(source, stop, quiet, verbose)
+        if not quiet:
+            _announce(source)
+            _announce_gpus(settings)
+        results = tuple(_evaluate_arch(one, session) for one in each)
+        if not quiet:
+            _tell_unreadable(results, source)
+            for line in session.notes:
+                say(line)
+        return results
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all archs of one call have in common.
+
+    Attributes:
+        source: the images.
+        stop: whether a signal came.
+        quiet, verbose: as `evaluate` was told.
+        notes: lines to say at the end, each once, in order.
+    """
+
+    source: Source
+    stop: Stop
+    quiet: bool
+    verbose: bool
+    notes: dict[str, None] = field(default_factory=dict)
+
+
+def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
+    main = prepare(_opened_here(settings), session.source)
+    parts = [part for part in (main, _companion_of(main)) if part and part.methods]
+    carried = {method.name for part in parts for method in part.methods}
+    missing = {name: why for name, why in main.not_applicable.items() if name not in carried}
+    if not parts:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+        raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
+    if not session.quiet:
+        _announce_arch(main, missing, session.verbose)
+    with _folder_of(settings, session.stop) as path:
+        folders = [RunFolder(path), *(RunFolder(path / part.arch.name) for part in parts[1:])]
+        made = [
+            _make_part(part, settings, folder, session)
+            for part, folder in zip(parts, folders, strict=True)
+        ]
+        results = [
+            _score(part, folder, making.seconds)
+            for part, folder, making in zip(parts, folders, made, strict=True)
+        ]
+        merged = _merge(results, settings.methods, missing)
+        odd = disagreements(folders[0].read(COLUMNS), session.source.dataset.examples)
+        session.notes.update(dict.fromkeys(odd.lines()))
+        for part, folder, making, own in zip(parts, folders, made, results, strict=True):
+            # The first network's folder is the run's and holds the rows of all.
+            result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
+            facts = {
+                **_facts(part, making, odd),
+                SECONDS: making.seconds,
+                MACHINES: list(making.machines),
+            }
+            _finish(folder, describe(_identity_of(part), asked, result, facts))
+    return merged
+
+
+def _opened_here(settings: RunSettings) -> RunSettings:
+    """The settings under which this process opens the network; it may only direct others."""
+    works_here = ENGINES[settings.engine].works_here(settings)
+    return settings if works_here else replace(settings, device="cpu")
+
+
+def _make_part(
+    part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
+) -> Making:
+    folder.begin(_identity_of(part), {VERSIONS: versions()})
+    own = replace(part.settings, device=settings.device)
+    return make_records(part, own, folder, session.stop, quiet=session.quiet)
+
+
+def _identity_of(part: Prepared) -> dict[str, object]:
+    """What decides the records and the files that they lie in."""
+    return {**part.identity, "shard": shards.SHARD}
+
+
+def _finish(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    """Writes the result, unless it is there already: a finished run may lie read-only."""
+    if folder.manifest().get("result") != manifest["result"]:
+        folder.write_manifest(manifest)
+
+
+def _companion_of(main: Prepared) -> Prepared | None:
+    """The CAM net of an arch, with the methods that the arch's own net cannot carry."""
+    name = main.arch.companion
+    if name is None or not main.not_applicable:
+        return None
+    if not has_own_weights(ARCHS[name], main.source.weights):
+        return None
+    return prepare(
+        replace(main.settings, arch=name, methods=tuple(main.not_applicable)), main.source
+    )
+
+
+def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, object]:
+    """What a manifest says beside what decides the records."""
+    return {
+        "device": ", ".join(making.devices),
+        "weights_ignored": list(part.loaded.ignored),
+        "missing_images": len(part.source.dataset.missing_ids),
+        **odd.facts(),
+        "wnids": list(part.source.dataset.wnids),
+        "class_names": list(part.source.dataset.class_names),
+    }
+
+
+def _merge(
+    results: Sequence[Result], methods: Sequence[str], not_applicable: dict[str, str]
+) -> Result:
+    """One result, its rows in the order in which the methods were asked for."""
+    rows = [row for result in results for row in result.rows]
+    return replace(
+        results[0],
+        rows=tuple(sorted(rows, key=lambda row: methods.index(row.method))),
+        not_applicable=not_applicable,
+        map_states={name: counts for each in results for name, counts in each.map_states.items()},
+        seconds=sum(result.seconds for result in results),
+    )
+
+
+def _announce(source: Source) -> None:
+    if source.note:
+        say(source.note)
+    missing = source.dataset.missing_ids
+    if missing:
+        images = "annotated image is" if len(missing) == 1 else "annotated images are"
+        say(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
+
+
+def _announce_gpus(settings: RunSettings) -> None:
+    """A user with eight GPUs may not know that seven are idle."""
+    gpus = gpus_here(settings) if ENGINES[settings.engine].works_here(settings) else 0
+    if gpus > 1 and settings.workers is None:
+        say(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
+
+
+def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
+    if verbose and main.loaded.ignored:
+        say(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
+    for name, reason in missing.items():
+        say(f"{METHODS[name].title}: n/a on {main.arch.name}. {reason}.")
+
+
+@contextmanager
+def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
+    if settings.out is not None:
+        yield settings.out
+        return
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="wsol_bench-")
+    except OSError as error:
+        raise DataError(
+            f"no folder for temporary files can be made ({error.strerror or error}). "
+            "Set TMPDIR to a folder that can be written, or give --out."
+        ) from error
+    with (
+        temporary as path,
+        stop.at_once(lambda: rmtree(path, ignore_errors=True)),
+    ):
+        yield Path(path)
+
+
+def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
+    ids = dict.fromkeys(name for result in results for name in result.unreadable)
+    for image_id in list(ids)[:_TOLD]:
+        try:
+            source.dataset.open(image_id)
+        except DataError as error:
+            say(f"Unreadable, counted as wrong: {error}")
+        else:  # mended meanwhile
+            say(f"Unreadable when its turn came, counted as wrong: {image_id}.")
+    if len(ids) > _TOLD:
+        say(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
+
+
+def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
+    table = folder.read(_SCORED)
+    names = [method.name for method in part.methods]
+    n = len(part.source.dataset.examples)
+    if len(table) != n * len(names):
+        raise RunError(
+            f"{folder.path}: {len(table)} records, expected {n * len(names)} ({n} images, "
+            f"{len(names)} methods). Remove the folder and run again."
+        )
+    protocol = part.pipeline.protocol
+    return Result(
+        arch=part.arch.name,
+        weights=part.loaded.name,
+        dataset=part.source.dataset.name,
+        protocol=protocol.name,
+        summary=protocol.summary,
+        n=n,
+        rows=tuple(
+            Row(
+                part.arch.name,
+                part.loaded.name,
+                method.name,
+                method.title,
+                score(outcomes_of(table, method.name), protocol),
+            )
+            for method in part.methods
+        ),
+        not_applicable=part.not_applicable,
+        map_states=count_states(table, names),
+        seconds=seconds,
+        is_ilsvrc=part.source.is_ilsvrc,
+        unreadable=unreadable_in(table),
+    )

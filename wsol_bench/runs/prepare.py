@@ -1,0 +1,199 @@
+"""Settings become things: every name is looked up, checked and opened before a run."""
+
+from dataclasses import dataclass
+
+import torch
+
+from wsol_bench.datasets.blacklist import read_blacklist
+from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.classes import is_ilsvrc
+from wsol_bench.datasets.named import NAMED
+from wsol_bench.errors import NotApplicable, UsageError, find
+from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.entry import BoxMethod, MapMethod, Method, Settings
+from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.archs.entry import Arch
+from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.numbers import PRECISIONS
+from wsol_bench.networks.weights.load import LoadedNetwork, load_weights
+from wsol_bench.pipeline.pipeline import Pipeline, Placed
+from wsol_bench.protocols.overrides import resolve
+from wsol_bench.records.record import Dataset
+from wsol_bench.runs.identify import identify
+from wsol_bench.settings import RunSettings, expanded
+
+FALLBACK_WEIGHTS = "torchvision"
+"""Where neither the user nor the dataset names any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The images of a run, opened once for all its archs.
+
+    Attributes:
+        dataset: the examples.
+        weights: the spec of the weights to use with it.
+        note: what a user must know of the dataset, or "".
+    """
+
+    dataset: Dataset
+    weights: str
+    note: str
+
+    @property
+    def is_ilsvrc(self) -> bool:
+        """Whether its classes are the 1,000 of ILSVRC, as published figures need."""
+        return is_ilsvrc(self.dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One arch of a run, ready to run.
+
+    Attributes:
+        methods: those asked for that this network can carry, in the order asked.
+        not_applicable: method -> why this network cannot carry it.
+        identity: what decides the records, for the manifest.
+    """
+
+    settings: RunSettings
+    arch: Arch
+    loaded: LoadedNetwork
+    source: Source
+    pipeline: Pipeline
+    methods: tuple[Method, ...]
+    not_applicable: dict[str, str]
+    identity: dict[str, object]
+
+
+def open_source(settings: RunSettings, *, quiet: bool) -> Source:
+    """Opens the dataset that the settings name.
+
+    Raises:
+        UsageError, DataError: see `open_dataset`.
+    """
+    named = NAMED.get(settings.data)
+    path = named.folder(quiet=quiet) if named else expanded(settings.data)
+    dataset = open_dataset(
+        path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
+    )
+    weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
+    return Source(dataset, weights, named.note if named else "")
+
+
+def check(settings: RunSettings) -> None:
+    """Sees that names and numbers make sense, before anything is opened.
+
+    Raises:
+        UsageError: one does not; names the flag.
+    """
+    find("arch", settings.arch, ARCHS)
+    protocol = resolve(settings.protocol, settings.changes)
+    if protocol.sweep:
+        raise UsageError(
+            f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
+            f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
+        )
+    for method in settings.methods:
+        find("method", method, METHODS)
+    for method in settings.layers:
+        if not isinstance(find("method", method, METHODS), MapMethod):
+            raise UsageError(f"--layer {method}=...: {method} reads no layer.")
+    if not settings.methods:
+        raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
+    if settings.batch_size < 1:
+        raise UsageError(f"--batch-size {settings.batch_size}: expected 1 or more.")
+    if settings.allow_unreadable < 0:
+        raise UsageError(f"--allow-unreadable {settings.allow_unreadable}: expected 0 or more.")
+    if settings.threads is not None and settings.threads < 1:
+        raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
+    if not 0 <= settings.sigma <= 1:
+        raise UsageError(f"--sigma {settings.sigma:g}: expected a share of the side, 0 to 1.")
+    find_device(settings.device)
+
+
+def prepare(settings: RunSettings, source: Source) -> Prepared:
+    """Loads the network and places each method at its layer.
+
+    Args:
+        settings: checked.
+        source: the dataset and the weights' spec.
+
+    Raises:
+        WeightsError, DataError, UsageError: something is missing or bad; names it.
+    """
+    arch = ARCHS[settings.arch]
+    asked = tuple(METHODS[name] for name in dict.fromkeys(settings.methods))
+    blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
+    loaded = load_weights(arch, source.weights, len(source.dataset.wnids))
+    precision = find("precision", settings.precision, PRECISIONS)
+    network = Network(loaded.module, loaded.topology.roles["classifier"], precision)
+    placed, not_applicable = _place(network, loaded, asked, settings.layers)
+    device = find_device(settings.device)
+    pipeline = Pipeline(
+        network=network.to(device),
+        preprocessing=loaded.topology.preprocessing,
+        methods=placed,
+        baselines=tuple(method for method in asked if isinstance(method, BoxMethod)),
+        protocol=resolve(settings.protocol, settings.changes),
+        settings=Settings(layers=settings.layers, sigma=settings.sigma),
+        device=device,
+        blacklist=blacklist,
+        keep_maps=settings.keep_maps,
+        class_boxes=settings.boxes == "top5",
+        deterministic=_is_deterministic(settings, device),
+    )
+    carried = {method.name: method for method in asked if method.name not in not_applicable}
+    return Prepared(
+        settings=settings,
+        arch=arch,
+        loaded=loaded,
+        source=source,
+        pipeline=pipeline,
+        methods=tuple(carried.values()),
+        not_applicable=not_applicable,
+        identity=identify(arch, loaded, source.dataset, pipeline, list(carried)),
+    )
+
+
+def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
+    """As asked; where nothing was asked, on a CPU, where it costs nothing."""
+    return device.type == "cpu" if settings.deterministic is None else settings.deterministic
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one.
+
+    Raises:
+        UsageError: torch cannot use it here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()  # which meta, without numbers, cannot
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"--device {name}: not usable here ({reason}). Try --device cpu."
+        ) from error
+    return device
+
+
+def _place(
+    network: Network, loaded: LoadedNetwork, asked: tuple[Method, ...], layers: dict[str, str]
+) -> tuple[tuple[Placed, ...], dict[str, str]]:
+    """Each map method at its layer, and why those that cannot run cannot."""
+    placed, not_applicable = [], {}
+    for method in asked:
+        if isinstance(method, BoxMethod):
+            continue
+        default = loaded.topology.roles[method.role] if method.role else PIXELS
+        layer = layers.get(method.name, default)
+        try:
+            method.check(network, layer)
+        except NotApplicable as error:
+            not_applicable[method.name] = str(error)
+        else:
+            placed.append(Placed(method, layer))
+    return tuple(placed), not_applicable

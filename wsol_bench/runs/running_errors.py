@@ -1,0 +1,59 @@
+"""Errors of a run while it goes on, from the records as they come."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.records.table import outcomes_of
+from wsol_bench.scoring.ilsvrc import score
+from wsol_bench.scoring.intervals import Rate
+
+_NOTHING = Rate(0, 0)
+
+
+class RunningErrors:
+    """Counts the wrong images of each method so far.
+
+    It is a glance, not a result: the first images are no random sample of the dataset.
+    """
+
+    def __init__(self, protocol: Protocol, titles: Mapping[str, str]) -> None:
+        """Begins at nothing.
+
+        Args:
+            protocol: its least IoU and its k.
+            titles: method -> how it is written, in the order to name them; at least one.
+        """
+        self._protocol, self._titles = protocol, titles
+        self._classes = _NOTHING
+        self._boxes = dict.fromkeys(titles, _NOTHING)
+
+    def take(self, table: pa.Table) -> str:
+        """Counts the records of a batch and says where the errors stand.
+
+        Args:
+            table: records of all methods.
+
+        Returns:
+            The top-1 classification error and every method's top-1 localization error
+            in per cent, or "" where there is no image yet.
+        """
+        for number, method in enumerate(self._titles):
+            errors = score(outcomes_of(table, method), self._protocol)
+            self._boxes[method] = _sum(self._boxes[method], errors.top1_loc)
+            if number == 0:  # every method's records say the same of the classes
+                self._classes = _sum(self._classes, errors.top1_cls)
+        if not self._classes.n:
+            return ""
+        boxes = [
+            f"{title} {self._boxes[method].percent:.1f}"
+            for method, title in self._titles.items()
+            if self._boxes[method].n
+        ]
+        classes = f"top-1 error so far, %: cls {self._classes.percent:.1f}"
+        return f"{classes}; loc {', '.join(boxes)}" if boxes else classes
+
+
+def _sum(one: Rate, other: Rate) -> Rate:
+    return Rate(one.wrong + other.wrong, one.n + other.n)

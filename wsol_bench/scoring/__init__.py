@@ -1,0 +1,1 @@
+"""Records become figures: one file per metric, intervals, published figures."""

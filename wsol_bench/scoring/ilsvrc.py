@@ -1,0 +1,116 @@
+"""Records become errors, by the rules of the ILSVRC CLS-LOC devkit.
+
+An image is right in localization when one of its k best classes is the label and
+the box given for that class overlaps any true box of the label by at least one
+half. Only the box of the label's class can ever count: a class that is not the
+label is wrong whatever its box. Classification counts every image; localization
+leaves out the blacklist.
+
+Source: Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge,
+IJCV 2015, section 4; the devkit's eval_localization_flat.m.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol_bench.geometry import Boxes, box_iou
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.intervals import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What scoring needs of the records of one method, n images in order.
+
+    Attributes:
+        labels: (n,) class indices.
+        classes: (n, k) the best classes, falling.
+        ious: (n,) best IoU of the label's box over the label's true boxes.
+        blacklisted: (n,) bool.
+    """
+
+    labels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    ious: NDArray[np.float64]
+    blacklisted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """The errors of one method; a rate is of wrong images."""
+
+    top1_cls: Rate
+    top5_cls: Rate
+    top1_loc: Rate
+    top5_loc: Rate
+    gt_known_loc: Rate
+
+
+METRICS = tuple(field.name for field in fields(Errors))
+
+
+def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
+    """The errors of one method over its images.
+
+    Args:
+        outcomes: n images; n may be 0, which gives rates over 0 images.
+        protocol: its least IoU and its k.
+    """
+    first, best = right_classes(outcomes, protocol.topk)
+    boxed = outcomes.ious >= protocol.iou
+    scored = ~outcomes.blacklisted
+    return Errors(
+        top1_cls=_rate(~first),
+        top5_cls=_rate(~best),
+        top1_loc=_rate(~(first & boxed)[scored]),
+        top5_loc=_rate(~(best & boxed)[scored]),
+        gt_known_loc=_rate(~boxed[scored]),
+    )
+
+
+def right_classes(outcomes: Outcomes, topk: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the best class, and any of the k best, is the label; (n,) each."""
+    hits = outcomes.classes[:, :topk] == outcomes.labels[:, None]
+    return hits[:, :1].any(axis=1), hits.any(axis=1)
+
+
+def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
+    """The IoU that counts of the box drawn for an image's label.
+
+    Args:
+        box: (4,) half-open xyxy.
+        true_boxes: (m, 4) of the label, m >= 1.
+        protocol: which true boxes may be met, and whether boxes are off by one.
+    """
+    drawn = box + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else box
+    return float(box_iou(drawn, TRUTHS[protocol.truth](true_boxes)).max())
+
+
+def _largest(boxes: Boxes) -> Boxes:
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return boxes[[int(areas.argmax())]]
+
+
+TRUTHS: Mapping[str, Callable[[Boxes], Boxes]] = MappingProxyType(
+    {"any": lambda boxes: boxes, "largest": _largest, "first": lambda boxes: boxes[:1]}
+)
+
+
+def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The k best classes of each image by falling score, (n, min(k, C)).
+
+    A tie goes to the lower class index, which torch's topk does not promise.
+
+    Args:
+        scores: (n, C), free of NaN.
+        k: how many.
+    """
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+def _rate(wrong: NDArray[np.bool_]) -> Rate:
+    return Rate(int(wrong.sum()), int(wrong.size))
