@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import wsol_bench
-from wsol_bench.analysis.rescore import joined_maps, open_parts
 from wsol_bench.boxes.extract import enlarge, largest_component
 from wsol_bench.boxes.sweep import largest_boxes
+from wsol_bench.records.opened_run import joined_maps, open_parts
 from wsol_bench.records.result import Row
 
 pytestmark = pytest.mark.ilsvrc

@@ -8,8 +8,8 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Literal
 from weakref import finalize
 
-from wsol_bench.analysis.rescore import open_parts
 from wsol_bench.errors import UsageError
+from wsol_bench.records.opened_run import open_parts
 from wsol_bench.records.result import Result
 from wsol_bench.report.exports.csv_columns import record_columns
 from wsol_bench.report.figures.drawing import Drawing

@@ -16,10 +16,11 @@ from wsol_bench.analysis.breakdown import (
     by_class,
 )
 from wsol_bench.analysis.failures import KINDS, FailureKind, count_failures, failure_kinds
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size, box_iou, whole_image_box
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import outcomes_of, to_table
 from wsol_bench.scoring.ilsvrc import METRICS, score
 from wsol_bench.scoring.intervals import Rate

@@ -18,13 +18,13 @@ from wsol_bench.analysis.paired import (
     mcnemar_p,
     paired_difference,
 )
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.flags import flags_of
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import outcomes_of, to_table
 from wsol_bench.report.tables.pairs import comparison_table, print_comparisons
-from wsol_bench.scoring.ilsvrc import METRICS, score
+from wsol_bench.scoring.ilsvrc import METRICS, flags_of, score
 from wsol_bench.scoring.intervals import Interval
 
 PROTOCOL = next(iter(PROTOCOLS.values()))

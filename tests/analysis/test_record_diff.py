@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from wsol_bench.analysis.record_diff import differences_of, explanations
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.cli.main import main
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import to_table
 from wsol_bench.scoring.ilsvrc import METRICS

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from wsol_bench.analysis.ablation import ablate, variants
-from wsol_bench.analysis.rescore import boxes_of, open_parts, own_protocol, redrawn, with_rule
+from wsol_bench.analysis.rescore import redrawn, with_rule
 from wsol_bench.cli.main import main
 from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.records.opened_run import boxes_of, open_parts, own_protocol
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.scoring.intervals import wilson_interval
 

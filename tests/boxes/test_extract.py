@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from wsol_bench.boxes.extract import COMPONENTS, enlarge, extract_box, largest_component, map_state
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
-from wsol_bench.records.record import MapState
 
 RULE = PROTOCOLS["gradcam-iccv17"].box_rule
 CONNECTIVITIES = (4, 8)

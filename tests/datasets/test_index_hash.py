@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.geometry import Size
-from wsol_bench.records.record import Example
 
 EXAMPLES = (
     Example("a", 1, 0, np.array([[0.0, 0.0, 5.0, 5.0], [1.0, 2.0, 9.0, 9.0]]), Size(10, 10)),

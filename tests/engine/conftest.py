@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.engine.messages import Part
 from wsol_bench.engine.shards import Shard
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import to_table
 

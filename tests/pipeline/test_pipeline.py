@@ -10,6 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from wsol_bench.boxes.extract import extract_box
+from wsol_bench.boxes.map_state import MapState
+from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError, RunError, UnreadableImage
 from wsol_bench.geometry import Size, Window, box_iou
 from wsol_bench.methods.catalog import METHODS
@@ -21,7 +23,7 @@ from wsol_bench.networks.numbers import PRECISIONS, exact_float32, normalise
 from wsol_bench.pipeline.pipeline import Pipeline, Placed, records_of
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import Example, MapState, Record
+from wsol_bench.records.record import Record
 
 CPU = torch.device("cpu")
 SIDE = 32

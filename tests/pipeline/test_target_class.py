@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from wsol_bench.datasets.example import Example
 from wsol_bench.pipeline.target_class import SUBJECTS
-from wsol_bench.records.record import Example
 
 
 @dataclass

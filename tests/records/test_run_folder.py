@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import SCHEMA, RunFolder, count_states, outcomes_of, to_table
 from wsol_bench.scoring.ilsvrc import score
 from wsol_bench.scoring.intervals import Rate

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import RunError
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.runs.gate import IMAGES, Gate
 
 SURE, UNSURE = (9.0, 1.0), (0.3, 0.2)

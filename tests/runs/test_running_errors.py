@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.runs.running_errors import RunningErrors
 from wsol_bench.scoring.ilsvrc import score

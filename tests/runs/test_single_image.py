@@ -10,9 +10,9 @@ import torch
 import torchvision
 from PIL import Image
 
-from wsol_bench.analysis.rescore import open_parts
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.images import read_image
+from wsol_bench.records.opened_run import open_parts
 from wsol_bench.runs.single_image import look_at
 from wsol_bench.settings import RunSettings
 

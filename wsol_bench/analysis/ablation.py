@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wsol_bench.analysis.rescore import Part, own_protocol, rescore, with_rule
+from wsol_bench.analysis.rescore import rescore, with_rule
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.resample import KERNELS
+from wsol_bench.records.opened_run import Part, own_protocol
 from wsol_bench.records.result import Result
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)

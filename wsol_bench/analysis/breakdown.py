@@ -23,10 +23,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.analysis.box_arrays import TrueBoxes, records_of
-from wsol_bench.flags import flags_of
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.run_folder import outcomes_of
-from wsol_bench.scoring.ilsvrc import Errors
+from wsol_bench.scoring.ilsvrc import Errors, flags_of
 from wsol_bench.scoring.intervals import Rate
 
 SIZE_EDGES = (1 / 16, 1 / 4, 1 / 2)

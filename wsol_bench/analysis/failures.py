@@ -39,9 +39,9 @@ from numpy.typing import NDArray
 
 from wsol_bench.analysis.box_arrays import TrueBoxes, records_of
 from wsol_bench.errors import UsageError
-from wsol_bench.flags import check_metric, flags_of
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.run_folder import outcomes_of
+from wsol_bench.scoring.ilsvrc import check_metric, flags_of
 
 LEAST_OVERLAP = 0.1
 """Below this best IoU a box that is neither too small nor too large is a miss."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from wsol_bench.analysis.rescore import Part, open_parts, own_protocol
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.record import MapState
+from wsol_bench.records.opened_run import Part, open_parts, own_protocol
 from wsol_bench.records.run_folder import MANIFEST, outcomes_of
 from wsol_bench.scoring.ilsvrc import Errors, score
 

@@ -13,19 +13,18 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.rescore import joined_maps, true_boxes_of
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.boxes.extract import UPSAMPLINGS, extract_box, map_state
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.boxes.sweep import largest_boxes
-from wsol_bench.flags import flags_of
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import MapState, Progress
+from wsol_bench.records.opened_run import joined_maps, true_boxes_of
 from wsol_bench.records.run_folder import outcomes_of
-from wsol_bench.report.page.errors import LOCALIZATION
 from wsol_bench.runtime.parallel import in_threads
-from wsol_bench.scoring.ilsvrc import TRUTHS, right_classes
+from wsol_bench.runtime.progress import Progress
+from wsol_bench.scoring.ilsvrc import LOCALIZATION, TRUTHS, flags_of, right_classes
 from wsol_bench.scoring.intervals import Rate
 from wsol_bench.scoring.maxboxacc import right_boxes
 

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.rescore import (
-    UNREAD,
-    Part,
-    boxes_of,
-    joined_maps,
-    require_view,
-    true_boxes_of,
-)
+from wsol_bench.analysis.rescore import require_view
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.catalog import Protocol, Sweep
+from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, joined_maps, true_boxes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.maxboxacc import (
     CurveCounter,

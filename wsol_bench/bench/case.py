@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import NotApplicable, UsageError, find
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import MapMethod
@@ -20,7 +21,6 @@ from wsol_bench.networks.weights.load import load_weights
 from wsol_bench.pipeline.pipeline import Placed
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import Dataset
 from wsol_bench.runs.prepare import find_device
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.settings import ARCH_SETS, DEFAULT_DATA

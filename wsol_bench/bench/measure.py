@@ -18,10 +18,10 @@ from wsol_bench.bench.thresholds import (
     smooth_maps,
 )
 from wsol_bench.bench.timing import Spread, Task, interleaved
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import find
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.networks.numbers import exact_float32
-from wsol_bench.records.record import Dataset
 from wsol_bench.runtime.machine import machine, versions
 
 SCHEMA = 2

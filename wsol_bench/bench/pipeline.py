@@ -18,12 +18,12 @@ from torch import Tensor
 from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.methods import groups
 from wsol_bench.bench.timing import Spread, Task, Times, interleaved
+from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.methods.entry import BoxMethod, Settings
 from wsol_bench.networks.numbers import normalise
 from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import Dataset, Example
 
 BARE = "bare loop"
 BARE_OURS = "bare loop, our forward"

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule
 from wsol_bench.protocols.resample import KERNELS
-from wsol_bench.records.record import MapState
 from wsol_bench.runtime.compiled import compiled
 
 Map = NDArray[np.float32]

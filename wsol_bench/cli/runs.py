@@ -81,7 +81,7 @@ def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
     metric
         Which error.
     """
-    from wsol_bench.report.pairs import print_pairs
+    from wsol_bench.report.tables.pairs import print_pairs
 
     print_pairs(runs, metric)
 

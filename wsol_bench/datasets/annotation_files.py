@@ -19,9 +19,9 @@ from wsol_bench.datasets.scanning import (
     why_not_listed,
 )
 from wsol_bench.datasets.solution import SOLUTION_NAME, Solution, read_solution
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.runtime.names import shown
 
 XML_FOLDERS = (
     "ILSVRC/Annotations/CLS-LOC/val",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from wsol_bench.datasets.check import SizeDifference, leaves
+from wsol_bench.datasets.example import Example
 from wsol_bench.geometry import Size
-from wsol_bench.records.record import Example
 from wsol_bench.runtime.names import first_names
 
 COLUMNS = ("image_id", "height", "width")

@@ -15,9 +15,9 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.runtime.names import shown
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LARGEST_COORDINATE = 1_000_000

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
 
 
 def read_blacklist(path: Path) -> frozenset[int]:

@@ -9,8 +9,8 @@ from wsol_bench.datasets.layouts.kaggle import KAGGLE
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.layouts.tar import TAR
 from wsol_bench.datasets.scanning import folder_entries
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError, UsageError, unknown_name
+from wsol_bench.runtime.names import shown
 
 LAYOUTS: dict[str, Layout] = {
     "kaggle": KAGGLE,

@@ -10,12 +10,13 @@ import numpy as np
 
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
 from wsol_bench.errors import UnreadableImage
 from wsol_bench.geometry import Size
-from wsol_bench.records.record import Example, Progress
+from wsol_bench.runtime.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

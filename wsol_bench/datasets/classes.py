@@ -11,10 +11,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.scanning import is_file
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
-from wsol_bench.records.record import Dataset
+from wsol_bench.runtime.names import shown
 
 MAPPING_NAME = "LOC_synset_mapping.txt"
 OFFICIAL_SOURCE = "the 1,000 ILSVRC classes"

@@ -9,11 +9,11 @@ from typing import Protocol as Interface
 from PIL import Image
 
 from wsol_bench.datasets.annotation_files import AnnotationFiles
+from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.images import decode_image
 from wsol_bench.datasets.scanning import Skipped
-from wsol_bench.datasets.wording import first_names, shown
 from wsol_bench.errors import DataError
-from wsol_bench.records.record import Example
+from wsol_bench.runtime.names import first_names, shown
 
 _OFFICIAL_ID = re.compile(r".*_val_([0-9]{8})", re.DOTALL)
 

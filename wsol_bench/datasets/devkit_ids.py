@@ -14,8 +14,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from wsol_bench.datasets.wording import first_names, shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import first_names, shown
 
 OFFICIAL_SOURCE = "the devkit's 1,000 CLS-LOC ids"
 

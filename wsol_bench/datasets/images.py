@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError, UnreadableImage, UsageError, WsolBenchError
+from wsol_bench.runtime.names import shown
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 """By content, never by name: one image of ILSVRC is a PNG named .JPEG."""

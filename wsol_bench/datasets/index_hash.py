@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from wsol_bench.records.record import Dataset
+from wsol_bench.datasets.example import Dataset
 
 
 def index_sha256(dataset: Dataset) -> str:

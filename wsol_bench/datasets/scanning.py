@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 XML_SUFFIXES = (".xml",)

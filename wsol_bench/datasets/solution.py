@@ -12,8 +12,8 @@ from pathlib import Path
 from wsol_bench.datasets.annotations import AnnotatedObject, Annotation, inclusive_box
 from wsol_bench.datasets.classes import ClassList
 from wsol_bench.datasets.scanning import is_utf8
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
 
 SOLUTION_NAME = "LOC_val_solution.csv"
 HEADER = ["ImageId", "PredictionString"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.pipeline.pipeline import Pipeline
-from wsol_bench.records.record import Dataset
 from wsol_bench.records.shard_files import Maps
 from wsol_bench.runtime.machine import version_of
 

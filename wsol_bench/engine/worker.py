@@ -9,12 +9,12 @@ from contextlib import closing
 
 import torch
 
+from wsol_bench.datasets.example import Example
 from wsol_bench.engine.messages import Failed, Job, Message, Opened, Part, Ready, Said, Stopped
 from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, WsolBenchError
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.pipeline.pipeline import records_of
-from wsol_bench.records.record import Example
 from wsol_bench.records.table import to_table
 from wsol_bench.runtime.machine import machine, version_of
 

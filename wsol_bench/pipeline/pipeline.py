@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.boxes.extract import extract_box
+from wsol_bench.boxes.map_state import MapState
+from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Placed, Question, Room
 from wsol_bench.pipeline.target_class import SUBJECTS
-from wsol_bench.records.record import Dataset, Example, MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import say

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
 
-from wsol_bench.records.record import Dataset, Example
+from wsol_bench.datasets.example import Dataset, Example
 
 Subject = Callable[[Example, Dataset], int]
 """(example, its dataset) -> the class to ask about."""

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.boxes.map_state import MapState
+from wsol_bench.records.record import Record
 from wsol_bench.scoring.ilsvrc import Outcomes
 
 SCHEMA = pa.schema(

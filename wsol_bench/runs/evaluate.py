@@ -9,7 +9,6 @@ from shutil import rmtree
 from typing import Any
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
-from wsol_bench.datasets.wording import first_names
 from wsol_bench.engine import shards
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.resources import gpus_here
@@ -32,6 +31,7 @@ from wsol_bench.runs.execute import Making, make_records
 from wsol_bench.runs.identify import describe, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare
 from wsol_bench.runtime.interrupt import Stop, on_signals
+from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import say
 from wsol_bench.scoring.ilsvrc import score
 from wsol_bench.settings import RunSettings

@@ -7,11 +7,11 @@ from hashlib import sha256
 from typing import Any
 
 from wsol_bench.datasets.classes import is_ilsvrc
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.weights.load import LoadedNetwork
 from wsol_bench.pipeline.pipeline import Pipeline
-from wsol_bench.records.record import Dataset
 from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import VERSIONS, as_plain
 from wsol_bench.runtime.machine import version_of

@@ -7,6 +7,7 @@ import torch
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import NotApplicable, UsageError, find
 from wsol_bench.methods.catalog import METHODS
@@ -18,7 +19,6 @@ from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights.load import LoadedNetwork, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline, Placed
 from wsol_bench.protocols.overrides import resolve
-from wsol_bench.records.record import Dataset
 from wsol_bench.runs.identify import identify
 from wsol_bench.settings import RunSettings, expanded
 

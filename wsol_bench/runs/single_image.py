@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.boxes.extract import extract_box
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.class_lookup import find_class
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.demo.classes import CLASSES as DEMO_CLASSES
+from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.images import read_image
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Boxes, Size, Window
@@ -25,7 +27,6 @@ from wsol_bench.networks.weights.load import has_own_weights
 from wsol_bench.pipeline.pipeline import Placed
 from wsol_bench.pipeline.target_class import SUBJECTS
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.record import Example, MapState
 from wsol_bench.runs.prepare import FALLBACK_WEIGHTS, Prepared, Source, check, prepare
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import rank_classes

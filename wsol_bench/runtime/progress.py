@@ -4,20 +4,25 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol as Interface
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Column
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
 _WIDEST = 100
 """Of the bar with its words; a line as wide as a large screen is hard to follow."""
+
+
+Progress = Callable[[int], None]
+"""Called with the number of images that have just been finished."""
 
 
 class Advance(Interface):
@@ -108,7 +113,7 @@ class _Bar:
 
     def __init__(self, what: str, total: int, live: Live) -> None:
         self.count, self.live = _Count(total), live
-        self.bar = Progress(
+        self.bar = ProgressBar(
             TextColumn(what),
             BarColumn(None, complete_style="blue"),
             _Words(self.count),

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.errors import find
 from wsol_bench.geometry import Boxes, box_iou
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.intervals import Rate
@@ -51,6 +52,30 @@ class Errors:
 
 
 METRICS = tuple(field.name for field in fields(Errors))
+
+METRIC_TITLES = {
+    "top1_cls": "top-1 cls",
+    "top5_cls": "top-5 cls",
+    "top1_loc": "top-1 loc",
+    "top5_loc": "top-5 loc",
+    "gt_known_loc": "GT-known loc",
+}
+
+LOCALIZATION = ("top1_loc", "top5_loc", "gt_known_loc")
+"""The errors that boxes can change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """One metric's verdict on n images.
+
+    Attributes:
+        wrong: (n,) bool.
+        counted: (n,) bool; False where the blacklist leaves the image out.
+    """
+
+    wrong: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
 
 
 def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
@@ -114,3 +139,32 @@ def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 
 def _rate(wrong: NDArray[np.bool_]) -> Rate:
     return Rate(int(wrong.sum()), int(wrong.size))
+
+
+def flags_of(outcomes: Outcomes, protocol: Protocol) -> dict[str, Flags]:
+    """The flags of every metric of `METRICS`; n may be 0.
+
+    Args:
+        outcomes: n images of one method.
+        protocol: its least IoU and its k.
+    """
+    first, best = right_classes(outcomes, protocol.topk)
+    boxed = outcomes.ious >= protocol.iou
+    scored = ~outcomes.blacklisted
+    every = np.ones_like(scored)
+    return {
+        "top1_cls": Flags(~first, every),
+        "top5_cls": Flags(~best, every),
+        "top1_loc": Flags(~(first & boxed), scored),
+        "top5_loc": Flags(~(best & boxed), scored),
+        "gt_known_loc": Flags(~boxed, scored),
+    }
+
+
+def check_metric(metric: str) -> str:
+    """The name itself.
+
+    Raises:
+        UsageError: there is no metric of this name; lists them.
+    """
+    return find("metric", metric, dict.fromkeys(METRICS, metric))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.devkit_ids import DevkitIds, devkit_ids
+from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import box_iou
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.record import Example, MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import outcomes_of, to_table
 from wsol_bench.report.exports.coco import coco_results, image_numbers_of, write_coco
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions, write_predictions

@@ -10,10 +10,10 @@ from typing import get_args, get_type_hints
 import pandas as pd
 import pytest
 
-from wsol_bench.analysis.rescore import open_parts
 from wsol_bench.cli.export import export
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.devkit_ids import devkit_ids
+from wsol_bench.records.opened_run import open_parts
 from wsol_bench.report.exports.export import FORMS
 
 WNIDS = ("n01440764", "n01443537", "n01484850")

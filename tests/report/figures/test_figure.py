@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsol_bench.analysis.rescore import open_parts
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.demo import DEFAULT_SEED, write
+from wsol_bench.records.opened_run import open_parts
 from wsol_bench.report.figures import figure
 from wsol_bench.report.figures.figure import FigureOptions, draw_run
 from wsol_bench.report.figures.panels import Panel

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from wsol_bench.boxes.extract import extract_box
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import MapState, Record
+from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import as_plain, to_table
 from wsol_bench.scoring.ilsvrc import label_iou
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsol_bench.analysis.rescore import joined_maps, true_boxes_of
 from wsol_bench.analysis.scored_run import open_runs
 from wsol_bench.analysis.threshold_curves import (
     STEPS,
@@ -19,6 +18,7 @@ from wsol_bench.analysis.threshold_curves import (
 from wsol_bench.boxes.extract import extract_box
 from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
+from wsol_bench.records.opened_run import joined_maps, true_boxes_of
 from wsol_bench.report.page.chart import charts_of
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.intervals import Rate

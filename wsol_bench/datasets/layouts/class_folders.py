@@ -15,8 +15,8 @@ from wsol_bench.datasets.scanning import (
     class_folder_entries,
     scan_folder,
 )
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
 
 VAL_FOLDERS = (".", "val", "ILSVRC/Data/CLS-LOC/val")
 

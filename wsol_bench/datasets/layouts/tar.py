@@ -27,8 +27,8 @@ from wsol_bench.datasets.scanning import (
     is_file,
     unusable_name,
 )
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
 
 TAR_NAME = "ILSVRC2012_img_val.tar"
 

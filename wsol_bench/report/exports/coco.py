@@ -16,9 +16,9 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
-from wsol_bench.datasets.wording import shown
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.exports.predictions import Guesses
+from wsol_bench.runtime.names import shown
 
 
 class CocoResult(TypedDict):

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from wsol_bench.analysis.failures import KINDS, failure_kinds
-from wsol_bench.analysis.rescore import Part, own_protocol
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.errors import DataError
+from wsol_bench.records.opened_run import Part, own_protocol
 from wsol_bench.runtime.names import shown
 
 FAILURE_METRIC = "top1_loc"

@@ -24,12 +24,12 @@ import numpy as np
 
 from wsol_bench.datasets.annotations import LARGEST_COORDINATE
 from wsol_bench.datasets.devkit_ids import DevkitIds
-from wsol_bench.datasets.wording import shown
+from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import box_iou
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.record import Example
 from wsol_bench.report.exports.predictions import Corners, Guess, Guesses
+from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import Errors
 from wsol_bench.scoring.intervals import Rate
 

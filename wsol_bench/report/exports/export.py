@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from wsol_bench.analysis.rescore import Part, open_parts
 from wsol_bench.analysis.run_images import open_images
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError, find
+from wsol_bench.records.opened_run import Part, open_parts
 from wsol_bench.report.exports.coco import (
     Categories,
     coco_dataset,

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
-from wsol_bench.records.record import MapState
 from wsol_bench.runtime.names import shown
 
 TRUE_BOXES, PREDICTED = "true_boxes", "predicted"

@@ -9,15 +9,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.analysis.failures import failure_kinds
-from wsol_bench.analysis.rescore import boxes_of, true_boxes_of
 from wsol_bench.analysis.run_images import open_image, open_images
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun, open_runs
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import UsageError, find
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import MapState
+from wsol_bench.records.opened_run import boxes_of, true_boxes_of
 from wsol_bench.report.figures.drawing import Drawing, require_target
 from wsol_bench.report.figures.figure_key import Key
 from wsol_bench.report.figures.overlay import Pixels, laid_over, on_image

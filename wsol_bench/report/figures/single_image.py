@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.records.record import MapState
 from wsol_bench.report.figures.drawing import Drawing, require_target
 from wsol_bench.report.figures.figure import check_width
 from wsol_bench.report.figures.figure_key import Key

@@ -10,8 +10,8 @@ from math import ceil
 
 from wsol_bench.analysis.threshold_curves import ErrorCurve, Point
 from wsol_bench.protocols.catalog import BoxRule
-from wsol_bench.report.page.errors import METRIC_TITLES
 from wsol_bench.report.page.scale import Scale, scale_over
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 WIDTH, HEIGHT = 350, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44

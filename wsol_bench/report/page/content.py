@@ -7,9 +7,8 @@ from importlib.metadata import version
 
 from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.analysis.threshold_curves import error_curves
-from wsol_bench.records.record import Progress
 from wsol_bench.report.page.chart import Chart, charts_of
-from wsol_bench.report.page.errors import LOCALIZATION, ErrorTable, error_table
+from wsol_bench.report.page.errors import ErrorTable, error_table
 from wsol_bench.report.page.facts import Facts, facts_of
 from wsol_bench.report.page.gallery import Gallery
 from wsol_bench.report.page.groups import (
@@ -22,7 +21,8 @@ from wsol_bench.report.page.groups import (
 )
 from wsol_bench.report.page.pairs import PairTable, pair_tables, why_not_across
 from wsol_bench.report.page.words import definitions, paper_sentence, sentences
-from wsol_bench.runtime.progress import progress
+from wsol_bench.runtime.progress import Progress, progress
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
 
 
 @dataclass(frozen=True, slots=True)

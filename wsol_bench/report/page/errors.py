@@ -5,20 +5,9 @@ from dataclasses import dataclass
 
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
-from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRICS
 from wsol_bench.scoring.intervals import Interval, Rate
 from wsol_bench.scoring.published import PaperRow, find_row, table1
-
-METRIC_TITLES = {
-    "top1_cls": "top-1 cls",
-    "top5_cls": "top-5 cls",
-    "top1_loc": "top-1 loc",
-    "top5_loc": "top-5 loc",
-    "gt_known_loc": "GT-known loc",
-}
-
-LOCALIZATION = ("top1_loc", "top5_loc", "gt_known_loc")
-"""The errors that boxes can change."""
 
 
 @dataclass(frozen=True, slots=True)

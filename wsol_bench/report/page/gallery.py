@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.analysis.failures import KINDS
-from wsol_bench.analysis.rescore import joined_maps
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.record import Dataset, Progress
-from wsol_bench.report.page.errors import LOCALIZATION
+from wsol_bench.records.opened_run import joined_maps
 from wsol_bench.report.page.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.report.page.sets import Sets, kinds_of, sets_of, verdicts_of
 from wsol_bench.runtime.parallel import in_threads
+from wsol_bench.runtime.progress import Progress
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
 
 Card = dict[str, Any]
 Made = tuple[Card, Image.Image]

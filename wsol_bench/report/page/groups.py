@@ -10,8 +10,8 @@ from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_c
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.report.page.errors import LOCALIZATION
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.intervals import Interval, Rate
 
 WHOLE = scale_over([0.0, 100.0])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.analysis.failures import KINDS, FailureKind, failure_kinds
 from wsol_bench.analysis.scored_run import ReportRun
-from wsol_bench.records.record import MapState
+from wsol_bench.boxes.map_state import MapState
 
 PER_SET = 6
 """Images of a method's best, worst and median."""

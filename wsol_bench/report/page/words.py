@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from wsol_bench.analysis.paired import Comparison
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.statistics import CENTRED_SIDE
-from wsol_bench.records.record import MapState
-from wsol_bench.report.page.errors import METRIC_TITLES, ErrorTable
+from wsol_bench.report.page.errors import ErrorTable
 from wsol_bench.report.page.pairs import Finding, against_floor, all_images, finding, joined
 from wsol_bench.runtime.names import first_names
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 SUBJECT = "top1_loc"
 """The error that the sentences are about."""

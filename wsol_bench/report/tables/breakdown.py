@@ -12,8 +12,8 @@ from rich.table import Table
 
 from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_class
 from wsol_bench.analysis.failures import FailureKind, count_failures
-from wsol_bench.analysis.rescore import open_parts, own_protocol
 from wsol_bench.errors import find
+from wsol_bench.records.opened_run import open_parts, own_protocol
 from wsol_bench.report.tables.result import HEADINGS
 from wsol_bench.scoring.intervals import Rate
 

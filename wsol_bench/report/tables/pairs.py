@@ -1,12 +1,14 @@
 """Paired comparisons as a table for a terminal of 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.analysis.paired import Comparison
+from wsol_bench.analysis.paired import Comparison, PairedRow, compare_all
+from wsol_bench.records.opened_run import Part, open_parts, own_protocol
 from wsol_bench.report.tables.result import HEADINGS
 
 SMALLEST_P = 0.0001
@@ -54,6 +56,29 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     return table
 
 
+def print_pairs(paths: Sequence[Path], metric: str) -> None:
+    """Prints the paired difference of every two rows of one run or several.
+
+    Raises:
+        DataError, UsageError: a run is not there, or they are of other images.
+    """
+    opened = list(zip(_labels(paths), map(open_parts, paths), strict=True))
+    rows = [
+        PairedRow(
+            f"{label}{_title(row, parts[0])}",
+            part.of(row["method"]),
+            row["method"],
+            own_protocol(part),
+        )
+        for label, parts in opened
+        for part in parts
+        for row in part.rows
+    ]
+    order = [method for _, parts in opened for method in parts[0].order]
+    rows.sort(key=lambda row: order.index(row.method))
+    print_comparisons(compare_all(rows, metric))
+
+
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     """Prints the table on stdout; plain where stdout is no terminal."""
     Console().print(comparison_table(comparisons), highlight=False)
@@ -66,3 +91,17 @@ def signed(points: float) -> str:
 
 def _probability(p: float) -> str:
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """What tells the rows of one run from those of another: nothing where there is one."""
+    if len(paths) == 1:
+        return [""]
+    names = [path.name for path in paths]
+    alike = len(set(names)) < len(names)
+    return [f"{path if alike else path.name} " for path in paths]
+
+
+def _title(row: Mapping[str, str], main: Part) -> str:
+    own = row["arch"] == main.identity["arch"]
+    return row["title"] if own else f"{row['title']} ({row['arch']})"

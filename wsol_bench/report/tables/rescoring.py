@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.analysis.ablation import Variant, ablate
-from wsol_bench.analysis.rescore import open_parts, own_protocol, rescore
+from wsol_bench.analysis.rescore import rescore
 from wsol_bench.analysis.threshold_sweep import SweptRow, sweep_run
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
@@ -19,6 +19,7 @@ from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
 from wsol_bench.protocols.overrides import resolve
+from wsol_bench.records.opened_run import open_parts, own_protocol
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.table import unreadable_in
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions

@@ -1,0 +1,18 @@
+"""Whether a map holds any evidence."""
+
+from enum import StrEnum
+
+
+class MapState(StrEnum):
+    """Whether a map said anything; a degenerate one gets the whole image as box."""
+
+    OK = "ok"
+    ZERO = "zero"
+    """Every value is 0."""
+    CONSTANT = "constant"
+    """Every value is the same and not 0."""
+    EMPTY = "empty"
+    """It varies, but its maximum is not positive, so nothing passes a threshold."""
+    UNREADABLE = "unreadable"
+    """The image could not be read; height and width are 0, the box is empty, each of
+    `classes` is -1 and its score 0. Wrong by every measure."""
