@@ -13,7 +13,7 @@ from PIL import Image
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.images import read_image
 from wsol_bench.records.opened_run import open_parts
-from wsol_bench.runs.single_image import look_at
+from wsol_bench.runs.single_image import evaluate_image
 from wsol_bench.settings import RunSettings
 
 METHODS = "backprop,c_mwp,grad_cam,cam,center"
@@ -166,10 +166,10 @@ def test_ten_crops_have_one_map_and_the_mean_of_the_scores(
         methods=("grad_cam",),
         protocol="cam-cvpr16",
     )
-    look = look_at(photograph, settings)
-    (sighting,) = look.sightings
-    assert sighting.values is not None
-    assert sighting.values.shape == (256, 256)
+    result = evaluate_image(photograph, settings)
+    (found,) = result.boxes
+    assert found.values is not None
+    assert found.values.shape == (256, 256)
     net = torchvision.models.squeezenet1_1(num_classes=3)
     net.load_state_dict(torch.load(small_weights, weights_only=True))
     canvas = np.asarray(read_image(photograph).resize((256, 256), Image.Resampling.BILINEAR))
@@ -178,11 +178,13 @@ def test_ten_crops_have_one_map_and_the_mean_of_the_scores(
     mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
     with torch.no_grad():
         scores = net.eval()((crops - mean) / std).mean(0)
-    told = {each.index: each.score for each in look.best}
-    np.testing.assert_allclose([told[i] for i in range(3)], scores.numpy(), rtol=1e-3, atol=1e-4)
+    found_scores = {each.index: each.score for each in result.best}
+    np.testing.assert_allclose(
+        [found_scores[i] for i in range(3)], scores.numpy(), rtol=1e-3, atol=1e-4
+    )
 
 
-def test_a_photograph_through_the_demos_nets_brings_the_cam_net_along(
+def test_show_with_demo_weights_adds_the_cam_arch(
     photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["show", str(photograph), "--arch=alexnet", "--weights=demo"]
@@ -198,13 +200,13 @@ def test_a_photograph_through_the_demos_nets_brings_the_cam_net_along(
     assert named["class"]["name"] == "striped jug"
 
 
-def test_of_the_demos_nets_it_is_said_that_they_know_no_photograph(
+def test_show_warns_that_demo_weights_mean_nothing_on_a_photograph(
     photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["show", str(photograph), "--arch=alexnet", "--weights=demo", "--methods=center"]
     assert main([*command, f"--out={tmp_path / 'x.png'}"]) == 0
     printed = capsys.readouterr()
-    assert "On a photograph their answer means nothing" in printed.err
+    assert "Their prediction for a photograph means nothing" in printed.err
     assert max(len(line) for line in printed.out.splitlines()[:-1]) <= 80
 
 

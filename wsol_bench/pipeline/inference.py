@@ -140,19 +140,16 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pendin
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
     """
-    stacked = torch.from_numpy(np.concatenate([question.tensors for question in questions]))
-    inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
-    tensors = pipeline.view.count
-    forward = pipeline.network.forward(inputs, asks)
-    scores = forward.scores.unflatten(0, (len(questions), tensors)).mean(dim=1)
+    forward = forward_of(pipeline, [question.tensors for question in questions], asks)
+    scores = mean_scores(pipeline, forward)
     subjects = questions[0].classes
     classes = {name: np.array([each.classes[name] for each in questions]) for name in subjects}
-    maps = _maps_of(pipeline, forward, classes)
+    maps = maps_of(pipeline, forward, classes)
     class_maps: list[dict[str, Tensor]] = []
     if pipeline.class_boxes:
         best = rank_classes(scores.cpu().numpy(), pipeline.protocol.topk)
         class_maps = [
-            _maps_of(pipeline, forward, dict.fromkeys(subjects, column)) for column in best.T
+            maps_of(pipeline, forward, dict.fromkeys(subjects, column)) for column in best.T
         ]
     scores = _to_cpu(scores)
     copied = None
@@ -162,9 +159,28 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pendin
     return Pending(scores, maps, tuple(class_maps), copied)
 
 
-def _maps_of(
+def forward_of(pipeline: Pipeline, tensors: Sequence[Tensors], asks: Asks) -> Forward:
+    """The forward pass of n images, each as the view's tensors."""
+    stacked = torch.from_numpy(np.concatenate(tensors))
+    inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
+    return pipeline.network.forward(inputs, asks)
+
+
+def mean_scores(pipeline: Pipeline, forward: Forward) -> Tensor:
+    """The scores of n images, (n, C), each the mean over the view's tensors."""
+    return forward.scores.unflatten(0, (-1, pipeline.view.count)).mean(dim=1)
+
+
+def maps_of(
     pipeline: Pipeline, forward: Forward, classes: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, Tensor]:
+    """The maps of n images, method -> (n, t, u, v) on the CPU.
+
+    Args:
+        pipeline: whose methods make the maps.
+        forward: of n images.
+        classes: name of a target class -> (n,) class indices.
+    """
     tensors = pipeline.view.count
     made = {}
     for placed in pipeline.methods:

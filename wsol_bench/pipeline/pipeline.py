@@ -171,14 +171,12 @@ def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) 
         return _unreadable(pipeline, prepared.example, k=answers.best.shape[1])
     example, size = prepared.example, prepared.size
     scores = answers.scores[i]
-    if not np.isfinite(scores).all():
-        raise RunError(
-            f"{example.image_id}: the network's scores hold NaN or infinite values. "
-            "Check the weights and their preprocessing."
-        )
+    require_finite(scores, example.image_id)
     classes = answers.best[i]
-    drawn = _draw_all(pipeline, answers.maps, prepared, i)
-    others = [_draw_all(pipeline, maps, prepared, i) for maps in answers.class_maps]
+    found, *others = (
+        localize(pipeline, {name: each[i] for name, each in maps.items()}, size, example.image_id)
+        for maps in (answers.maps, *answers.class_maps)
+    )
     return [
         Record(
             image_id=example.image_id,
@@ -189,15 +187,28 @@ def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) 
             width=size.width,
             classes=classes,
             scores=scores[classes],
-            box=box,
+            box=each.box,
             true_boxes=example.boxes,
-            class_boxes=np.array([each[name][0] for each in others]).reshape(-1, 4),
-            iou=label_iou(box, example.boxes, pipeline.protocol),
-            map_state=state,
+            class_boxes=np.array([other[name].box for other in others]).reshape(-1, 4),
+            iou=label_iou(each.box, example.boxes, pipeline.protocol),
+            map_state=each.state,
             blacklisted=example.index in pipeline.blacklist,
         )
-        for name, (box, state) in drawn.items()
+        for name, each in found.items()
     ]
+
+
+def require_finite(scores: NDArray[np.float32], name: str) -> None:
+    """Checks the scores of one image.
+
+    Raises:
+        RunError: one is NaN or infinite; the message begins with `name`.
+    """
+    if not np.isfinite(scores).all():
+        raise RunError(
+            f"{name}: the network's scores hold NaN or infinite values. "
+            "Check the weights and their preprocessing."
+        )
 
 
 def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
@@ -223,17 +234,45 @@ def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
     ]
 
 
-def _draw_all(
-    pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], prepared: _Prepared, i: int
-) -> dict[str, tuple[Boxes, MapState]]:
-    """Method -> the box of the i-th image's map, and baseline -> its box."""
-    size, side = prepared.size, pipeline.preprocessing.size
+@dataclass(frozen=True, slots=True)
+class Localization:
+    """Where one method locates one class in one image.
+
+    Attributes:
+        box: (4,) half-open xyxy in the pixels of the original image.
+        state: of the map.
+        values: the joined map, (u, v), or None for a method that makes none.
+    """
+
+    box: Boxes
+    state: MapState
+    values: NDArray[np.float32] | None
+
+
+def localize(
+    pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], size: Size, name: str
+) -> dict[str, Localization]:
+    """The boxes of one image: one per map, then one per baseline.
+
+    Args:
+        pipeline: view, box rule and baselines.
+        maps: method -> (t, u, v), one map for each of the view's tensors.
+        size: of the original image.
+        name: of the image, for messages.
+
+    Raises:
+        RunError: a map holds NaN or infinite values; names the image and the method.
+    """
+    side = pipeline.preprocessing.size
     window = pipeline.view.window(size, side)
-    drawn = {}
-    for name, made in maps.items():
+    found = {}
+    for method, made in maps.items():
         try:
-            joined = pipeline.view.join(made[i], side)
-            drawn[name] = extract_box(joined, size, pipeline.protocol.box_rule, window)
+            joined = pipeline.view.join(made, side)
+            box, state = extract_box(joined, size, pipeline.protocol.box_rule, window)
         except RunError as error:
-            raise RunError(f"{prepared.example.image_id}, {name}: {error}") from error
-    return drawn | {each.name: (each.box(size), MapState.OK) for each in pipeline.baselines}
+            raise RunError(f"{name}, {method}: {error}") from error
+        found[method] = Localization(box, state, joined)
+    for each in pipeline.baselines:
+        found[each.name] = Localization(each.box(size), MapState.OK, None)
+    return found

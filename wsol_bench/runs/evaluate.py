@@ -14,9 +14,7 @@ from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.resources import gpus_here
 from wsol_bench.errors import DataError, RunError, UsageError, find
 from wsol_bench.methods.catalog import METHODS
-from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.determinism import fix_order_of_sums
-from wsol_bench.networks.weights.load import has_own_weights
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.run_folder import (
     MACHINES,
@@ -29,7 +27,7 @@ from wsol_bench.records.run_folder import (
 from wsol_bench.records.table import unreadable_in
 from wsol_bench.runs.execute import Making, make_records
 from wsol_bench.runs.identify import describe, versions
-from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare
+from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import say
@@ -105,7 +103,7 @@ class Session:
 
 def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
     main = prepare(_opened_here(settings), session.source)
-    parts = [part for part in (main, _companion_of(main)) if part and part.methods]
+    parts = [part for part in (main, prepare_cam_arch(main)) if part and part.methods]
     carried = {method.name for part in parts for method in part.methods}
     missing = {name: why for name, why in main.not_applicable.items() if name not in carried}
     if not parts:
@@ -161,18 +159,6 @@ def _finish(folder: RunFolder, manifest: dict[str, Any]) -> None:
     """Writes the result, unless it is there already: a finished run may lie read-only."""
     if folder.manifest().get("result") != manifest["result"]:
         folder.write_manifest(manifest)
-
-
-def _companion_of(main: Prepared) -> Prepared | None:
-    """The CAM net of an arch, with the methods that the arch's own net cannot carry."""
-    name = main.arch.companion
-    if name is None or not main.not_applicable:
-        return None
-    if not has_own_weights(ARCHS[name], main.source.weights):
-        return None
-    return prepare(
-        replace(main.settings, arch=name, methods=tuple(main.not_applicable)), main.source
-    )
 
 
 def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, object]:

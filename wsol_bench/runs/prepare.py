@@ -1,6 +1,6 @@
 """Settings become things: every name is looked up, checked and opened before a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -16,7 +16,7 @@ from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.forward import PIXELS, Network
 from wsol_bench.networks.numbers import PRECISIONS
-from wsol_bench.networks.weights.load import LoadedNetwork, load_weights
+from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline, Placed
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.runs.identify import identify
@@ -153,6 +153,22 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         methods=tuple(carried.values()),
         not_applicable=not_applicable,
         identity=identify(arch, loaded, source.dataset, pipeline, list(carried)),
+    )
+
+
+def prepare_cam_arch(main: Prepared) -> Prepared | None:
+    """The CAM arch of an arch, with the methods that the arch itself does not support.
+
+    None where there is no CAM arch, every method is supported, or the weights are of a
+    kind that has none for it.
+    """
+    name = main.arch.companion
+    if name is None or not main.not_applicable:
+        return None
+    if not has_own_weights(ARCHS[name], main.source.weights):
+        return None
+    return prepare(
+        replace(main.settings, arch=name, methods=tuple(main.not_applicable)), main.source
     )
 
 

@@ -44,8 +44,8 @@ def test_every_panel_holds_what_the_records_say(
     assert len(panels) == 3
     for panel, method in zip(panels, part.methods, strict=True):
         (row,) = (row for row in part.of(method).to_pylist() if row["image_id"] == image_id)
-        assert panel.drawn.tolist() == [row[side] for side in ("x0", "y0", "x1", "y1")]
-        assert panel.truths.ravel().tolist() == row["true_boxes"] == [5, 6, 41, 45]
+        assert panel.predicted.tolist() == [row[side] for side in ("x0", "y0", "x1", "y1")]
+        assert panel.ground_truth.ravel().tolist() == row["true_boxes"] == [5, 6, 41, 45]
         assert panel.caption == f"IoU {row['iou']:.2f}"
         assert panel.strong == (row["iou"] >= 0.5)
         assert np.array_equal(panel.picture, image.picture) == (method == "center")
@@ -80,7 +80,7 @@ def test_a_network_of_its_own_says_its_own_prediction(
         assert cam.caption.partition("\n→ ")[2] == (names[other] if other != first else "")
         differing += other != first
     assert 24 > differing > 0
-    assert "by alexnet or the network above" in notes[0][1]
+    assert "by alexnet or by the network above" in notes[0][1]
 
 
 def test_images_are_ranked_by_the_mean_iou_of_methods_with_maps(
@@ -134,7 +134,7 @@ def test_a_run_without_maps_gives_plain_images_and_says_so(
     assert "--keep-maps" in capsys.readouterr().err
     ((image, *panels),) = drawn[0]
     assert all(np.array_equal(panel.picture, image.picture) for panel in panels)
-    assert all(panel.drawn is not None for panel in panels)
+    assert all(panel.predicted is not None for panel in panels)
 
 
 def test_the_images_may_lie_elsewhere(

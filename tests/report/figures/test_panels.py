@@ -11,12 +11,12 @@ from PIL import Image
 
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.figures.drawing import Drawing, require_target
-from wsol_bench.report.figures.figure_key import DRAWN, TRUE, Key, key_lines
+from wsol_bench.report.figures.figure_key import GROUND_TRUTH, PREDICTED, Key, key_lines
 from wsol_bench.report.figures.lettering import width_of, wrapped
 from wsol_bench.report.figures.panels import Panel, draw_panels
 from wsol_bench.report.figures.pdf_pictures import with_jpegs
 
-KEY = Key(drawn=True, true=True, maps=True, notes=["bold: IoU ≥ 0.5"])
+KEY = Key(predicted=True, ground_truth=True, maps=True, notes=["bold: IoU ≥ 0.5"])
 NONE = np.zeros((0, 4))
 
 
@@ -134,7 +134,7 @@ def test_dashes_of_a_true_box_lie_over_the_box_drawn_and_every_rim_beneath_both(
     coinciding = Panel(np.zeros((40, 60, 3), np.uint8), corners, corners[None], "IoU 1.00")
     axes = draw_panels((), [[coinciding]], 2.0, KEY).axes[0]
     paints = [to_hex(patch.get_edgecolor()) for patch in axes.patches]
-    assert paints == ["#000000", "#000000", DRAWN, TRUE]
+    assert paints == ["#000000", "#000000", PREDICTED, GROUND_TRUTH]
     assert [patch.get_linestyle() for patch in axes.patches[:3]] == ["solid"] * 3
     assert axes.patches[3].get_linestyle() != "solid"
 
@@ -159,7 +159,7 @@ def test_a_notebook_gets_a_png() -> None:
 def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.png, \.svg, \.pdf"):
         require_target(tmp_path / "figure.jpg")
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="does not exist"):
         require_target(tmp_path / "none" / "figure.pdf")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(DataError, match=r"folder\.png"):

@@ -1,4 +1,4 @@
-"""A figure and the files that it can become: PNG, or SVG and PDF that stay sharp."""
+"""A figure and its file formats: PNG, SVG and PDF."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from wsol_bench.runtime.names import shown
 
 FORMATS = ("png", "svg", "pdf")
 DPI = 300
-"""Of pictures in every format, and of a whole PNG."""
+"""Resolution of images in every format, and of a whole PNG."""
 SCREEN_DPI = 150
-"""Of the PNG that a notebook shows."""
+"""Resolution of the PNG that a notebook shows."""
 
-_PLAIN_FILES: Any = {  # matplotlib spells its type out name by name
-    # TrueType instead of Type 3, which many a conference's checks refuse.
+_PLAIN_FILES: Any = {  # matplotlib types the keys one by one
+    # TrueType instead of Type 3, which many conferences refuse.
     "pdf.fonttype": 42,
-    # Words as outlines: an SVG embeds no fonts, and with another it would look otherwise.
+    # Text as outlines: an SVG embeds no fonts.
     "svg.fonttype": "path",
-    # The same figure twice is the same file.
+    # The same figure gives the same file.
     "svg.hashsalt": "wsol_bench",
 }
 _NO_DATES: dict[str, dict[str, Any]] = {
@@ -37,24 +37,24 @@ _SMALLER: dict[str, Callable[[bytes], bytes]] = {
     "pdf": pdf_pictures.with_jpegs,
     "svg": svg_pictures.with_jpegs,
 }
-"""What a file of each format goes through."""
+"""Format -> the recompression of its images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure that shows itself in a notebook and can be saved.
+    """A figure that a notebook displays and that can be saved.
 
     Attributes:
-        figure: matplotlib's, to be changed further where that is wanted.
+        figure: matplotlib's figure, which may be changed further.
     """
 
     figure: Figure
 
     def save(self, path: str | Path) -> None:
-        """Writes the figure in the format that the file's name ends in.
+        """Writes the figure in the format of the file's suffix.
 
         Raises:
-            UsageError: it ends in no known format.
+            UsageError: the suffix is no known format.
             DataError: the file cannot be written.
         """
         target = Path(path)
@@ -79,22 +79,24 @@ class Drawing:
 
 
 def require_target(path: Path) -> None:
-    """Sees that a figure can be written there, before any work goes into it.
+    """Checks that a figure can be written to a path, before any work is done.
 
     Raises:
-        UsageError: the name ends in no known format.
-        DataError: its folder is not there.
+        UsageError: the suffix is no known format.
+        DataError: its folder does not exist.
     """
     require_format(path)
     if not path.parent.is_dir():
-        raise DataError(f"--out {shown(str(path))}: there is no folder {shown(str(path.parent))}.")
+        raise DataError(
+            f"--out {shown(str(path))}: the folder {shown(str(path.parent))} does not exist."
+        )
 
 
 def require_format(path: Path) -> str:
-    """The format that a file's name ends in.
+    """The format of a file's suffix.
 
     Raises:
-        UsageError: it is no known one.
+        UsageError: it is no known format.
     """
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMATS:

@@ -1,4 +1,4 @@
-"""`figure`: a run's images under its methods, as a paper shows them. Needs no network."""
+"""`figure`: images of a run under its methods, as in a paper, drawn without a network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import boxes_of, true_boxes_of
 from wsol_bench.report.figures.drawing import Drawing, require_target
 from wsol_bench.report.figures.figure_key import Key
-from wsol_bench.report.figures.overlay import Pixels, laid_over, on_image
+from wsol_bench.report.figures.overlay import Pixels, overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
 from wsol_bench.report.figures.selection import Candidates, choose
 from wsol_bench.runtime.names import shown
 from wsol_bench.runtime.progress import say
 
 PAPER_WIDTH = 6.875
-"""Of a figure, in inches: the text of a conference's page of two columns (CVPR, ICCV)."""
-LEAST_WIDTH, LARGEST_WIDTH = 1.0, 40.0
-"""Of a figure, in inches: less shows nothing, more is a slip of the pen."""
+"""Default width of a figure in inches: the text width of a two-column page (CVPR, ICCV)."""
+MIN_WIDTH, MAX_WIDTH = 1.0, 40.0
+"""Allowed widths of a figure in inches: below, nothing is legible; above, it is a typing error."""
 DEFAULT_IMAGES = "worst"
 
 
 @dataclass(frozen=True, slots=True)
 class FigureOptions:
-    """What a figure of a run shows.
+    """Options of a figure.
 
     Attributes:
         images: as `selection.choose` reads it.
-        methods: names of the run's methods; empty takes all.
-        data: the images' folder or tar, where it is not where the run says.
-        width_in: of the figure, in inches.
-        seed: of random images.
+        methods: names of the run's methods; default: all.
+        data: the images' folder or tar; default: the one that the run was made on.
+        width_in: width of the figure in inches.
+        seed: of the set `random`.
     """
 
     images: str = DEFAULT_IMAGES
@@ -54,7 +54,7 @@ class FigureOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A method and its records and maps of the r images that are shown, in order."""
+    """A method with its records and maps of the r images shown, in order."""
 
     row: ReportRow
     records: pa.Table
@@ -62,16 +62,16 @@ class _Shown:
 
 
 def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Drawing:
-    """Rows of images and columns of methods: map over image, boxes, and the IoU beneath.
+    """A row per image, a column per method: the map over the image, the boxes and the IoU.
 
     Args:
         path: the run's folder.
         options: what to show.
-        quiet: do not say on stderr that there are no maps.
+        quiet: do not warn on stderr that the run has no maps.
 
     Raises:
-        DataError: no finished run lies there, or an image is not to be had.
-        UsageError: a name does not make sense.
+        DataError: the folder holds no finished run, or an image cannot be opened.
+        UsageError: a name is not known.
     """
     check_width(options.width_in)
     run = _only_run(path)
@@ -79,12 +79,12 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
     places = choose(options.images, _candidates(run, rows), options.seed)
     many = [_Shown(row, row.table.take(list(places)), _maps(row, places)) for row in rows]
     if not quiet and any(row.has_map and not row.keeps_maps for row in rows):
-        say("The run kept no maps: boxes stand on plain images. Run with --keep-maps for maps.")
+        say("The run kept no maps, so only boxes are drawn. Run with --keep-maps for maps.")
     dataset = open_images(run.manifest, options.data, quiet=quiet)
     panels = [list(_panels(run, many, at, dataset)) for at in range(len(places))]
     key = Key(
-        drawn=True,
-        true=True,
+        predicted=True,
+        ground_truth=True,
         maps=any(each is not None for one in many for each in one.maps),
         notes=[f"bold: IoU ≥ {run.protocol.iou:g}", *_arrow_note(rows, panels)],
     )
@@ -93,7 +93,7 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
 
 
 def print_figure(path: Path, options: FigureOptions, out: Path) -> None:
-    """Draws a figure of a run, writes it, and prints the file's name on stdout.
+    """Draws a figure of a run, writes it, and prints the file's path on stdout.
 
     Raises:
         UsageError, DataError: see `draw_run` and `Drawing.save`.
@@ -104,14 +104,14 @@ def print_figure(path: Path, options: FigureOptions, out: Path) -> None:
 
 
 def check_width(width_in: float) -> None:
-    """Sees that a figure's width can be one.
+    """Checks the width of a figure.
 
     Raises:
-        UsageError: it is too small, too large, or no number.
+        UsageError: it is too small, too large, or not a number.
     """
-    if not LEAST_WIDTH <= width_in <= LARGEST_WIDTH:
+    if not MIN_WIDTH <= width_in <= MAX_WIDTH:
         raise UsageError(
-            f"--width-in {width_in:g}: expected inches, {LEAST_WIDTH:g} to {LARGEST_WIDTH:g}."
+            f"--width-in {width_in:g}: expected {MIN_WIDTH:g} to {MAX_WIDTH:g} inches."
         )
 
 
@@ -130,7 +130,7 @@ def _wanted(run: ReportRun, methods: Sequence[str]) -> list[ReportRow]:
 
 
 def _candidates(run: ReportRun, rows: Sequence[ReportRow]) -> Candidates:
-    """The run's images; they are ranked by the methods that make maps, if there are any."""
+    """The run's images, ranked by the methods that make maps, if there are any."""
     ranking = [row for row in rows if row.has_map] or rows
     table = rows[0].table
     states = np.array([row.table["map_state"].to_pylist() for row in ranking])
@@ -146,7 +146,7 @@ def _candidates(run: ReportRun, rows: Sequence[ReportRow]) -> Candidates:
 
 
 def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | None, ...]:
-    """The kept maps of a method at some places of its records; only these are joined."""
+    """The kept maps of a method for some of its records; only these are joined."""
     if not row.keeps_maps:
         return (None,) * len(places)
     identity = row.part.identity
@@ -159,61 +159,60 @@ def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | 
 def _panels(
     run: ReportRun, many: Sequence[_Shown], at: int, dataset: ImageDataset
 ) -> Iterator[Panel]:
-    """The panels of the at-th image: itself, then one per method.
+    """The panels of the at-th image: the image, then one per method.
 
-    What a network took the image for stands beneath it for the first method's network,
-    and beneath the columns of those that took it for something else.
+    The class predicted by the first method's network stands beneath the image if it is
+    wrong; that of another network stands in its own columns if it differs.
     """
     first = many[0]
     record = {name: first.records[name][at].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
     picture = np.asarray(open_image(dataset, record["image_id"], size))
-    truths = next(true_boxes_of(first.records.slice(at, 1)))
+    ground_truth = next(true_boxes_of(first.records.slice(at, 1)))
     names: Sequence[str] = run.manifest["class_names"]
     label, guess = record["label"], _best(first, at)
     taken = "" if guess == label else f"\n{_ARROW}{first_name(names[guess])}"
-    yield Panel(picture, None, truths, f"{first_name(names[label])}{taken}")
+    yield Panel(picture, None, ground_truth, f"{first_name(names[label])}{taken}")
     for one in many:
         own = _best(one, at)
         other = f"\n{_ARROW}{first_name(names[own])}" if own != guess else ""
-        yield _panel(run, one, at, picture, truths, other)
+        yield _panel(run, one, at, picture, ground_truth, other)
 
 
 _SHARED = ("image_id", "height", "width", "label")
 _ARROW = "→ "
-"""Before the class that a network took an image for; the key explains it."""
+"""Precedes the class that a network predicted; the key explains it."""
 
 
 def _best(one: _Shown, at: int) -> int:
-    """The class that the method's network took the at-th image for."""
+    """The class that the method's network predicted for the at-th image."""
     found: int = one.records["classes"][at].as_py()[0]
     return found
 
 
 def _arrow_note(rows: Sequence[ReportRow], panels: Sequence[Sequence[Panel]]) -> list[str]:
-    """What an arrow means, where one stands beneath a panel."""
+    """The key's entry for arrows, if any caption has one."""
     if not any(_ARROW in panel.caption for row in panels for panel in row):
         return []
     if len({row.arch for row in rows}) == 1:
-        return [f"{_ARROW}taken for"]
-    return [f"{_ARROW}taken for, by {rows[0].arch} or the network above"]
+        return [f"{_ARROW}predicted class"]
+    return [f"{_ARROW}class predicted by {rows[0].arch} or by the network above"]
 
 
 def _panel(
-    run: ReportRun, one: _Shown, at: int, picture: Pixels, truths: Boxes, other: str
+    run: ReportRun, one: _Shown, at: int, picture: Pixels, ground_truth: Boxes, other: str
 ) -> Panel:
-    size = Size(*picture.shape[:2])
     values = one.maps[at]
     if values is not None:
         side = one.row.part.identity["preprocessing"]["size"]
-        window = VIEWS[run.protocol.view].window(size, side)
-        picture = laid_over(picture, on_image(values, size, run.protocol.box_rule, window))
+        window = VIEWS[run.protocol.view].window(Size(*picture.shape[:2]), side)
+        picture = overlay(picture, values, run.protocol.box_rule, window)
     iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()
     odd = "" if state == MapState.OK else f"\nmap: {state}"
     return Panel(
         picture=picture,
-        drawn=boxes_of(one.records.slice(at, 1))[0],
-        truths=truths,
+        predicted=boxes_of(one.records.slice(at, 1))[0],
+        ground_truth=ground_truth,
         caption=f"IoU {iou:.2f}{odd}{other}",
         strong=iou >= run.protocol.iou,
     )

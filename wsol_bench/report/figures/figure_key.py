@@ -1,4 +1,4 @@
-"""The words beneath a figure that say which box is whose and what the colours are."""
+"""The key beneath a figure: which line is which box, and what the colours mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,40 +14,41 @@ from wsol_bench.report.figures.overlay import COLOURS
 
 LineStyle = Literal["solid"] | tuple[int, tuple[int, int]]
 
-DRAWN, TRUE = "#00e5ff", "#ffffff"
-"""Colours of the boxes that methods draw and that people drew."""
+PREDICTED, GROUND_TRUTH = "#00e5ff", "#ffffff"
+"""Colours of the two kinds of boxes."""
 DASHES: LineStyle = (0, (4, 2))
-"""Of the boxes that people drew, so that they differ without colours too."""
+"""Line style of ground-truth boxes, which tells them apart without colours too."""
 RIM = 1.9
-"""How much wider than its line a box's dark rim is; with it a line shows on any ground."""
+"""Width of the dark rim of a line, as a multiple of the line's; it keeps the line visible on any
+image."""
 
 _SPACE, _NEAR = 1.5, 0.5
-"""Between entries and inside one, as multiples of the letters' size."""
+"""Space between entries and inside one, as multiples of the font size."""
 _SAMPLE = 2.2
-"""How wide a sample of a line or of the colours is, likewise."""
+"""Width of a sample of a line or of the colours, as a multiple of the font size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a figure has to explain.
+    """What the key of a figure explains.
 
     Attributes:
-        drawn, true, maps: whether it has such boxes, and maps.
-        notes: what else, such as what bold means.
+        predicted, ground_truth, maps: whether the figure shows such boxes, and maps.
+        notes: further lines, such as the meaning of bold text.
     """
 
-    drawn: bool
-    true: bool
+    predicted: bool
+    ground_truth: bool
     maps: bool
     notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A sample with words before and after it.
+    """A sample with text before and after it.
 
     Attributes:
-        before, after: words; may be empty.
+        before, after: the text; may be empty.
         sample: a line's colour and style, "map" for the colours of maps, or None.
     """
 
@@ -56,10 +57,11 @@ class _Entry:
     after: str
 
     def width(self, size: float) -> float:
-        """In points, without the space behind it."""
-        words = [width_of(text, size) for text in (self.before, self.after) if text]
-        parts = words if self.sample is None else [*words, _SAMPLE * size]
-        return sum(parts) + _NEAR * size * (len(parts) - 1)
+        """Width in points, without the space after it."""
+        widths = [width_of(text, size) for text in (self.before, self.after) if text]
+        if self.sample is not None:
+            widths.append(_SAMPLE * size)
+        return sum(widths) + _NEAR * size * (len(widths) - 1)
 
 
 KeyLines = Sequence[Sequence[_Entry]]
@@ -71,11 +73,11 @@ def key_lines(key: Key, room: float, size: float) -> KeyLines:
     Args:
         key: what to explain.
         room: the width of a line, in points.
-        size: of the letters, in points.
+        size: font size in points.
     """
     entries = [
-        *([_Entry("", (DRAWN, "solid"), "box drawn")] if key.drawn else []),
-        *([_Entry("", (TRUE, DASHES), "true box")] if key.true else []),
+        *([_Entry("", (PREDICTED, "solid"), "predicted box")] if key.predicted else []),
+        *([_Entry("", (GROUND_TRUTH, DASHES), "ground-truth box")] if key.ground_truth else []),
         *([_Entry("map: 0", "map", "its maximum")] if key.maps else []),
         *(_Entry(note, None, "") for note in key.notes),
     ]
@@ -98,7 +100,7 @@ def draw_key(figure: Figure, lines: KeyLines, left: float, bottom: float, size: 
         figure: of its final size.
         lines: from `key_lines`, the first on top.
         left, bottom: of the key, in inches from the figure's bottom left.
-        size: of the letters, in points.
+        size: font size in points.
     """
     for number, line in enumerate(reversed(lines)):
         middle = bottom * POINTS_PER_INCH + (number + 0.5) * size * LEADING
@@ -108,7 +110,7 @@ def draw_key(figure: Figure, lines: KeyLines, left: float, bottom: float, size: 
 
 
 class _Pen:
-    """Writes from left to right. Lengths are in points."""
+    """Writes entries from left to right; lengths are in points."""
 
     def __init__(self, figure: Figure, x: float, y: float, size: float) -> None:
         self.figure, self.x, self.y, self.size = figure, x, y, size

@@ -1,4 +1,4 @@
-"""Words of a figure: measured, broken into lines, and cut off where there is no room."""
+"""Text of a figure: measured, wrapped into lines, and truncated where it does not fit."""
 
 from functools import lru_cache
 
@@ -6,25 +6,25 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 FAMILY = "DejaVu Sans"
-"""Comes with matplotlib, so that a figure is the same on every machine."""
+"""Shipped with matplotlib, so that a figure is the same on every machine."""
 LEADING = 1.2
-"""The distance of lines as a multiple of the letters' size."""
+"""Line spacing as a multiple of the font size."""
 POINTS_PER_INCH = 72.0
 _CUT = "…"
 
 
 def wrapped(text: str, room: float, size: float, most_lines: int) -> str:
-    """A text broken at spaces into lines that fit; what does not fit ends in "…".
+    """Text wrapped at spaces; lines that do not fit are truncated with "…".
 
     Args:
-        text: may have line breaks of its own, which stay.
+        text: its own line breaks are kept.
         room: the width of a line, in points.
-        size: of the letters, in points.
-        most_lines: how many lines there may be.
+        size: font size in points.
+        most_lines: maximum number of lines.
     """
     lines: list[str] = []
-    for part in text.split("\n"):
-        lines += _broken(part.split(), room, size)
+    for paragraph in text.split("\n"):
+        lines += _broken(paragraph.split(), room, size)
     if len(lines) > most_lines:
         lines = [*lines[: most_lines - 1], " ".join(lines[most_lines - 1 :])]
     return "\n".join(_cut(line, room, size) for line in lines)
@@ -32,7 +32,7 @@ def wrapped(text: str, room: float, size: float, most_lines: int) -> str:
 
 @lru_cache(maxsize=4096)
 def width_of(text: str, size: float) -> float:
-    """How wide a line of text is, in points."""
+    """Width of one line of text in points."""
     if not text.strip():
         return 0.0
     return float(TextPath((0, 0), text, size=size, prop=FontProperties(FAMILY)).get_extents().width)

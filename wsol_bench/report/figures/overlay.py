@@ -1,4 +1,4 @@
-"""A map laid over its image in colour, as a picture of plain pixels."""
+"""A map laid over its image in colour."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,14 +14,24 @@ Shares = NDArray[np.float32]
 """(h, w) in 0..1, a map's values as shares of its maximum."""
 
 COLOURS = "inferno"
-"""Of shares 0 to 1. Its lightness rises evenly, so it reads in grey print and by the
-colour-blind too."""
+"""Colour map of shares 0 to 1. Its lightness ascends evenly, so that it can also be read in grey
+print and with impaired colour vision."""
 MOST_OPAQUE = 0.65
-"""Of the colour at the maximum, so that the object stays visible beneath it."""
+"""Opacity of the colour at the maximum; the object stays visible beneath it."""
+
+
+def overlay(image: Pixels, values: NDArray[np.float32], rule: BoxRule, window: Window) -> Pixels:
+    """An image with its map in colour: no colour where the map is 0.
+
+    Args:
+        image: (h, w, 3).
+        values, rule, window: as `on_image` takes them.
+    """
+    return laid_over(image, on_image(values, Size(*image.shape[:2]), rule, window))
 
 
 def on_image(values: NDArray[np.float32], size: Size, rule: BoxRule, window: Window) -> Shares:
-    """A map brought to its image's size as the box rule does it, as shares of its maximum.
+    """A map upsampled to the size of its image by the box rule, as shares of its maximum.
 
     Args:
         values: (u, v) float32, one joined map.
@@ -30,8 +40,8 @@ def on_image(values: NDArray[np.float32], size: Size, rule: BoxRule, window: Win
         window: the part of the image that the map shows; may leave the image.
 
     Returns:
-        (height, width) float32 in 0..1. It is 0 where the map is negative, outside the
-        window, and everywhere if no value is positive.
+        (height, width) float32 in 0..1: 0 where the map is negative, outside the window,
+        and everywhere if no value is positive.
     """
     height, width = (max(1, round(side)) for side in window.sides)
     contiguous = np.ascontiguousarray(values, dtype=np.float32)
@@ -48,7 +58,7 @@ def on_image(values: NDArray[np.float32], size: Size, rule: BoxRule, window: Win
 
 
 def laid_over(image: Pixels, shares: Shares) -> Pixels:
-    """An image under a map: more colour where the map is larger, none where it is 0.
+    """An image under a map, more opaque where the map is larger.
 
     Args:
         image: (h, w, 3).

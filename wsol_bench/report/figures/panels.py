@@ -1,7 +1,7 @@
-"""Rows of small pictures with boxes and words, drawn as a figure for a paper.
+"""Rows of images with boxes and captions, as a figure for a paper.
 
-Boxes and words are vectors, pictures are pixels at 300 to the inch. A figure is made of
-objects alone, never of pyplot's state, so that drawing one changes nothing elsewhere.
+Boxes and text are vectors, images are rasterised at 300 dpi. Figures are built from matplotlib's
+objects, without pyplot's global state, so that drawing one changes nothing elsewhere.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from matplotlib.patches import Rectangle
 from wsol_bench.geometry import Boxes
 from wsol_bench.report.figures.figure_key import (
     DASHES,
-    DRAWN,
+    GROUND_TRUTH,
+    PREDICTED,
     RIM,
-    TRUE,
     Key,
     LineStyle,
     draw_key,
@@ -27,35 +27,35 @@ from wsol_bench.report.figures.lettering import FAMILY, LEADING, POINTS_PER_INCH
 from wsol_bench.report.figures.overlay import Pixels
 
 _GAP, _MARGIN = 0.06, 0.03
-"""Between panels and round the figure, in inches; a box may stand on a picture's rim."""
+"""Space between panels and around the figure, in inches; a box may lie on an image's border."""
 _TALLEST = 1.4
-"""The height of a panel, at most, as a multiple of its width."""
+"""Maximum height of a panel, as a multiple of its width."""
 _LEAST_SIZE, _LARGEST_SIZE = 5.0, 8.0
-"""Of letters, in points."""
+"""Minimum and maximum font size, in points."""
 _LETTERS_PER_PANEL = 7.0
-"""Points of letter size for each inch of a panel's width."""
+"""Font size in points per inch of a panel's width."""
 _ASCENT = 0.8
-"""From a line's top to its base line, as a multiple of the letters' size."""
+"""Distance from the top of a line to its baseline, as a multiple of the font size."""
 _HEADING_LINES, _CAPTION_LINES = 2, 3
-_DRAWN_WIDTH, _TRUE_WIDTH = 1 / 6, 1 / 8
-"""Of the lines of boxes, as multiples of the letters' size."""
+_PREDICTED_WIDTH, _GROUND_TRUTH_WIDTH = 1 / 6, 1 / 8
+"""Line widths of boxes, as multiples of the font size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture of a figure.
+    """One image of a figure.
 
     Attributes:
-        picture: (h, w, 3), what is shown, a map already laid over it.
-        drawn: the method's box, (4,) half-open xyxy in the picture's pixels, or None.
-        truths: (m, 4) true boxes, likewise; m may be 0.
-        caption: beneath it, may have several lines.
-        strong: whether the first line of the caption is in bold.
+        picture: (h, w, 3), with the map already laid over it.
+        predicted: the method's box, (4,) half-open xyxy in the picture's pixels, or None.
+        ground_truth: (m, 4) the ground-truth boxes, likewise; m may be 0.
+        caption: the text beneath it; may have several lines.
+        strong: whether the first line of the caption is bold.
     """
 
     picture: Pixels
-    drawn: Boxes | None
-    truths: Boxes
+    predicted: Boxes | None
+    ground_truth: Boxes
     caption: str
     strong: bool = False
 
@@ -67,11 +67,11 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Where things stand, in inches from the top left.
+    """The layout, in inches from the top left.
 
     Attributes:
-        size: of letters, in points.
-        line: from one line of words to the next.
+        size: font size in points.
+        line: line spacing.
         width, height: of the figure.
         cell: width of a panel.
         tops: of each row's panels.
@@ -94,13 +94,13 @@ class _Grid:
 def draw_panels(
     headings: Sequence[str], rows: Sequence[Sequence[Panel]], width_in: float, key: Key
 ) -> Figure:
-    """The figure of some rows of panels under headings, with a key to its colours.
+    """A figure of rows of panels under headings, with a key.
 
     Args:
-        headings: one per column, or none at all.
+        headings: one per column, or none.
         rows: at least one, of one panel or more; the last may be shorter.
-        width_in: of the figure, in inches. Its height follows.
-        key: what the line beneath explains.
+        width_in: width of the figure in inches; the height follows from it.
+        key: what the key beneath the panels explains.
     """
     columns = max(len(row) for row in rows)
     cell = (width_in - 2 * _MARGIN - _GAP * (columns - 1)) / columns
@@ -150,7 +150,7 @@ def _most_lines(many: Sequence[str]) -> int:
 
 
 def _axes(figure: Figure, grid: _Grid, column: int, row: int, panel: Panel) -> Axes:
-    """The place of a panel, narrower than its column where it would get too tall."""
+    """The axes of a panel, narrower than its column where the panel would get too tall."""
     width = min(grid.cell, grid.heights[row] / panel.aspect)
     height = width * panel.aspect
     bottom = grid.height - grid.tops[row] - (grid.heights[row] + height) / 2
@@ -163,13 +163,13 @@ def _draw(axes: Axes, panel: Panel, size: float) -> None:
     height, width = panel.picture.shape[:2]
     axes.imshow(panel.picture, extent=(0, width, height, 0), aspect="auto")
     axes.set_axis_off()
-    drawn = [] if panel.drawn is None else [panel.drawn]
+    predicted = [] if panel.predicted is None else [panel.predicted]
     kinds: tuple[tuple[Sequence[Boxes], str, float, LineStyle], ...] = (
-        (drawn, DRAWN, size * _DRAWN_WIDTH, "solid"),
-        (list(panel.truths), TRUE, size * _TRUE_WIDTH, DASHES),
+        (predicted, PREDICTED, size * _PREDICTED_WIDTH, "solid"),
+        (list(panel.ground_truth), GROUND_TRUTH, size * _GROUND_TRUTH_WIDTH, DASHES),
     )
-    # All dark rims come first, so that lines show on any ground and no rim hides a line; the
-    # dashes last, so that where two boxes coincide the one beneath shows between them.
+    # All dark rims are drawn first, so that no rim hides a line; the dashed lines last, so that
+    # where two boxes coincide the solid one remains visible between the dashes.
     for boxes, _, thick, _ in kinds:
         for box in boxes:
             _outline(axes, box, "black", RIM * thick, "solid")
@@ -179,7 +179,7 @@ def _draw(axes: Axes, panel: Panel, size: float) -> None:
 
 
 def _outline(axes: Axes, box: Boxes, colour: str, thick: float, style: LineStyle) -> None:
-    """One line round a box; not cut off at the picture's border."""
+    """The outline of one box, not clipped at the border of the image."""
     x0, y0, x1, y1 = box.tolist()
     axes.add_patch(
         Rectangle(
@@ -199,7 +199,7 @@ def _outline(axes: Axes, box: Boxes, colour: str, thick: float, style: LineStyle
 def _write(
     figure: Figure, grid: _Grid, column: int, top: float, words: str, *, strong: bool = False
 ) -> None:
-    """Lines of words in the middle of a column, each on its own base line."""
+    """Lines of text centred in a column."""
     for number, line in enumerate(words.split("\n")):
         base = top + grid.line * number + _ASCENT * grid.size / POINTS_PER_INCH
         figure.text(

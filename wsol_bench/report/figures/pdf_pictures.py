@@ -1,8 +1,8 @@
-"""Pictures of a PDF as JPEG: photographs under maps are then a tenth of the size.
+"""Images of a PDF recompressed as JPEG, which makes photographs under maps ten times smaller.
 
-matplotlib writes every picture without loss, deflated, which helps little on photographs. Here
-the finished file is read again by its table of objects (ISO 32000-1, 7.5.4), pictures in
-colour become JPEG, and all else is copied byte by byte.
+matplotlib writes every image losslessly, which compresses photographs little. Here the finished
+file is parsed by its cross-reference table (ISO 32000-1, 7.5.4), colour images are recompressed as
+JPEG, and everything else is copied byte by byte.
 """
 
 import re
@@ -13,9 +13,9 @@ from io import BytesIO
 from PIL import Image
 
 QUALITY = 92
-"""Of the JPEG; with chroma at full resolution, so that maps' colours keep their edges."""
+"""JPEG quality; chroma stays at full resolution, so that the edges of maps stay sharp."""
 LEAST_PIXELS = 10_000
-"""Pixels of a picture that becomes JPEG; the key's bar of colours stays exact."""
+"""Minimum number of pixels of an image that is recompressed; the colour bar stays exact."""
 
 _PICTURE = re.compile(
     rb"(\d+) 0 obj\n<<(?=[^>]*/Subtype /Image)(?=[^>]*/ColorSpace /DeviceRGB)"
@@ -26,15 +26,15 @@ _PICTURE = re.compile(
 _WIDTH, _HEIGHT = re.compile(rb"/Width (\d+)"), re.compile(rb"/Height (\d+)")
 _TABLE = re.compile(rb"xref\n0 (\d+)\n(?P<rows>(?:\d{10} \d{5} [fn] \n)+)")
 _ROW = 20
-"""Bytes of a row of the table."""
+"""Length of a row of the cross-reference table in bytes."""
 
 
 def with_jpegs(pdf: bytes) -> bytes:
-    """The same document, its large pictures in colour as JPEG.
+    """The same document with its large colour images as JPEG.
 
     Args:
-        pdf: as matplotlib writes it, with one table of objects. What is written in another
-            way is returned as it is.
+        pdf: as matplotlib writes it, with one cross-reference table; any other PDF is
+            returned unchanged.
     """
     table = _TABLE.search(pdf, int(pdf.rpartition(b"startxref\n")[2].split()[0]))
     if table is None:
@@ -57,7 +57,7 @@ def with_jpegs(pdf: bytes) -> bytes:
 
 
 def _as_jpeg(body: bytes) -> bytes:
-    """An object of the file; what is no picture to be changed is returned as it is."""
+    """An object of the file, recompressed if it is a large colour image, else unchanged."""
     found = _PICTURE.fullmatch(body)
     if found is None:
         return body
@@ -76,7 +76,7 @@ def _as_jpeg(body: bytes) -> bytes:
 
 
 def _picture(data: bytes, width: int, height: int) -> Image.Image:
-    """Deflated rows under PNG's predictors are what a PNG's IDAT holds."""
+    """The image: rows deflated with PNG predictors are the content of a PNG's IDAT chunk."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     png = b"\x89PNG\r\n\x1a\n" + b"".join(

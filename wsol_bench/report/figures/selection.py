@@ -1,4 +1,4 @@
-"""Which images of a run a figure shows: named ones, or the first few of a set."""
+"""Selection of the images of a run that a figure shows: by id, or from a set such as `worst`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.runtime.names import shown
 
 FEW = 4
-"""How many images of a set there are where no number is given."""
+"""Default number of images of a set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The images of a run, n of them, in the order of the dataset, under m methods.
+    """The n images of a run in the order of the dataset, under m methods.
 
     Attributes:
         image_ids: of the images.
-        ious: (m, n) of the label's box.
-        degenerate: (n,) whether a method's map says nothing.
-        left_out: (n,) blacklisted or unreadable images, shown only by name.
-        kinds: makes the (m, n) codes into `failures.KINDS`.
+        ious: (m, n) of the predicted box.
+        degenerate: (n,) whether the map of any method is degenerate.
+        left_out: (n,) blacklisted or unreadable images, which only their id selects.
+        kinds: returns the (m, n) codes into `failures.KINDS`.
     """
 
     image_ids: Sequence[str]
@@ -37,17 +37,17 @@ class Candidates:
 
 
 def choose(wanted: str, candidates: Candidates, seed: int) -> tuple[int, ...]:
-    """The places of the images to show, each once, in the order asked for.
+    """The indices of the images to show, each once, in the order requested.
 
     Args:
-        wanted: image ids and names of `SETS` between commas; a set may have ":N" for how
-            many. Ties go to the earlier image.
+        wanted: comma-separated image ids and names of `SETS`; a set may have ":N" for the
+            number of images. Ties go to the earlier image.
         candidates: the run's images.
-        seed: of `random`.
+        seed: of the set `random`.
 
     Raises:
-        UsageError: nothing is asked for, or a number is none.
-        DataError: the run has no such image, which says which are near, or a set is empty.
+        UsageError: nothing is requested, or a number is invalid.
+        DataError: the run has no such image; names similar ids. Or a set is empty.
     """
     places = {image_id: place for place, image_id in enumerate(candidates.image_ids)}
     chosen: dict[int, None] = {}
@@ -68,9 +68,9 @@ def choose(wanted: str, candidates: Candidates, seed: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _count(asked: str, number: str) -> int:
+def _count(wanted: str, number: str) -> int:
     if not number.isdecimal() or int(number) < 1:
-        raise UsageError(f"--images {shown(asked)}: expected a number from 1 on after the colon.")
+        raise UsageError(f"--images {shown(wanted)}: expected a number >= 1 after the colon.")
     return int(number)
 
 
@@ -79,7 +79,7 @@ def _first(name: str, count: int, candidates: Candidates, seed: int) -> list[int
     found = SETS[name](candidates, allowed, min(count, len(allowed)), seed)
     if not len(found):
         raise DataError(
-            f"--images {name}: the run has no such image under these methods. Ask for another "
+            f"--images {name}: the run has no such image under these methods. Choose another "
             f"set: {_ALL_SETS}."
         )
     return [int(place) for place in found]
@@ -87,11 +87,11 @@ def _first(name: str, count: int, candidates: Candidates, seed: int) -> list[int
 
 Places = NDArray[np.int64]
 _Set = Callable[[Candidates, Places, int, int], Places]
-"""From the candidates, the places allowed, how many and a seed to places in their order."""
+"""(candidates, allowed indices, number, seed) -> chosen indices, in order."""
 
 
-def _rising(candidates: Candidates, allowed: Places) -> Places:
-    """By the mean IoU over the methods."""
+def _ascending(candidates: Candidates, allowed: Places) -> Places:
+    """In ascending order of the mean IoU over the methods."""
     return allowed[np.argsort(candidates.ious.mean(axis=0)[allowed], kind="stable")]
 
 
@@ -101,12 +101,12 @@ def _best(candidates: Candidates, allowed: Places, count: int, seed: int) -> Pla
 
 
 def _worst(candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
-    return _rising(candidates, allowed)[:count]
+    return _ascending(candidates, allowed)[:count]
 
 
 def _median(candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
     start = (len(allowed) - count) // 2
-    return _rising(candidates, allowed)[start : start + count]
+    return _ascending(candidates, allowed)[start : start + count]
 
 
 def _random(candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
@@ -115,7 +115,7 @@ def _random(candidates: Candidates, allowed: Places, count: int, seed: int) -> P
 
 
 def _disagree(candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
-    """Where the methods' IoUs lie furthest apart, if they do."""
+    """Images with the largest range of IoUs over the methods, if it is above 0."""
     apart = np.ptp(candidates.ious, axis=0)[allowed]
     order = np.argsort(-apart, kind="stable")[:count]
     return allowed[order[apart[order] > 0]]
@@ -126,12 +126,12 @@ def _degenerate(candidates: Candidates, allowed: Places, count: int, seed: int) 
 
 
 def _of_kind(code: int, candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
-    """Images that came to this under any of the methods."""
+    """Images with this kind of failure under any of the methods."""
     return _spread(allowed[(candidates.kinds() == code).any(axis=0)[allowed]], count)
 
 
 def _spread(places: Places, count: int) -> Places:
-    """At most `count` of the places, evenly spaced over the run."""
+    """At most `count` of the indices, evenly spaced over the run."""
     steps = np.linspace(0, len(places) - 1, min(count, len(places)))
     return places[np.round(steps).astype(np.int64)]
 
@@ -147,15 +147,15 @@ SETS: Mapping[str, _Set] = MappingProxyType(
         **{str(kind): partial(_of_kind, code) for code, kind in enumerate(KINDS)},
     }
 )
-"""What may be asked for in place of ids; - and _ stand for a space."""
+"""Names that select a set of images; - and _ stand for a space."""
 
-_ALL_SETS = f"{', '.join(SETS)}, each with :N for how many"
+_ALL_SETS = f"{', '.join(SETS)}, each with :N for the number of images"
 
 
-def _unknown(asked: str, known: Sequence[str]) -> DataError:
-    near = get_close_matches(asked.partition(":")[0], [*SETS, *known], n=3, cutoff=0.6)
+def _unknown(wanted: str, known: Sequence[str]) -> DataError:
+    near = get_close_matches(wanted.partition(":")[0], [*SETS, *known], n=3, cutoff=0.6)
     hint = f" Did you mean {' or '.join(map(shown, near))}?" if near else ""
     return DataError(
-        f"--images: the run has no image {shown(asked)!r}.{hint} It has {len(known):,}, such as "
-        f"{shown(known[0])}. Expected ids of them, or {_ALL_SETS}."
+        f"--images: the run has no image {shown(wanted)!r}.{hint} It has {len(known):,} images, "
+        f"such as {shown(known[0])}. Expected their ids, or {_ALL_SETS}."
     )

@@ -1,4 +1,4 @@
-"""Pictures of an SVG as JPEG: photographs under maps are then a small part of the size."""
+"""Images of an SVG recompressed as JPEG, which makes photographs under maps far smaller."""
 
 import re
 from base64 import b64decode, b64encode
@@ -12,7 +12,7 @@ _PICTURE = re.compile(rb"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 
 
 def with_jpegs(svg: bytes) -> bytes:
-    """The same document, its large pictures without transparency as JPEG."""
+    """The same document with its large opaque images as JPEG."""
     return _PICTURE.sub(_as_jpeg, svg)
 
 
