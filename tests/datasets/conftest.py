@@ -22,7 +22,7 @@ class Sample:
     """One image to write: boxes are inclusive (xmin, ymin, xmax, ymax), as files have them."""
 
     image_id: str
-    wnid: str
+    class_id: str
     boxes: tuple[Corners, ...]
     width: int
     height: int
@@ -44,7 +44,7 @@ def jpeg_bytes(width: int, height: int, shade: int = 128) -> bytes:
 
 def xml_text(sample: Sample, objects: str = "") -> str:
     """The annotation of a sample, with more objects if given."""
-    boxes = "".join(object_text(sample.wnid, box) for box in sample.boxes)
+    boxes = "".join(object_text(sample.class_id, box) for box in sample.boxes)
     return (
         f"<annotation><folder>val</folder><filename>{sample.image_id}</filename>"
         f"<size><width>{sample.width}</width><height>{sample.height}</height>"
@@ -52,11 +52,11 @@ def xml_text(sample: Sample, objects: str = "") -> str:
     )
 
 
-def object_text(wnid: str, box: Corners) -> str:
+def object_text(class_id: str, box: Corners) -> str:
     """One object element."""
     xmin, ymin, xmax, ymax = box
     return (
-        f"<object><name>{wnid}</name><bndbox><xmin>{xmin}</xmin><ymin>{ymin}</ymin>"
+        f"<object><name>{class_id}</name><bndbox><xmin>{xmin}</xmin><ymin>{ymin}</ymin>"
         f"<xmax>{xmax}</xmax><ymax>{ymax}</ymax></bndbox></object>"
     )
 
@@ -65,7 +65,7 @@ def table_text(samples: tuple[Sample, ...]) -> str:
     """LOC_val_solution.csv, in falling order of ids: the real one is shuffled."""
     rows = ["ImageId,PredictionString"]
     for sample in reversed(samples):
-        boxes = " ".join(f"{sample.wnid} {' '.join(map(str, box))}" for box in sample.boxes)
+        boxes = " ".join(f"{sample.class_id} {' '.join(map(str, box))}" for box in sample.boxes)
         rows.append(f"{sample.image_id},{boxes} ")
     return "\n".join(rows) + "\n"
 
@@ -99,7 +99,7 @@ def write_class_folders(root: Path) -> Path:
     write_xmls(root / OFFICIAL_XML_FOLDER)
     for sample in SAMPLES:
         data = jpeg_bytes(sample.width, sample.height)
-        write(root / "val" / sample.wnid / f"{sample.image_id}.JPEG", data)
+        write(root / "val" / sample.class_id / f"{sample.image_id}.JPEG", data)
     return root
 
 

@@ -35,15 +35,15 @@ def annotated(*objects: str, size: str = "") -> str:
 @settings(deadline=None)  # it writes files
 @given(objects=st.lists(st.tuples(WNIDS, CORNERS), min_size=1, max_size=5))
 def test_boxes_written_as_xml_are_read_back(builder, objects):
-    text = annotated(*(builder.object(wnid, box) for wnid, box in objects))
+    text = annotated(*(builder.object(class_id, box) for class_id, box in objects))
 
     with tempfile.TemporaryDirectory() as folder:
         annotation = read(Path(folder), text)
 
-    for wnid in {wnid for wnid, _ in objects}:
-        written = [box for name, box in objects if name == wnid]
+    for class_id in {class_id for class_id, _ in objects}:
+        written = [box for name, box in objects if name == class_id]
         expected = [(xmin, ymin, xmax + 1, ymax + 1) for xmin, ymin, xmax, ymax in written]
-        np.testing.assert_array_equal(annotation.boxes(wnid), expected)
+        np.testing.assert_array_equal(annotation.boxes(class_id), expected)
 
 
 @settings(deadline=None)  # it writes files
@@ -175,7 +175,7 @@ def test_what_declares_its_encoding_is_read_in_it(builder, tmp_path, encoding):
     declared = encoding.removesuffix("-sig")
     text = f"<?xml version='1.0' encoding='{declared}'?>" + builder.xml(builder.samples[0])
 
-    assert read(tmp_path, text.encode(encoding)).wnids == ["n01443537"]
+    assert read(tmp_path, text.encode(encoding)).class_ids == ["n01443537"]
 
 
 def test_a_file_that_is_gone_is_named(tmp_path):

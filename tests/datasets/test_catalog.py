@@ -31,7 +31,7 @@ def test_each_layout_gives_the_same_examples(folder, layout, forced):
     dataset = open_dataset(folder, layout if forced else None)
 
     assert dataset.name == "data"
-    assert dataset.wnids == ("n01440764", "n01443537", "n01484850")
+    assert dataset.class_ids == ("n01440764", "n01443537", "n01484850")
     assert dataset.class_names == ("tench, Tinca tinca", "goldfish", "great white shark")
     assert [example.image_id for example in dataset.examples] == [
         "ILSVRC2012_val_00000002",
@@ -137,7 +137,7 @@ def test_the_demo_has_classes_of_its_own(builder, tmp_path):
 
     dataset = open_dataset(tmp_path)
 
-    assert len(dataset.wnids) == 24
+    assert len(dataset.class_ids) == 24
     assert (dataset.examples[0].index, dataset.examples[0].label) == (7, 23)
 
 
@@ -147,7 +147,7 @@ def test_without_a_class_list_the_official_one_holds(builder, tmp_path):
 
     dataset = open_dataset(tmp_path)
 
-    assert len(dataset.wnids) == 1000
+    assert len(dataset.class_ids) == 1000
     assert [example.label for example in dataset.examples] == [1, 0, 2]
 
 

@@ -44,15 +44,18 @@ def test_several_classes_are_listed_with_their_wnids() -> None:
 def test_ilsvrcs_two_cranes_need_a_wnid() -> None:
     official = official_classes()
     with pytest.raises(UsageError, match="n02012849 crane; n03126707 crane"):
-        find_class("crane", official.wnids, official.names)
-    assert official.wnids[find_class("n03126707", official.wnids, official.names)] == "n03126707"
+        find_class("crane", official.class_ids, official.names)
+    assert (
+        official.class_ids[find_class("n03126707", official.class_ids, official.names)]
+        == "n03126707"
+    )
 
 
 def test_every_official_wnid_and_index_finds_its_class() -> None:
     official = official_classes()
     for index in range(0, 1000, 37):
-        assert find_class(official.wnids[index], official.wnids, official.names) == index
-        assert find_class(str(index), official.wnids, official.names) == index
+        assert find_class(official.class_ids[index], official.class_ids, official.names) == index
+        assert find_class(str(index), official.class_ids, official.names) == index
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from wsol_bench.errors import DataError
 def test_the_official_list_has_the_thousand_classes_in_sorted_order():
     classes = official_classes()
 
-    assert len(classes.wnids) == len(set(classes.wnids)) == len(classes.names) == 1000
-    assert list(classes.wnids) == sorted(classes.wnids)
-    assert (classes.wnids[0], classes.names[0]) == ("n01440764", "tench, Tinca tinca")
-    assert (classes.wnids[999], classes.index_of["n15075141"]) == ("n15075141", 999)
+    assert len(classes.class_ids) == len(set(classes.class_ids)) == len(classes.names) == 1000
+    assert list(classes.class_ids) == sorted(classes.class_ids)
+    assert (classes.class_ids[0], classes.names[0]) == ("n01440764", "tench, Tinca tinca")
+    assert (classes.class_ids[999], classes.index_of["n15075141"]) == ("n15075141", 999)
 
 
 def test_the_nearest_folder_with_a_list_counts(tmp_path):
@@ -20,7 +20,7 @@ def test_the_nearest_folder_with_a_list_counts(tmp_path):
 
     classes = find_classes([tmp_path / "absent", tmp_path])
 
-    assert classes.wnids == ("n00000001", "n00000002")
+    assert classes.class_ids == ("n00000001", "n00000002")
     assert classes.names == ("one", "n00000002")
 
 

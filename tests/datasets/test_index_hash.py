@@ -21,7 +21,7 @@ class Listed:
 
     examples: tuple[Example, ...]
     name: str = "x"
-    wnids: tuple[str, ...] = ("n00000001", "n00000002")
+    class_ids: tuple[str, ...] = ("n00000001", "n00000002")
     class_names: tuple[str, ...] = ("one", "two")
 
 
@@ -60,7 +60,7 @@ def test_what_does_not_count_leaves_the_digest(same):
         changed(label=1),
         changed(boxes=EXAMPLES[0].boxes + 1),
         changed(boxes=EXAMPLES[0].boxes[:1]),
-        Listed(EXAMPLES, wnids=("n00000001", "n00000003")),
+        Listed(EXAMPLES, class_ids=("n00000001", "n00000003")),
         Listed(EXAMPLES[:1]),
     ],
     ids=["id", "label", "moved box", "fewer boxes", "other classes", "fewer images"],

@@ -35,7 +35,7 @@ def test_the_packages_class_list_is_that_of_the_kaggle_edition(real_images):
     classes = find_classes([real_images])
 
     assert classes.source != official_classes().source
-    assert classes.wnids == official_classes().wnids
+    assert classes.class_ids == official_classes().class_ids
     assert classes.names == official_classes().names
 
 
@@ -47,7 +47,7 @@ def test_the_table_and_the_xml_files_agree_in_every_box(real_images):
 
     assert (len(rows), solution.faults) == (50_000, ())
     for example in dataset.examples:
-        boxes = rows[example.image_id].boxes(dataset.wnids[example.label])
+        boxes = rows[example.image_id].boxes(dataset.class_ids[example.label])
         np.testing.assert_array_equal(boxes, example.boxes, err_msg=example.image_id)
 
 

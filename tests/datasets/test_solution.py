@@ -26,7 +26,7 @@ def test_a_row_gives_the_label_and_all_its_boxes(tmp_path):
     rows = read(tmp_path, HEADER + FINE + "b,n01443537 0 0 9 9 n01443537 5 5 6 6 \n").rows
 
     assert list(rows) == ["a", "b"]
-    assert rows["b"].wnids == ["n01443537"]
+    assert rows["b"].class_ids == ["n01443537"]
     assert rows["b"].size is None
     np.testing.assert_array_equal(rows["b"].boxes("n01443537"), [[0, 0, 10, 10], [5, 5, 7, 7]])
 

@@ -177,7 +177,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights.mkdir(parents=True)
     write_caffemodel(weights / "bvlc_googlenet.caffemodel", "googlenet")
     write_caffemodel(weights / "squeezenet_v1.1.caffemodel", "squeezenet1_1")
-    wnids = official_classes().wnids
+    wnids = official_classes().class_ids
     write_ilsvrc(ilsvrc, demo, [wnids[0]] * 3)
     seen = as_the_network_sees(ilsvrc, weights / "bvlc_googlenet.caffemodel")
     wrong = next(wnid for wnid in wnids if wnid != wnids[seen[2]])

@@ -84,7 +84,7 @@ def _table(path: Path) -> bool:
     solution = read_solution(path, official_classes())
     for image_id, annotation in solution.rows.items():
         _check_annotation(annotation)
-        expect(image_id and len(annotation.wnids) == 1, f"row {image_id!r}")
+        expect(image_id and len(annotation.class_ids) == 1, f"row {image_id!r}")
         image_id.encode("utf-8")
     for fault in solution.faults:
         check_message(fault, path)
@@ -93,8 +93,8 @@ def _table(path: Path) -> bool:
 
 def _mapping(path: Path) -> bool:
     classes = find_classes([path.parent])
-    expect(list(classes.wnids) == sorted(set(classes.wnids)), "classes out of order")
-    expect(len(classes.names) == len(classes.wnids) > 0, "names do not fit")
+    expect(list(classes.class_ids) == sorted(set(classes.class_ids)), "classes out of order")
+    expect(len(classes.names) == len(classes.class_ids) > 0, "names do not fit")
     return False
 
 

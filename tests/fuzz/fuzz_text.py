@@ -32,7 +32,7 @@ def element(name: str, content: str) -> str:
 
 
 @st.composite
-def wnid(draw: st.DrawFn) -> str:
+def class_id(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(ODD_WNIDS if odd(draw, 20) else WNIDS))
 
 
@@ -56,7 +56,7 @@ def box(draw: st.DrawFn) -> str:
 @st.composite
 def annotation(draw: st.DrawFn) -> bytes:
     objects = [
-        element("object", element("name", draw(wnid())) + draw(box()))
+        element("object", element("name", draw(class_id())) + draw(box()))
         for _ in range(draw(st.integers(not odd(draw, 20), 3)))
     ]
     sizes = [draw(NUMBERS) if odd(draw, 12) else "500" for _ in range(2)]
@@ -81,7 +81,7 @@ def row(draw: st.DrawFn) -> str:
     name = draw(st.sampled_from(("a", "b", "c", "ILSVRC2012_val_00000001", "é")))
     if odd(draw, 12):
         name = draw(st.sampled_from(("", "../x", "\x1b[2J", "a b", "9" * 300)))
-    label = draw(wnid())
+    label = draw(class_id())
     values = [value for _ in range(draw(st.integers(1, 3))) for value in (label, *draw(corners()))]
     if odd(draw, 20):
         del values[draw(st.integers(0, len(values) - 1))]
@@ -109,7 +109,9 @@ def table(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def mapping(draw: st.DrawFn) -> bytes:
-    names = sorted({draw(wnid()) for _ in range(draw(st.integers(0, 4)))}, reverse=odd(draw, 12))
+    names = sorted(
+        {draw(class_id()) for _ in range(draw(st.integers(0, 4)))}, reverse=odd(draw, 12)
+    )
     gap = draw(st.sampled_from(("", "  ", "\t"))) if odd(draw, 8) else " "
     words = st.text(max_size=6) if odd(draw, 8) else st.sampled_from(("tench, Tinca", "é", ""))
     end = draw(st.sampled_from(("\n", "\r\n")))

@@ -38,7 +38,7 @@ class Pictures:
     pictures: dict[str, Image.Image]
     examples: Sequence[Example]
     name: str = "pictures"
-    wnids: Sequence[str] = ("n1", "n2", "n3", "n4", "n5", "n6")
+    class_ids: Sequence[str] = ("n1", "n2", "n3", "n4", "n5", "n6")
     class_names: Sequence[str] = ("a", "b", "c", "d", "e", "f")
 
     def open(self, image_id: str) -> Image.Image:

@@ -12,7 +12,7 @@ from wsol_bench.pipeline.target_class import SUBJECTS
 
 @dataclass
 class Labels:
-    wnids: tuple[str, ...] = ("n01", "n02", "n03", "n04")
+    class_ids: tuple[str, ...] = ("n01", "n02", "n03", "n04")
     examples: tuple[Example, ...] = field(
         default_factory=lambda: tuple(
             Example(f"image{i}", i, i % 4, np.array([[0.0, 0, 1, 1]]), None) for i in range(400)
@@ -45,5 +45,5 @@ def test_a_shuffled_label_is_the_images_own_about_as_often_as_chance_has_it() ->
 
 
 def test_with_one_class_there_is_no_other() -> None:
-    data = Labels(wnids=("n01",))
+    data = Labels(class_ids=("n01",))
     assert SUBJECTS["other"](Example("a", 1, 0, np.zeros((1, 4)), None), data) == 0

@@ -157,7 +157,7 @@ def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
             topology = arch.topologies[settings.topology or RANDOM_TOPOLOGY]
             module, weights = random_net(topology), RANDOM
         else:
-            loaded = load_weights(arch, settings.weights, len(dataset.wnids))
+            loaded = load_weights(arch, settings.weights, len(dataset.class_ids))
             module, topology, weights = loaded.module, loaded.topology, loaded.name
         plain = deepcopy(module).to(device).requires_grad_(True)
         network = Network(module, topology.roles["classifier"]).to(device)

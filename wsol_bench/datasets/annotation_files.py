@@ -89,15 +89,15 @@ class AnnotationFiles:
         else:
             annotation = self.rows[image_id]
         if folder_label:
-            wnid, origin = folder_label, "its class folder"
+            class_id, origin = folder_label, "its class folder"
         elif row:
-            wnid, origin = row.wnids[0], row.where
+            class_id, origin = row.class_ids[0], row.where
         else:
-            wnid, origin = _sole_wnid(annotation), annotation.where
-        label = self.classes.index(wnid, annotation.where)
+            class_id, origin = _sole_class(annotation), annotation.where
+        label = self.classes.index(class_id, annotation.where)
         for source in (annotation, row or annotation):
-            _check_label(source, image_id, wnid, origin)
-        return GroundTruth(label, annotation.boxes(wnid), annotation.size)
+            _check_label(source, image_id, class_id, origin)
+        return GroundTruth(label, annotation.boxes(class_id), annotation.size)
 
 
 def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFiles:
@@ -146,20 +146,21 @@ def _nothing_found(bases: Sequence[Path], skipped: Sequence[Skipped]) -> DataErr
     )
 
 
-def _check_label(annotation: Annotation, image_id: str, wnid: str, origin: str) -> None:
-    if wnid not in annotation.wnids:
+def _check_label(annotation: Annotation, image_id: str, class_id: str, origin: str) -> None:
+    if class_id not in annotation.class_ids:
         raise DataError(
-            f"{annotation.where} has no box of the label of {shown(image_id)}: that is {wnid} by "
-            f"{origin}, but the boxes are of {shown(', '.join(annotation.wnids))}. Expected the "
-            "two to agree. Find out which is wrong and correct it."
+            f"{annotation.where} has no box of the label of {shown(image_id)}: that is {class_id} "
+            f"by {origin}, but the boxes are of {shown(', '.join(annotation.class_ids))}. Expected "
+            "the two to agree. Find out which is wrong and correct it."
         )
 
 
-def _sole_wnid(annotation: Annotation) -> str:
-    wnids = annotation.wnids
-    if len(wnids) > 1:
+def _sole_class(annotation: Annotation) -> str:
+    class_ids = annotation.class_ids
+    if len(class_ids) > 1:
         raise DataError(
-            f"{annotation.where} has objects of {shown(', '.join(wnids))}, and nothing says which "
-            f"is the image's label. Expected one, or a row in {SOLUTION_NAME}. Add that table."
+            f"{annotation.where} has objects of {shown(', '.join(class_ids))}, and nothing "
+            f"says which is the image's label. Expected one, or a row in {SOLUTION_NAME}. Add that "
+            "table."
         )
-    return wnids[0]
+    return class_ids[0]

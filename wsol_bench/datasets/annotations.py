@@ -33,7 +33,7 @@ _PLAIN_CORNERS = re.compile("[0-9]{1,6}(?: [0-9]{1,6}){3}")
 class AnnotatedObject:
     """One object: its class's WNID and its box, half-open (x0, y0, x1, y1) in pixels."""
 
-    wnid: str
+    class_id: str
     box: tuple[float, float, float, float]
 
 
@@ -52,13 +52,13 @@ class Annotation:
     size: Size | None
 
     @property
-    def wnids(self) -> list[str]:
+    def class_ids(self) -> list[str]:
         """The objects' distinct WNIDs, sorted."""
-        return sorted({item.wnid for item in self.objects})
+        return sorted({item.class_id for item in self.objects})
 
-    def boxes(self, wnid: str) -> Boxes:
-        """The boxes of one class, (m, 4) half-open xyxy; m is 0 for a class not in `wnids`."""
-        boxes = [item.box for item in self.objects if item.wnid == wnid]
+    def boxes(self, class_id: str) -> Boxes:
+        """The boxes of one class, (m, 4) half-open xyxy; m is 0 for a class not in `class_ids`."""
+        boxes = [item.box for item in self.objects if item.class_id == class_id]
         return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 

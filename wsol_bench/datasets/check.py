@@ -107,7 +107,7 @@ def check_dataset(
         name=dataset.name,
         images=len(dataset.examples),
         annotated=len(dataset.examples) + dataset.missing,
-        classes=len(dataset.wnids),
+        classes=len(dataset.class_ids),
         classes_with_images=len({example.label for example in dataset.examples}),
         boxes=sum(len(example.boxes) for example in dataset.examples),
         images_by_boxes=_images_by_boxes(dataset),
@@ -124,8 +124,8 @@ def check_dataset(
             for example in readable
             if example.size is not None and example.size != sizes[example.image_id]
         ),
-        sorted_classes=list(dataset.wnids) == sorted(set(dataset.wnids)),
-        official_classes=tuple(dataset.wnids) == official_classes().wnids,
+        sorted_classes=list(dataset.class_ids) == sorted(set(dataset.class_ids)),
+        official_classes=tuple(dataset.class_ids) == official_classes().class_ids,
         box_statistics=statistics(pairs) if pairs else None,
         sha256=index_sha256(dataset),
     )

@@ -10,7 +10,7 @@ _LISTED = 5
 """How many classes a message spells out."""
 
 
-def find_class(asked: str, wnids: Sequence[str], names: Sequence[str]) -> int:
+def find_class(asked: str, class_ids: Sequence[str], names: Sequence[str]) -> int:
     """The index of the class that a text names.
 
     Tried in this order: an index, a WNID, a whole name or one of its names between
@@ -19,7 +19,7 @@ def find_class(asked: str, wnids: Sequence[str], names: Sequence[str]) -> int:
 
     Args:
         asked: what the user wrote.
-        wnids: of the classes; position is the index.
+        class_ids: of the classes; position is the index.
         names: of the classes; several between commas are synonyms.
 
     Raises:
@@ -28,9 +28,9 @@ def find_class(asked: str, wnids: Sequence[str], names: Sequence[str]) -> int:
     """
     text = asked.strip().casefold()
     if text.isdecimal():
-        return _by_index(int(text), asked, len(wnids))
-    if text and text in wnids:
-        return wnids.index(text)
+        return _by_index(int(text), asked, len(class_ids))
+    if text and text in class_ids:
+        return class_ids.index(text)
     word = re.compile(rf"\b{re.escape(text)}\b")
     synonyms = [_synonyms(name) for name in names]
     tests: tuple[Callable[[Sequence[str]], bool], ...] = (
@@ -41,7 +41,7 @@ def find_class(asked: str, wnids: Sequence[str], names: Sequence[str]) -> int:
     for holds in tests:
         found = [index for index, each in enumerate(synonyms) if text and holds(each)]
         if len(found) > 1:
-            raise _several(asked, found, wnids, names)
+            raise _several(asked, found, class_ids, names)
         if found:
             return found[0]
     raise _unknown(asked, text, synonyms)
@@ -67,9 +67,9 @@ def _by_index(index: int, asked: str, count: int) -> int:
 
 
 def _several(
-    asked: str, found: Sequence[int], wnids: Sequence[str], names: Sequence[str]
+    asked: str, found: Sequence[int], class_ids: Sequence[str], names: Sequence[str]
 ) -> UsageError:
-    listed = "; ".join(f"{wnids[index]} {names[index]}" for index in found[:_LISTED])
+    listed = "; ".join(f"{class_ids[index]} {names[index]}" for index in found[:_LISTED])
     more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return UsageError(
         f"--class {asked}: {len(found)} classes have this in their name: {listed}{more}. "

@@ -27,34 +27,35 @@ class ClassList:
     """Classes by index.
 
     Attributes:
-        wnids: sorted; position is the class index.
+        class_ids: sorted; position is the class index.
         names: a readable name for each.
         index_of: WNID to class index.
         source: the file that they come from, for messages.
     """
 
-    wnids: Sequence[str]
+    class_ids: Sequence[str]
     names: Sequence[str]
     index_of: Mapping[str, int]
     source: str
 
-    def index(self, wnid: str, where: str) -> int:
+    def index(self, class_id: str, where: str) -> int:
         """The class index of a WNID.
 
         Args:
-            wnid: such as "n01440764".
+            class_id: such as "n01440764".
             where: the file, and line if any, that uses it.
 
         Raises:
             DataError: the WNID is not in the list.
         """
         try:
-            return self.index_of[wnid]
+            return self.index_of[class_id]
         except KeyError:
             raise DataError(
-                f"{where}: unknown WNID {wnid!r}. Expected one of {self.source} "
-                f"({len(self.wnids):,} classes from {self.wnids[0]} to {self.wnids[-1]}). Correct "
-                f"it, or put a {MAPPING_NAME} with your own classes into the dataset's folder."
+                f"{where}: unknown WNID {class_id!r}. Expected one of {self.source} "
+                f"({len(self.class_ids):,} classes from {self.class_ids[0]} to "
+                f"{self.class_ids[-1]}). Correct it, or put a {MAPPING_NAME} with your own classes "
+                "into the dataset's folder."
             ) from None
 
 
@@ -83,16 +84,16 @@ def official_classes() -> ClassList:
 
 def is_ilsvrc(dataset: Dataset) -> bool:
     """Whether a dataset's classes are the 1,000 of ILSVRC, in order."""
-    return tuple(dataset.wnids) == tuple(official_classes().wnids)
+    return tuple(dataset.class_ids) == tuple(official_classes().class_ids)
 
 
 def parse_classes(text: str, source: str) -> ClassList:
-    """Reads lines "wnid name", sorted by WNID; a missing name becomes the WNID.
+    """Reads lines "class_id name", sorted by WNID; a missing name becomes the WNID.
 
     Raises:
         DataError: no line, a line in another form, or out of order; says which.
     """
-    wnids: list[str] = []
+    class_ids: list[str] = []
     names: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line.rstrip())
@@ -101,18 +102,19 @@ def parse_classes(text: str, source: str) -> ClassList:
                 f"{source}, line {number}: expected a WNID and a name, such as "
                 f'"n01440764 tench", got {line[:60]!r}. Correct the line.'
             )
-        wnid = match[1]
-        if wnids and wnid <= wnids[-1]:
+        class_id = match[1]
+        if class_ids and class_id <= class_ids[-1]:
             raise DataError(
-                f"{source}, line {number}: {wnid} comes after {wnids[-1]}. Expected each WNID "
-                "once, in sorted order, because the position is the class index. Sort the file."
+                f"{source}, line {number}: {class_id} comes after {class_ids[-1]}. Expected each "
+                "WNID once, in sorted order, because the position is the class index. Sort the "
+                "file."
             )
-        wnids.append(wnid)
-        names.append(match[2] or wnid)
-    if not wnids:
+        class_ids.append(class_id)
+        names.append(match[2] or class_id)
+    if not class_ids:
         raise DataError(f"{source} is empty. Expected one line per class: a WNID and a name.")
-    index_of = {wnid: index for index, wnid in enumerate(wnids)}
-    return ClassList(tuple(wnids), tuple(names), index_of, source)
+    index_of = {class_id: index for index, class_id in enumerate(class_ids)}
+    return ClassList(tuple(class_ids), tuple(names), index_of, source)
 
 
 def _read_text(path: Path) -> str:

@@ -79,7 +79,7 @@ class ImageDataset:
 
     Attributes:
         name: the name of the folder or tar.
-        wnids, class_names: the classes, sorted by WNID.
+        class_ids, class_names: the classes, sorted by WNID.
         examples: sorted by image id.
         images: where the images' bytes come from.
         missing_ids: annotated images whose file is absent, passed over under
@@ -91,7 +91,7 @@ class ImageDataset:
     """
 
     name: str
-    wnids: Sequence[str]
+    class_ids: Sequence[str]
     class_names: Sequence[str]
     examples: Sequence[Example]
     images: ImageSource
@@ -167,7 +167,7 @@ def assemble(
         raise _refused(faults)
     return ImageDataset(
         name=_name(path),
-        wnids=annotations.classes.wnids,
+        class_ids=annotations.classes.class_ids,
         class_names=annotations.classes.names,
         examples=tuple(examples),
         images=images,

@@ -36,7 +36,7 @@ class Dataset(Interface):
     name: str
     """What the user asked for, such as "demo" or a folder's name."""
 
-    wnids: Sequence[str]
+    class_ids: Sequence[str]
     """The dataset's classes; position is the class index (sorted)."""
 
     class_names: Sequence[str]

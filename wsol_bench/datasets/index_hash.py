@@ -8,7 +8,7 @@ from wsol_bench.datasets.example import Dataset
 
 
 def index_sha256(dataset: Dataset) -> str:
-    """The sha256 of the examples' ids, labels (as WNIDs) and boxes.
+    """The sha256 of the examples' ids, labels (as class ids) and boxes.
 
     The order of examples, the order of an image's boxes, the images' bytes and
     the annotated sizes do not matter: the same images with the same boxes give
@@ -21,7 +21,7 @@ def index_sha256(dataset: Dataset) -> str:
     for example in sorted(dataset.examples, key=lambda each: each.image_id):
         boxes = np.asarray(example.boxes, dtype="<f8").reshape(-1, 4)
         boxes = boxes[np.lexsort(boxes.T)] + 0.0  # -0.0 and 0.0 are one number
-        head = f"{example.image_id}\0{dataset.wnids[example.label]}\0{len(boxes)}\n"
+        head = f"{example.image_id}\0{dataset.class_ids[example.label]}\0{len(boxes)}\n"
         digest.update(head.encode("utf-8"))
         digest.update(boxes.tobytes())
     return digest.hexdigest()

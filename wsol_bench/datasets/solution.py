@@ -117,10 +117,10 @@ def _annotation(values: list[str], where: str, classes: ClassList) -> Annotation
         for start in range(0, len(values), _VALUES_PER_BOX)
     )
     annotation = Annotation(where, objects, None)
-    if len(annotation.wnids) > 1:
+    if len(annotation.class_ids) > 1:
         raise DataError(
-            f"{where}: boxes of {shown(', '.join(annotation.wnids))}. Expected the boxes of "
+            f"{where}: boxes of {shown(', '.join(annotation.class_ids))}. Expected the boxes of "
             "one class, the image's label. Correct the row."
         )
-    classes.index(objects[0].wnid, where)
+    classes.index(objects[0].class_id, where)
     return annotation

@@ -24,7 +24,7 @@ def own_label(example: Example, dataset: Dataset) -> int:
 
 def other_class(example: Example, dataset: Dataset) -> int:
     """A class that is not the label, every one equally likely; the label if there is no other."""
-    others = len(dataset.wnids) - 1
+    others = len(dataset.class_ids) - 1
     if others == 0:
         return example.label
     return (example.label + 1 + _number(example, "other") % others) % (others + 1)

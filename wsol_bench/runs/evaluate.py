@@ -168,7 +168,7 @@ def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, obje
         "weights_ignored": list(part.loaded.ignored),
         "missing_images": len(part.source.dataset.missing_ids),
         **odd.facts(),
-        "wnids": list(part.source.dataset.wnids),
+        "wnids": list(part.source.dataset.class_ids),
         "class_names": list(part.source.dataset.class_names),
     }
 

@@ -44,7 +44,7 @@ def identify(
         "dataset": dataset.name,
         "dataset_sha256": index_sha256(dataset),
         "images": len(dataset.examples),
-        "classes": len(dataset.wnids),
+        "classes": len(dataset.class_ids),
         "is_ilsvrc": is_ilsvrc(dataset),
         "protocol": as_plain(asdict(pipeline.protocol)),
         "methods": {placed.method.name: placed.layer for placed in pipeline.methods},

@@ -125,7 +125,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     arch = ARCHS[settings.arch]
     asked = tuple(METHODS[name] for name in dict.fromkeys(settings.methods))
     blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
-    loaded = load_weights(arch, source.weights, len(source.dataset.wnids))
+    loaded = load_weights(arch, source.weights, len(source.dataset.class_ids))
     precision = find("precision", settings.precision, PRECISIONS)
     network = Network(loaded.module, loaded.topology.roles["classifier"], precision)
     placed, not_applicable = _place(network, loaded, asked, settings.layers)

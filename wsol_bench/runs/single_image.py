@@ -42,14 +42,14 @@ class ClassScore:
     """One class and its score.
 
     Attributes:
-        index, wnid, name: of the class; the last two are "" where they are not known.
+        index, class_id, name: of the class; the last two are "" where they are not known.
         rank: 1 for the best class.
         score: before the softmax, the mean over the view's tensors.
         probability: the softmax of the scores.
     """
 
     index: int
-    wnid: str
+    class_id: str
     name: str
     rank: int
     score: float
@@ -128,7 +128,7 @@ def evaluate_image(path: Path, settings: RunSettings, wanted: str | None = None)
     single = SingleImage.of(path, read_image(path), *_classes_of(settings.arch, spec))
     main = prepare(settings, Source(single, spec, ""))
     # Before the network runs, so that a wrong name costs no time.
-    label = None if wanted is None else find_class(wanted, single.wnids, single.class_names)
+    label = None if wanted is None else find_class(wanted, single.class_ids, single.class_names)
     with exact_float32():
         forward = _forward(main, single)
         scores = mean_scores(main.pipeline, forward)[0].float().cpu().numpy()
@@ -166,7 +166,7 @@ class SingleImage:
     """A dataset of one image whose class is not known; a `records.Dataset`."""
 
     name: str
-    wnids: Sequence[str]
+    class_ids: Sequence[str]
     class_names: Sequence[str]
     examples: Sequence[Example]
     missing_ids: tuple[str, ...]
@@ -174,12 +174,12 @@ class SingleImage:
 
     @classmethod
     def of(
-        cls, path: Path, image: Image.Image, wnids: Sequence[str], names: Sequence[str]
+        cls, path: Path, image: Image.Image, class_ids: Sequence[str], names: Sequence[str]
     ) -> "SingleImage":
         """An image and the network's classes; class 0 is the label until another is given."""
         size = Size(image.height, image.width)
         example = Example(shown(path.stem), 1, 0, np.zeros((0, 4)), size)
-        return cls(shown(path.name), wnids, names, (example,), (), image)
+        return cls(shown(path.name), class_ids, names, (example,), (), image)
 
     def labelled(self, label: int) -> "SingleImage":
         """The same image with another label."""
@@ -193,8 +193,9 @@ class SingleImage:
 def _classes_of(arch: str, spec: str) -> tuple[Sequence[str], Sequence[str]]:
     """WNIDs and names of the classes that the weights predict; "" where not known."""
     official = official_classes()
-    known = {len(each.wnids): (each.wnids, each.names) for each in (official, _kind_of(spec))}
-    count = count_classes(ARCHS[arch], spec) or len(official.wnids)
+    lists = (official, _kind_of(spec))
+    known = {len(each.class_ids): (each.class_ids, each.names) for each in lists}
+    count = count_classes(ARCHS[arch], spec) or len(official.class_ids)
     return known.get(count) or ([""] * count, [""] * count)
 
 
@@ -203,11 +204,11 @@ class _WeightsKind:
     """Classes and a note that belong to one kind of weights.
 
     Attributes:
-        wnids, names: of classes that are not ILSVRC's; may be empty.
+        class_ids, names: of classes that are not ILSVRC's; may be empty.
         note: what a user must know of the weights, or "".
     """
 
-    wnids: Sequence[str] = ()
+    class_ids: Sequence[str] = ()
     names: Sequence[str] = ()
     note: str = ""
 
@@ -219,7 +220,7 @@ def _kind_of(spec: str) -> _WeightsKind:
 _WEIGHTS_KINDS: Mapping[str, _WeightsKind] = MappingProxyType(
     {
         "demo": _WeightsKind(
-            wnids=[each.wnid for each in DEMO_CLASSES],
+            class_ids=[each.wnid for each in DEMO_CLASSES],
             names=[each.name for each in DEMO_CLASSES],
             note=(
                 "--weights demo: small networks, trained on the demo's rendered images. "
@@ -242,8 +243,8 @@ def _class_score(
 ) -> ClassScore:
     exponentials = np.exp(scores.astype(np.float64) - float(scores.max()))
     share = float(exponentials[index] / exponentials.sum())
-    wnid, name = single.wnids[index], single.class_names[index]
-    return ClassScore(index, wnid, name, rank, float(scores[index]), share)
+    class_id, name = single.class_ids[index], single.class_names[index]
+    return ClassScore(index, class_id, name, rank, float(scores[index]), share)
 
 
 def _boxes_for(

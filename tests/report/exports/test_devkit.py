@@ -37,7 +37,7 @@ FIRST_TEN = (490, 361, 171, 822, 297, 482, 13, 704, 599, 164)
 
 
 def test_the_packages_ids_are_one_to_a_thousand_for_the_thousand_classes():
-    ids = devkit_ids(official_classes().wnids)
+    ids = devkit_ids(official_classes().class_ids)
     assert sorted(ids.ids) == list(range(1, 1001))
     assert all(ids.index_of[one] == index for index, one in enumerate(ids.ids))
 

@@ -56,21 +56,21 @@ def _scan(folder: Path, classes: ClassList) -> tuple[ImageFiles, dict[str, str]]
     skipped: list[Skipped] = []
     faults: list[str] = []
     for entry in class_folder_entries(folder):
-        wnid = entry.name
-        if not _WNID.fullmatch(wnid):
-            skipped.append(Skipped(shown(wnid), "a folder not named by a WNID"))
+        class_id = entry.name
+        if not _WNID.fullmatch(class_id):
+            skipped.append(Skipped(shown(class_id), "a folder not named by a WNID"))
             continue
         try:
-            classes.index(wnid, f"the folder {shown(entry.path)}")
-            scan = scan_folder(folder / wnid, IMAGE_SUFFIXES)
+            classes.index(class_id, f"the folder {shown(entry.path)}")
+            scan = scan_folder(folder / class_id, IMAGE_SUFFIXES)
         except DataError as error:
             faults.append(str(error))
             continue
-        skipped += (Skipped(f"{wnid}/{each.name}", each.reason) for each in scan.skipped)
+        skipped += (Skipped(f"{class_id}/{each.name}", each.reason) for each in scan.skipped)
         faults += scan.faults
         for name in scan.files.values():
             try:
-                labels[add_file(paths, f"{wnid}/{name}", shown(str(folder)))] = wnid
+                labels[add_file(paths, f"{class_id}/{name}", shown(str(folder)))] = class_id
             except DataError as error:
                 faults.append(str(error))
     return ImageFiles(folder, paths, tuple(skipped), tuple(faults)), labels

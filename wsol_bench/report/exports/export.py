@@ -127,7 +127,7 @@ def _categories(export: Export, parts: Sequence[Part]) -> Categories:
     manifest = parts[0].folder.manifest()
     wnids = manifest["wnids"]
     names = [first_name(name) for name in manifest["class_names"]]
-    official = set(wnids) <= set(official_classes().wnids)
+    official = set(wnids) <= set(official_classes().class_ids)
     if export.class_map is None and not official:
         return Categories(range(1, len(wnids) + 1), wnids, names)
     return Categories(devkit_ids(wnids, export.class_map).ids, wnids, names)

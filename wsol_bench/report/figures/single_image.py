@@ -135,7 +135,7 @@ def draw_image(result: ImageResult, width_in: float | None = None) -> Drawing:
 def _class_json(each: ClassScore) -> dict[str, Any]:
     return {
         "index": each.index,
-        "wnid": each.wnid or None,
+        "wnid": each.class_id or None,
         "name": each.name or None,
         "rank": each.rank,
         "score": each.score,
@@ -156,7 +156,7 @@ def _class_table(result: ImageResult) -> Table:
     )
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("class", overflow="fold")
-    named = any(each.wnid for each in result.best)
+    named = any(each.class_id for each in result.best)
     for heading in (*(("WNID",) if named else ()), "index", "score", "probability"):
         table.add_column(heading, justify="right", no_wrap=True)
     wanted = () if result.target in result.best else (result.target,)
@@ -164,7 +164,7 @@ def _class_table(result: ImageResult) -> Table:
         table.add_row(
             f"{each.rank:,}",
             _short(each),
-            *((each.wnid,) if named else ()),
+            *((each.class_id,) if named else ()),
             str(each.index),
             f"{each.score:.2f}",
             _probability(each, 4),

@@ -148,7 +148,7 @@ def print_predictions(
     """
     wanted = resolve(protocol or DEFAULT_PROTOCOL, changes)
     dataset = open_dataset(files.data, limit=files.limit, allow_missing=files.allow_missing)
-    ids = devkit_ids(dataset.wnids, files.class_map)
+    ids = devkit_ids(dataset.class_ids, files.class_map)
     guesses = read_predictions(files.predictions, ids)
     blacklist = read_blacklist(files.blacklist) if files.blacklist else frozenset()
     errors = score_predictions(guesses, dataset.examples, wanted, blacklist)
