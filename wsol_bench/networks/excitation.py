@@ -45,13 +45,15 @@ class Path:
     needs: frozenset[Step]
 
 
-def find_path(traced: fx.GraphModule, classifier: Step, layer: Step) -> Path:
+def find_path(traced: fx.GraphModule, classifier: Step | None, layer: Step) -> Path:
     """Finds the steps between the scores and a layer, and sees that each has a rule.
 
     Raises:
         NotApplicable: a step has no rule or an input that may be negative, or the
             layer does not lie below the classifier.
     """
+    if classifier is None:
+        raise NotApplicable("the network has no last layer with weights for the contrast")
     scores = graph.scores_step(traced)
     steps = list(traced.graph.nodes)
     feeding = graph.ancestors(scores) | {scores}

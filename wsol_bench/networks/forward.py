@@ -1,253 +1,337 @@
 """One forward pass that answers several questions and remembers the answers.
 
-A method says beforehand what it will ask (`Asks`), so that the pass keeps just
-those values and records a graph only above the lowest gradient that is wanted.
-Two methods that ask the same question pay once.
+A method states beforehand what it will read (`Requests`), so that the pass keeps just those
+values and records a graph only above the lowest gradient that is wanted. Two methods that ask
+the same question pay once.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, fx
 
-from wsol_bench.errors import UsageError
-from wsol_bench.networks import excitation, graph, rules
+from wsol_bench.errors import NotApplicable
+from wsol_bench.networks import excitation
+from wsol_bench.networks.cells import Cells, to_maps
+from wsol_bench.networks.hooked import Hooked
 from wsol_bench.networks.numbers import FP32, Precision, widened
+from wsol_bench.networks.outcome import Outcome
+from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
+from wsol_bench.networks.requests import PIXELS, Requests
+from wsol_bench.networks.traced import Traced
 
-PIXELS = "pixels"
-"""Stands in place of a layer's name for the network's input tensor."""
+__all__ = ["PIXELS", "Asks", "Forward", "Network", "Requests"]
 
-
-@dataclass(frozen=True, slots=True)
-class Asks:
-    """What will be asked of a forward pass, by layer name.
-
-    Attributes:
-        features: layers whose output is wanted.
-        gradients: layers, or `PIXELS`, at which the gradient of a class's score
-            is wanted.
-        excitations: (layer, contrastive) pairs for which the excitation signal is
-            wanted.
-    """
-
-    features: frozenset[str] = frozenset()
-    gradients: frozenset[str] = frozenset()
-    excitations: frozenset[tuple[str, bool]] = frozenset()
-
-    @classmethod
-    def merge(cls, many: Iterable["Asks"]) -> "Asks":
-        """Everything that any of them asks."""
-        merged = list(many)
-        return cls(
-            features=frozenset().union(*(asks.features for asks in merged)),
-            gradients=frozenset().union(*(asks.gradients for asks in merged)),
-            excitations=frozenset().union(*(asks.excitations for asks in merged)),
-        )
+Asks = Requests
 
 
 class Network:
-    """An arch with weights loaded, in evaluation mode, ready to be asked.
+    """An arch with weights loaded, in evaluation mode, ready for forward passes.
 
     Attributes:
-        traced: the graph of steps; parameters are frozen.
-        classifier: name of the last layer with weights. The contrast of c-MWP is
-            taken at its input.
-        positive_weights: the positive parts of weights, made when first needed.
+        way: how it was opened; `Traced` or `Hooked`.
+        opening: "traced" or "hooked".
+        reason: why it is hooked; "" for a traced network.
+        classifier: name of the last layer with weights, whose input c-MWP's contrast is taken
+            at; "" where the network has none.
         precision: how exactly it computes.
+        cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
+        tokens: the prefix and grid of a transformer's tokens, or None.
+        has_relu: whether a ReLU is computed, None where that was not looked at.
     """
 
     def __init__(
-        self, module: torch.nn.Module, classifier: str, precision: Precision = FP32
+        self,
+        module: torch.nn.Module | Traced | Hooked,
+        classifier: str,
+        precision: Precision = FP32,
+        *,
+        cells: Mapping[str, Cells] | None = None,
+        tokens: Cells | None = None,
+        has_relu: bool | None = None,
     ) -> None:
-        """Traces the module.
+        """Opens a module by tracing it; `opening.open_network` chooses the way.
 
         Args:
-            module: (n, 3, h, w) -> scores (n, C) before the softmax.
+            module: (n, 3, h, w) -> scores (n, C) before the softmax, or one that is open already.
             classifier: dotted path of the last layer with weights.
-            precision: how exactly to compute.
+            precision, cells, tokens, has_relu: the attributes.
 
         Raises:
             UsageError: the module cannot be traced or has no such layer.
         """
-        self.traced = graph.trace(module)
+        self.way = module if isinstance(module, Hooked | Traced) else Traced(module, classifier)
+        self.opening = self.way.opening
+        self.reason = self.way.reason if isinstance(self.way, Hooked) else ""
         self.classifier = classifier
         self.precision = precision
-        self.step(classifier)
-        self._plans: dict[Asks, _Plan] = {}
-        self.positive_weights: rules.PositiveWeights = {}
+        self.cells = dict(cells or {})
+        self.tokens = tokens
+        self.has_relu = has_relu
+
+    @property
+    def traced(self) -> fx.GraphModule:
+        """The graph of steps.
+
+        Raises:
+            NotApplicable: the network was opened with hooks and has none.
+        """
+        if isinstance(self.way, Hooked):
+            raise NotApplicable(
+                f"the network has no graph; it was opened with hooks: {self.reason}"
+            )
+        return self.way.graph
 
     def to(self, device: torch.device) -> "Network":
         """Moves the parameters and lays them out for fast convolutions."""
-        self.traced.to(device)
-        self.traced.to(memory_format=torch.channels_last)
-        self.positive_weights.clear()
+        self.way.to(device)
         return self
 
-    def step(self, layer: str) -> graph.Step:
-        """The step that gives a layer's output; `PIXELS` is the input."""
-        if layer == PIXELS:
-            return graph.input_step(self.traced)
-        return graph.find_step(self.traced, layer)
+    def step(self, layer: str) -> fx.Node:
+        """The step of the graph that gives a layer's output; `PIXELS` is the input.
+
+        Raises:
+            UsageError: there is no such layer.
+            NotApplicable: the network has no graph.
+        """
+        if isinstance(self.way, Hooked):
+            self.way.check_layer(layer)
+            raise NotApplicable(
+                f"the network has no graph; it was opened with hooks: {self.reason}"
+            )
+        return self.way.step(layer)
+
+    def check_layer(self, layer: str) -> None:
+        """Raises UsageError, listing the nearest names, where there is no such layer."""
+        self.way.check_layer(layer)
 
     def layer(self, name: str) -> torch.nn.Module:
         """The module of a layer.
 
         Raises:
-            UsageError: the name is a block or a function, not one module.
+            UsageError: there is none, or the name is of a block that is not one module.
         """
-        module = graph.layer_of(self.traced, self.step(name))
-        if module is None:
-            raise UsageError(f"{name} is not a single layer")
-        return module
+        return self.way.module_of(name)
 
     def excitation_path(self, layer: str) -> excitation.Path:
         """The way of the excitation signal from the scores down to a layer.
 
         Raises:
-            NotApplicable: the way meets an operation without a rule.
+            NotApplicable: the way meets an operation without a rule, or there is no graph.
         """
-        return excitation.find_path(self.traced, self.step(self.classifier), self.step(layer))
+        return self.way.excitation_path(layer)
 
-    def forward(self, inputs: Tensor, asks: Asks) -> "Forward":
+    def check_attention(self) -> None:
+        """Raises NotApplicable where the network has no attention between all its tokens."""
+        if self.tokens is None:
+            raise NotApplicable(
+                "needs attention between all tokens of the image; this network has none"
+            )
+
+    def check_rule(self, rule: str) -> None:
+        """Raises NotApplicable where no ReLU is there for a backward rule to act on."""
+        if self.has_relu is False:
+            raise NotApplicable(f"the {rule} rule acts on ReLUs; this network has none")
+
+    def forward(self, inputs: Tensor, requests: Requests) -> "Forward":
         """Runs the network once.
 
         Args:
             inputs: (n, 3, h, w) float32, preprocessed.
-            asks: all that will be asked of the result.
+            requests: all that will be read from the result.
         """
-        plan = self._plans.get(asks)
-        if plan is None:
-            plan = self._plans[asks] = _make_plan(self, asks)
+        rule = RuleInForce()
         narrow = self.precision.autocast
-        # Frozen parameters: a graph is recorded only above a wanted gradient.
+        # Parameters are frozen: a graph is recorded only above a wanted gradient.
         with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
-            values = _run(self.traced, plan, inputs)
-        return Forward(self, plan, values)
+            outcome = self.way.run(inputs, requests, rule)
+        return Forward(self, inputs, requests, outcome, rule)
 
 
 class Forward:
     """The outcome of one pass over a batch of n tensors."""
 
-    def __init__(self, network: Network, plan: "_Plan", values: dict[graph.Step, Tensor]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        inputs: Tensor,
+        requests: Requests,
+        outcome: Outcome,
+        rule: RuleInForce,
+    ) -> None:
         self._network = network
-        self._plan = plan
-        self._values = values
-        self._gradients: dict[bytes, dict[str, Tensor]] = {}
+        self._inputs = inputs
+        self._requests = requests
+        self._outcome = outcome
+        self._rule = rule
+        self._gradients: dict[tuple[bytes, str], dict[str, Tensor]] = {}
+        self._attention_gradients: dict[bytes, tuple[Tensor, ...]] = {}
         self._excitations: dict[tuple[bytes, str], dict[bool, Tensor]] = {}
-        self._pass = rules.Pass(network.traced, values, network.positive_weights)
 
     @property
     def network(self) -> Network:
-        """The network that made the pass."""
+        """The network that ran."""
         return self._network
+
+    @property
+    def inputs(self) -> Tensor:
+        """The preprocessed tensors, (n, 3, h, w), without a graph."""
+        return self._inputs.detach()
 
     @property
     def scores(self) -> Tensor:
         """Scores before the softmax, (n, C) float32, without a graph."""
-        return widened(self._values[self._plan.scores].detach().flatten(1))
+        return widened(self._outcome.scores.detach().flatten(1))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of a transformer's tokens.
+
+        Raises:
+            NotApplicable: the network has no tokens.
+        """
+        tokens = self._tokens()
+        return tokens.rows, tokens.columns
+
+    @property
+    def prefix_tokens(self) -> int:
+        """How many tokens (class token, registers) come before the first cell's.
+
+        Raises:
+            NotApplicable: the network has no tokens.
+        """
+        return self._tokens().prefix
 
     def features(self, layer: str) -> Tensor:
-        """A layer's output, (n, k, u, v), without a graph."""
-        return widened(self._values[self._network.step(layer)].detach())
+        """A requested layer's output, (n, k, u, v), without a graph.
 
-    def gradient(self, layer: str, classes: Tensor) -> Tensor:
+        Tokens lie on their grid, without the prefix. An output without cells keeps its shape.
+        """
+        return self._maps(self._outcome.layers[layer].detach(), layer)
+
+    def gradient(self, layer: str, classes: Tensor, rule: str = PLAIN) -> Tensor:
         """The gradient of each image's score for its class, at a layer.
 
         Args:
-            layer: one of the layers asked for, or `PIXELS`.
+            layer: one of the requested layers, or `PIXELS`.
             classes: (n,) int64 on the CPU.
+            rule: "plain", or "guided" or "deconv" for another backward rule of every ReLU; then
+                (layer, rule) must have been requested in `ruled_gradients`.
 
         Returns:
-            The layer's shape, (n, k, u, v).
+            (n, k, u, v), as `features` lays it out.
         """
-        key = _key(classes)
+        key = (_key(classes), rule)
         if key not in self._gradients:
-            self._gradients[key] = self._all_gradients(classes)
+            requests = self._requests
+            layers = sorted(
+                requests.gradients
+                if rule == PLAIN
+                else {name for name, named in requests.ruled_gradients if named == rule}
+            )
+            values = [self._outcome.layers[name] for name in layers]
+            with self._rule.set_to(rule):
+                gradients = self._at(values, classes)
+            self._gradients[key] = {
+                name: self._maps(gradient, name)
+                for name, gradient in zip(layers, gradients, strict=True)
+            }
         return self._gradients[key][layer]
 
     def excitation(self, layer: str, classes: Tensor, *, contrastive: bool) -> Tensor:
         """The excitation signal of each image's class at a layer's output.
 
         Args:
-            layer: one of the layers asked for.
+            layer: one of the requested layers.
             classes: (n,) int64 on the CPU.
             contrastive: subtract the signal of the class's negated weights.
 
         Returns:
-            The layer's shape, (n, k, u, v). Without contrast it is >= 0 and sums
-            to at most 1 per image; with contrast it sums to about 0.
+            The layer's shape, (n, k, u, v). Without contrast it is >= 0 and sums to at most 1
+            per image; with contrast it sums to about 0.
 
         Source:
             Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop.
         """
         key = (_key(classes), layer)
         if key not in self._excitations:
-            asked = sorted(wanted for name, wanted in self._plan.asks.excitations if name == layer)
+            path = self._network.excitation_path(layer)
+            state = self._outcome.excitation
+            assert state is not None  # a network with a path is traced
+            wanted = sorted(named for name, named in self._requests.excitations if name == layer)
             with torch.no_grad():
-                self._excitations[key] = excitation.excite(
-                    self._pass, self._plan.paths[layer], classes, asked
-                )
+                self._excitations[key] = excitation.excite(state, path, classes, wanted)
         return self._excitations[key][contrastive]
 
-    def _all_gradients(self, classes: Tensor) -> dict[str, Tensor]:
+    def attention(self) -> tuple[Tensor, ...]:
+        """The attention of each block in order, (n, heads, t, t), without a graph.
+
+        Row i holds the weights, after the softmax, by which token i reads each token. The first
+        `prefix_tokens` tokens are no cells; the others lie on `grid`, row after row.
+
+        Raises:
+            NotApplicable: attention is within windows, or there is none.
+        """
+        return tuple(widened(each.detach()) for each in self._blocks())
+
+    def attention_gradient(self, classes: Tensor) -> tuple[Tensor, ...]:
+        """The gradient of each image's score for its class, at each block's attention.
+
+        Args:
+            classes: (n,) int64 on the CPU.
+
+        Returns:
+            (n, heads, t, t) for each block, as `attention`.
+        """
+        key = _key(classes)
+        if key not in self._attention_gradients:
+            gradients = self._at(self._blocks(), classes)
+            self._attention_gradients[key] = tuple(map(widened, gradients))
+        return self._attention_gradients[key]
+
+    def again(self, inputs: Tensor) -> Tensor:
+        """Scores of other tensors, for methods that need more passes.
+
+        For gradients of other tensors, call `network.forward` with requests of their own.
+
+        Args:
+            inputs: (m, 3, h, w), preprocessed, on the network's device; any m.
+
+        Returns:
+            (m, C) float32 scores before the softmax, without a graph.
+        """
+        return self._network.forward(inputs, Requests()).scores
+
+    def _maps(self, values: Tensor, layer: str) -> Tensor:
+        cells = self._network.cells.get(layer)
+        return widened(values if cells is None else to_maps(values, cells))
+
+    def _tokens(self) -> Cells:
+        self._network.check_attention()
+        assert self._network.tokens is not None  # by `check_attention`
+        return self._network.tokens
+
+    def _blocks(self) -> tuple[Tensor, ...]:
+        blocks = self._outcome.attention
+        shapes = {(each.shape[0], *each.shape[2:]) for each in blocks}
+        if len(shapes) != 1 or {shape[0] for shape in shapes} != {len(self._inputs)}:
+            raise NotApplicable(
+                "needs attention between all tokens of the image in every block; this network has "
+                + ("none" if not blocks else "windows or stages")
+            )
+        return blocks
+
+    def _at(self, values: "list[Tensor] | tuple[Tensor, ...]", classes: Tensor) -> list[Tensor]:
+        """The gradient at each of some values, in one backward pass."""
         with torch.enable_grad():
-            scores = self._values[self._plan.scores].flatten(1)
+            scores = self._outcome.scores.flatten(1)
             columns = classes.to(scores.device, non_blocking=True)[:, None]
             total = scores.gather(1, columns).sum()  # images do not mix, so one pass serves all
-        layers = sorted(self._plan.asks.gradients)
-        wanted = [self._values[self._network.step(layer)] for layer in layers]
-        gradients = torch.autograd.grad(total, wanted, retain_graph=True)
-        return {name: widened(made) for name, made in zip(layers, gradients, strict=True)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    asks: Asks
-    scores: graph.Step
-    gradients: frozenset[graph.Step]
-    paths: dict[str, excitation.Path]
-    release: dict[graph.Step, tuple[graph.Step, ...]]
-    """After this step, the values that nothing will need again."""
-
-
-def _make_plan(network: Network, asks: Asks) -> _Plan:
-    traced = network.traced
-    paths = {layer: network.excitation_path(layer) for layer, _ in asks.excitations}
-    scores = graph.scores_step(traced)
-    keep = {scores} | {network.step(layer) for layer in asks.features | asks.gradients}
-    for path in paths.values():
-        keep |= path.needs
-    last_use: dict[graph.Step, graph.Step] = {}
-    for step in traced.graph.nodes:
-        for source in step.all_input_nodes:
-            last_use[source] = step
-    release: dict[graph.Step, tuple[graph.Step, ...]] = {}
-    for source, step in last_use.items():
-        if source not in keep:
-            release[step] = (*release.get(step, ()), source)
-    gradients = frozenset(network.step(layer) for layer in asks.gradients)
-    return _Plan(asks, scores, gradients, paths, release)
-
-
-def _run(traced: fx.GraphModule, plan: _Plan, inputs: Tensor) -> dict[graph.Step, Tensor]:
-    values: dict[graph.Step, Tensor] = {}
-    for step in traced.graph.nodes:
-        if step.op == "output":
-            break
-        value = inputs if step.op == "placeholder" else _call(traced, step, values)
-        if step in plan.gradients and not value.requires_grad:
-            value = value.detach().requires_grad_()
-        values[step] = value
-        for source in plan.release.get(step, ()):
-            del values[source]
-    return values
-
-
-def _call(traced: fx.GraphModule, step: graph.Step, values: dict[graph.Step, Tensor]) -> Tensor:
-    arguments = fx.node.map_arg(step.args, values.__getitem__)
-    options = fx.node.map_arg(step.kwargs, values.__getitem__)
-    return graph.callable_of(traced, step)(*arguments, **options)
+        gradients = torch.autograd.grad(total, list(values), retain_graph=True, allow_unused=True)
+        return [
+            torch.zeros_like(value) if gradient is None else gradient
+            for value, gradient in zip(values, gradients, strict=True)
+        ]
 
 
 def _key(classes: Tensor) -> bytes:

@@ -52,7 +52,7 @@ def trace(module: nn.Module) -> fx.GraphModule:
     Raises:
         UsageError: torch.fx cannot follow the module's control flow.
     """
-    module = _frozen(module).eval()
+    module = frozen_copy(module).eval()
     try:
         graph = fx.Tracer().trace(module)
     except Exception as error:  # fx raises many kinds; all mean the same to a user
@@ -168,7 +168,7 @@ def channels_of(traced: fx.GraphModule, step: Step) -> int | None:
     return sources[0]
 
 
-def _frozen(module: nn.Module) -> nn.Module:
+def frozen_copy(module: nn.Module) -> nn.Module:
     """A copy of a module, its layers its own, its parameters frozen and in shared memory."""
     shared: dict[int, Tensor] = {id(buffer): buffer for buffer in module.buffers()}
     for parameter in module.parameters():
