@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from wsol_bench.analysis.kept_maps import KeptMap, kept_maps
 from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, joined_maps, true_boxes_of
+from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.run_folder import as_plain, count_states, outcomes_of
 from wsol_bench.records.table import unreadable_in
@@ -70,9 +70,9 @@ def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
     table = part.of(method)
     boxes, states = boxes_of(table), table["map_state"].to_pylist()
     if part.has_map(method) and not _same_boxes(part, protocol):
-        drawn = list(_draw_all(part, method, table, protocol))
-        boxes = np.array([box for box, _ in drawn]).reshape(-1, 4)
-        states = [str(state) for _, state in drawn]
+        found = list(_extract_all(part, method, protocol))
+        boxes = np.array([box for box, _ in found]).reshape(-1, 4)
+        states = [str(state) for _, state in found]
     truths = true_boxes_of(table)
     ious = [label_iou(box, true, protocol) for box, true in zip(boxes, truths, strict=True)]
     columns = dict(zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True))
@@ -83,9 +83,7 @@ def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
     return table
 
 
-def _draw_all(
-    part: Part, method: str, table: pa.Table, protocol: Protocol
-) -> Iterator[tuple[Boxes, MapState]]:
+def _extract_all(part: Part, method: str, protocol: Protocol) -> Iterator[tuple[Boxes, MapState]]:
     view, side = VIEWS[protocol.view], part.identity["preprocessing"]["size"]
     if not part.identity["keep_maps"]:
         raise DataError(
@@ -93,15 +91,13 @@ def _draw_all(
             "none are kept. Run again with --keep-maps."
         )
 
-    def draw(job: tuple[NDArray[np.float32], Size]) -> tuple[Boxes, MapState]:
-        values, size = job
-        if size == UNREAD:
+    def extract(kept: KeptMap) -> tuple[Boxes, MapState]:
+        if kept.size == UNREAD:
             return np.zeros(4), MapState.UNREADABLE
-        return extract_box(values, size, protocol.box_rule, view.window(size, side))
+        window = view.window(kept.size, side)
+        return extract_box(kept.values, kept.size, protocol.box_rule, window)
 
-    heights, widths = table["height"].to_pylist(), table["width"].to_pylist()
-    sizes = [Size(height, width) for height, width in zip(heights, widths, strict=True)]
-    return in_threads(draw, zip(joined_maps(part, method), sizes, strict=True))
+    return in_threads(extract, kept_maps(part, method))
 
 
 def require_view(part: Part, protocol: Protocol) -> None:

@@ -1,4 +1,4 @@
-"""The images of a run, opened again for pictures of them."""
+"""The images of a run, opened again so that they can be drawn."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,41 +8,79 @@ from PIL import Image
 
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.named import NAMED
-from wsol_bench.errors import DataError
+from wsol_bench.errors import DataError, WsolBenchError
 from wsol_bench.geometry import Size
-from wsol_bench.runtime.names import shown
+from wsol_bench.runtime.names import last_part, shown
+
+Manifest = Mapping[str, Any]
 
 
-def open_images(manifest: Mapping[str, Any], data: str | None, *, quiet: bool) -> ImageDataset:
-    """Opens the dataset that a run was made on.
+def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDataset:
+    """Opens the dataset of a run, whose images may have been added to or removed since.
 
     Args:
         manifest: of the run.
-        data: the images' folder or tar where it is not where the run says, or None.
-        quiet: say nothing on stderr.
+        data: the images' folder or tar; default: the one that the run was made on.
+        quiet: print nothing on stderr.
 
     Raises:
-        DataError: it is not there, or holds none of the images.
+        DataError: it does not exist, or holds none of the images.
     """
-    settings = manifest["settings"]
-    name = data or settings["data"]
-    named = NAMED.get(name)
-    path = named.folder(quiet=quiet) if named else Path(name).expanduser()
+    path = _folder(manifest, data, quiet)
     if not path.exists():
         raise DataError(
             f"{shown(str(path))}: the run's images are not there. Name their folder or tar with "
             "--data."
         )
+    settings = manifest["settings"]
     layout, limit = (None, None) if data else (settings["layout"], settings["limit"])
     return open_dataset(path, layout, limit=limit, allow_missing=True)
 
 
-def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:
-    """One image, seen to be the one that the run saw.
+def find_images(
+    manifest: Manifest, data: str | None, *, quiet: bool
+) -> tuple[ImageDataset | None, str]:
+    """Opens exactly the images of a run, or says why that is not possible.
 
     Args:
-        dataset: from `open_images`.
+        manifest, data, quiet: as `open_images` takes them.
+
+    Returns:
+        The dataset and "", or None and a reason that names no folder.
+
+    Raises:
+        DataError, UsageError: `data` cannot be opened, or holds other images.
+    """
+    settings = manifest["settings"]
+    name = last_part(str(settings["data"]))
+    try:
+        dataset = open_dataset(
+            _folder(manifest, data, quiet),
+            settings.get("layout"),
+            limit=settings.get("limit"),
+            allow_missing=bool(settings.get("allow_missing")),
+        )
+    except WsolBenchError:
+        if data is not None:
+            raise
+        return None, f"the images of {name} are not where the run found them"
+    if index_sha256(dataset) == str(manifest["identity"]["dataset_sha256"]):
+        return dataset, ""
+    if data is not None:
+        raise DataError(
+            f"--data {data}: holds other images or boxes than those of the run "
+            f"({manifest['identity']['dataset']}). Give the folder that the run was made on."
+        )
+    return None, f"{name} now holds other images or boxes than the run's"
+
+
+def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:
+    """One image, checked to have the size that the run recorded.
+
+    Args:
+        dataset: from `open_images` or `find_images`.
         image_id: of a record.
         size: as the record has it.
 
@@ -57,3 +95,9 @@ def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:
             "image. Name the folder that the run was made on with --data."
         )
     return image
+
+
+def _folder(manifest: Manifest, data: str | None, quiet: bool) -> Path:
+    name = data or str(manifest["settings"]["data"])
+    named = NAMED.get(name)
+    return named.folder(quiet=quiet) if named else Path(name).expanduser()

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wsol_bench.analysis.kept_maps import KeptMap, kept_maps, sizes_of
 from wsol_bench.analysis.rescore import require_view
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import Protocol, Sweep
-from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, joined_maps, true_boxes_of
+from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.maxboxacc import (
     CurveCounter,
@@ -21,8 +21,6 @@ from wsol_bench.scoring.maxboxacc import (
     right_boxes,
     thresholds_of,
 )
-
-_Job = tuple[NDArray[np.float32], Size, Boxes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +94,12 @@ def _count_maps(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
             "Run again with --keep-maps."
         )
 
-    def judged(job: _Job) -> Right:
-        values, size, truths = job
-        if size == UNREAD:
-            return _wrong(truths, protocol)
-        return judge(values, size, truths, protocol)
+    def judged(kept: KeptMap) -> Right:
+        if kept.size == UNREAD:
+            return _wrong(kept.ground_truth, protocol)
+        return judge(kept.values, kept.size, kept.ground_truth, protocol)
 
-    table = part.of(method)
-    jobs = zip(joined_maps(part, method), _sizes(part, method), true_boxes_of(table), strict=True)
-    return _counted(in_threads(judged, jobs), protocol)
+    return _counted(in_threads(judged, kept_maps(part, method)), protocol)
 
 
 def _count_boxes(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
@@ -112,7 +107,7 @@ def _count_boxes(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
     sweep, table = _sweep(protocol), part.of(method)
     judged = []
     for box, size, truths in zip(
-        boxes_of(table), _sizes(part, method), true_boxes_of(table), strict=True
+        boxes_of(table), sizes_of(table), true_boxes_of(table), strict=True
     ):
         if size == UNREAD:
             judged.append(_wrong(truths, protocol))
@@ -135,12 +130,6 @@ def _counted(judged: Iterable[Right], protocol: Protocol) -> ThresholdCurve:
     for right in judged:
         counter.add(right)
     return counter.curve()
-
-
-def _sizes(part: Part, method: str) -> list[Size]:
-    table = part.of(method)
-    heights, widths = table["height"].to_pylist(), table["width"].to_pylist()
-    return [Size(height, width) for height, width in zip(heights, widths, strict=True)]
 
 
 def _sweep(protocol: Protocol) -> Sweep:

@@ -5,6 +5,7 @@ batch are drawn while the network runs the next.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -57,32 +58,73 @@ def extract_box(
     Raises:
         RunError: the map holds NaN or infinite values.
     """
+    found, state = upsampled(values, size, rule, window or Window.whole(size))
+    if found is None:
+        return whole_image_box(size), state
+    # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
+    threshold = rule.threshold * found.reference
+    minimum = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
+    if minimum > found.maximum:
+        return whole_image_box(size), MapState.EMPTY
+    box = COMPONENTS[rule.component](found.values, minimum, rule.connectivity == 8)
+    return found.in_image(np.array(box, dtype=np.float64)), state
+
+
+@dataclass(frozen=True, slots=True)
+class UpsampledMap:
+    """A map at the resolution at which a box rule thresholds it.
+
+    Attributes:
+        values: (h, w) float32.
+        maximum: of the values, above 0.
+        reference: the value of which thresholds are multiples.
+        window: the part of the original image that the map shows.
+    """
+
+    values: Map
+    maximum: float
+    reference: float
+    window: Window
+
+    def in_image(self, boxes: Boxes) -> Boxes:
+        """Boxes of this map, (..., 4), in the pixels of the original image."""
+        y_scale, x_scale = (
+            side / length for side, length in zip(self.window.sides, self.values.shape, strict=True)
+        )
+        x0, y0 = self.window.x0, self.window.y0
+        return boxes * np.array([x_scale, y_scale, x_scale, y_scale]) + [x0, y0, x0, y0]
+
+
+def upsampled(
+    values: Map, size: Size, rule: BoxRule, window: Window
+) -> tuple[UpsampledMap | None, MapState]:
+    """A map brought to the original resolution, and its state.
+
+    Args:
+        values, size, rule: as `extract_box` takes them.
+        window: the part of the image that the map shows.
+
+    Returns:
+        None for a degenerate map, whose box is the whole image.
+
+    Raises:
+        RunError: the map holds NaN or infinite values.
+    """
     state = map_state(values)
     if state is not MapState.OK:
-        return whole_image_box(size), state
-    window = window or Window.whole(size)
+        return None, state
     height, width = (max(1, round(side)) for side in window.sides)
-    enlarged = UPSAMPLINGS[rule.upsampling](
-        np.ascontiguousarray(values, dtype=np.float32), height, width
-    )
-    largest = float(enlarged.max())
-    if largest <= 0:  # a smaller image can miss every positive value of the map
-        return whole_image_box(size), MapState.EMPTY
-    reference = {"max": largest, "mean": float(enlarged.mean(dtype=np.float64))}[rule.reference]
-    # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
-    threshold = rule.threshold * reference
-    least = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
-    if least > largest:
-        return whole_image_box(size), MapState.EMPTY
-    box = COMPONENTS[rule.component](enlarged, least, rule.connectivity == 8)
-    return _in_image(box, (height, width), window), state
+    contiguous = np.ascontiguousarray(values, dtype=np.float32)
+    enlarged = UPSAMPLINGS[rule.upsampling](contiguous, height, width)
+    maximum = float(enlarged.max())
+    if maximum <= 0:  # a smaller image can miss every positive value of the map
+        return None, MapState.EMPTY
+    return UpsampledMap(enlarged, maximum, reference_of(enlarged, rule), window), state
 
 
-def _in_image(box: tuple[int, int, int, int], shape: tuple[int, int], window: Window) -> Boxes:
-    """A box of the enlarged map in the pixels of the original image."""
-    y_scale, x_scale = (side / length for side, length in zip(window.sides, shape, strict=True))
-    scale = np.array([x_scale, y_scale, x_scale, y_scale])
-    return np.array(box, dtype=np.float64) * scale + [window.x0, window.y0, window.x0, window.y0]
+def reference_of(values: Map, rule: BoxRule) -> float:
+    """The value of which the rule's threshold is a multiple: the maximum or the mean."""
+    return REFERENCES[rule.reference](values)
 
 
 @compiled
@@ -253,6 +295,12 @@ def peak_component(
     return columns.start, rows.start, columns.stop, rows.stop
 
 
+REFERENCES: Mapping[str, Callable[[Map], float]] = MappingProxyType(
+    {
+        "max": lambda values: float(values.max()),
+        "mean": lambda values: float(values.mean(dtype=np.float64)),
+    }
+)
 UPSAMPLINGS: Mapping[str, Callable[[Map, int, int], Map]] = MappingProxyType(
     {kernel: partial(_by_taps, kernel) for kernel in KERNELS} | {"bilinear": enlarge}
 )

@@ -30,3 +30,14 @@ def first_names(names: Sequence[str], count: int = NAMES_SHOWN) -> str:
     listed = ", ".join(shown(name) for name in names[:count])
     more = len(names) - count
     return f"{listed} and {more:,} more" if more > 0 else listed
+
+
+def last_part(path: str) -> str:
+    """The last part of a path, after a prefix such as `caffe:` if it has one.
+
+    Reports are passed on; the folders of the machine that wrote them are private.
+    """
+    prefix, colon, rest = path.partition(":")
+    if colon and rest:
+        return f"{prefix}:{last_part(rest)}"
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path

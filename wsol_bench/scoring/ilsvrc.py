@@ -77,6 +77,10 @@ class Flags:
     wrong: NDArray[np.bool_]
     counted: NDArray[np.bool_]
 
+    def rate(self) -> Rate:
+        """How many of the counted images are wrong."""
+        return Rate(int(self.wrong[self.counted].sum()), int(self.counted.sum()))
+
 
 def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
     """The errors of one method over its images.
@@ -85,16 +89,8 @@ def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
         outcomes: n images; n may be 0, which gives rates over 0 images.
         protocol: its least IoU and its k.
     """
-    first, best = right_classes(outcomes, protocol.topk)
-    boxed = outcomes.ious >= protocol.iou
-    scored = ~outcomes.blacklisted
-    return Errors(
-        top1_cls=_rate(~first),
-        top5_cls=_rate(~best),
-        top1_loc=_rate(~(first & boxed)[scored]),
-        top5_loc=_rate(~(best & boxed)[scored]),
-        gt_known_loc=_rate(~boxed[scored]),
-    )
+    flags = flags_of(outcomes, protocol)
+    return Errors(**{metric: each.rate() for metric, each in flags.items()})
 
 
 def right_classes(outcomes: Outcomes, topk: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -135,10 +131,6 @@ def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         k: how many.
     """
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-
-
-def _rate(wrong: NDArray[np.bool_]) -> Rate:
-    return Rate(int(wrong.sum()), int(wrong.size))
 
 
 def flags_of(outcomes: Outcomes, protocol: Protocol) -> dict[str, Flags]:

@@ -10,7 +10,7 @@ from wsol_bench.analysis.paired import Comparison, Difference, mcnemar_p
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.cli.main import app
 from wsol_bench.report.page.errors import error_table
-from wsol_bench.report.page.facts import command_of, facts_of, last_part
+from wsol_bench.report.page.facts import command_of, facts_of
 from wsol_bench.report.page.pairs import against_floor, pair_tables, verdict_of, why_not_across
 from wsol_bench.report.page.words import (
     against_words,
@@ -20,6 +20,7 @@ from wsol_bench.report.page.words import (
     sentences,
     signed,
 )
+from wsol_bench.runtime.names import last_part
 from wsol_bench.scoring.intervals import Interval
 from wsol_bench.scoring.published import find_row
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.analysis.failures import failure_kinds
+from wsol_bench.analysis.kept_maps import kept_maps_at
 from wsol_bench.analysis.run_images import open_image, open_images
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun, open_runs
 from wsol_bench.boxes.map_state import MapState
@@ -149,10 +150,7 @@ def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | 
     """The kept maps of a method for some of its records; only these are joined."""
     if not row.keeps_maps:
         return (None,) * len(places)
-    identity = row.part.identity
-    view, side = VIEWS[identity["protocol"]["view"]], identity["preprocessing"]["size"]
-    kept = enumerate(row.part.folder.read_maps(row.method))
-    found = {at: view.join(maps.astype(np.float32), side) for at, maps in kept if at in places}
+    found = kept_maps_at(row.part, row.method, places)
     return tuple(found[place] for place in places)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.report.page.words import unreadable_words
+from wsol_bench.runtime.names import last_part
 from wsol_bench.settings import RunSettings
 
 _DIGITS = 12
@@ -73,17 +74,6 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
         return [f"--{name}", ",".join(str(each) for each in value)]
     return [f"--{name}", last_part(str(value))]
-
-
-def last_part(path: str) -> str:
-    """A path's last part, after a prefix such as `caffe:` if it has one.
-
-    A report is handed round; the folders of the machine that made it are nobody's business.
-    """
-    prefix, colon, rest = path.partition(":")
-    if colon and rest:
-        return f"{prefix}:{last_part(rest)}"
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path
 
 
 def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:

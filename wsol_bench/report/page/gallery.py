@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.analysis.failures import KINDS
+from wsol_bench.analysis.kept_maps import kept_maps_at
+from wsol_bench.analysis.run_images import open_image
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
-from wsol_bench.datasets.example import Dataset
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import joined_maps
 from wsol_bench.report.page.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.report.page.sets import Sets, kinds_of, sets_of, verdicts_of
 from wsol_bench.runtime.parallel import in_threads
@@ -76,7 +77,7 @@ def as_json(value: object) -> str:
 
 def gallery_of(
     run: ReportRun,
-    dataset: Dataset,
+    dataset: ImageDataset,
     album: Album,
     pictures: int,
     *,
@@ -95,7 +96,10 @@ def gallery_of(
     """
     sets = sets_of(verdicts_of(run), pictures)
     kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
-    maps = {row.method: _kept_maps(row, sets.chosen) if row.keeps_maps else {} for row in run.rows}
+    maps = {
+        row.method: kept_maps_at(row.part, row.method, sets.chosen) if row.keeps_maps else {}
+        for row in run.rows
+    }
 
     def make(place: int) -> Made | DataError:
         try:
@@ -176,28 +180,17 @@ def _data(run: ReportRun, cards: Mapping[int, Card], sets: Sets) -> dict[str, An
     }
 
 
-def _kept_maps(row: ReportRow, places: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-    wanted = set(places)
-    joined = enumerate(joined_maps(row.part, row.method))
-    return {place: values for place, values in joined if place in wanted}
-
-
 def _card(
     run: ReportRun,
     kinds: NDArray[np.int64],
     place: int,
-    dataset: Dataset,
+    dataset: ImageDataset,
     maps: Mapping[str, Mapping[int, NDArray[np.float32]]],
 ) -> Made:
     first = run.rows[0].table
     record = {name: first[name][place].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
-    image = dataset.open(record["image_id"])
-    if (image.height, image.width) != size:
-        raise DataError(
-            f"{record['image_id']}: is {image.width}x{image.height}, but {size.width}x"
-            f"{size.height} in the run's records, so its boxes do not belong to it."
-        )
+    image = open_image(dataset, record["image_id"], size)
     names: Sequence[str] = run.manifest["class_names"]
     card = {
         "id": record["image_id"],

@@ -8,11 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsol_bench.report.page.content import Page
-from wsol_bench.report.page.facts import last_part
 from wsol_bench.report.page.gallery import as_json
 from wsol_bench.report.page.pairs import SURE
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
+from wsol_bench.runtime.names import last_part
 from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 from wsol_bench.scoring.intervals import Interval
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wsol_bench.analysis.run_images import find_images
 from wsol_bench.analysis.scored_run import open_runs
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.page.content import Page, RunView, bar, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
 from wsol_bench.report.page.html import render
-from wsol_bench.report.page.images import find_images
 from wsol_bench.runtime.progress import say
 
 MEGABYTE = 1_000_000
@@ -82,7 +82,8 @@ def _with_pictures(page: Page, settings: PageSettings) -> Page:
 def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
     if not settings.pictures:
         return replace(view, no_pictures="none were asked for")
-    dataset, reason = find_images(view.run, settings.data, quiet=settings.quiet)
+    data = None if settings.data is None else str(settings.data)
+    dataset, reason = find_images(view.run.manifest, data, quiet=settings.quiet)
     if dataset is None:
         return replace(view, no_pictures=f"{reason}; --data names their folder")
     images = min(settings.pictures, view.run.n)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsol_bench.boxes.extract import UPSAMPLINGS
+from wsol_bench.boxes.extract import UPSAMPLINGS, reference_of
 from wsol_bench.protocols.catalog import BoxRule
 
 THUMBNAIL_SIDES = (512, 448, 384, 320, 256)
@@ -80,8 +80,7 @@ def _levels(values: NDArray[np.float32], rule: BoxRule) -> NDArray[np.uint8]:
     largest = float(values.max())
     if largest <= 0:
         return np.zeros(values.shape, np.uint8)
-    reference = {"max": largest, "mean": float(values.mean())}[rule.reference]
-    cut = min(max(rule.threshold * reference / largest, 0.0), 1.0)
+    cut = min(max(rule.threshold * reference_of(values, rule) / largest, 0.0), 1.0)
     shares = np.clip(values / largest, 0.0, 1.0)
     levels = 1 + np.floor((shares - cut) / max(1 - cut, 1e-9) * _LEVELS).clip(0, _LEVELS - 1)
     return np.where(shares >= cut, levels, 0).astype(np.uint8)

@@ -14,13 +14,13 @@ from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_c
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.errors import find
 from wsol_bench.records.opened_run import open_parts, own_protocol
-from wsol_bench.report.tables.result import HEADINGS
+from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRIC_TITLES
 from wsol_bench.scoring.intervals import Rate
 
 SCHEMA = 1
 _WORST = 10
 """How many classes are shown; --json has all."""
-_SHOWN = ("top1_cls", "top1_loc", "top5_loc", "gt_known_loc")
+_SHOWN = ("top1_cls", *LOCALIZATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _group_json(group: Group) -> dict[str, Any]:
 def _group_table(title: str, groups: Sequence[Group]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("group", overflow="fold")  # the one that gives way where room is short
-    for heading in ("images", *(HEADINGS[metric] for metric in _SHOWN)):
+    for heading in ("images", *(METRIC_TITLES[metric].replace(" ", "\n") for metric in _SHOWN)):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
         rates: list[Rate] = [getattr(group.errors, metric) for metric in _SHOWN]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wsol_bench.analysis.paired import Comparison, PairedRow, compare_all
 from wsol_bench.records.opened_run import Part, open_parts, own_protocol
-from wsol_bench.report.tables.result import HEADINGS
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 SMALLEST_P = 0.0001
 """Smaller ones are shown as below it: their digits say nothing more."""
@@ -27,7 +27,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     metrics = {comparison.metric for comparison in comparisons}
     if len(metrics) != 1:
         raise ValueError(f"expected comparisons of one metric, got {sorted(metrics)}")
-    heading = HEADINGS[metrics.pop()].replace("\n", " ")
+    heading = METRIC_TITLES[metrics.pop()]
     images = {comparison.difference.n for comparison in comparisons}
     table = Table(
         title=f"{heading} error, differences over n = {images.pop():,} images",

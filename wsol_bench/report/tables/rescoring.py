@@ -24,9 +24,7 @@ from wsol_bench.records.result import Result, Row
 from wsol_bench.records.table import unreadable_in
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions
 from wsol_bench.report.tables.result import print_result, unreadable_line
-
-_SHOWN = ("top1_loc", "top5_loc", "gt_known_loc")
-"""Classification does not depend on boxes."""
+from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRIC_TITLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +191,12 @@ def _ablation_table(title: str, method: str, variants: list[Variant]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("choice")
     table.add_column("value")
-    for heading in ("top-1 loc", "top-5 loc", "GT-known loc"):
-        table.add_column(heading, justify="right")
+    for metric in LOCALIZATION:  # classification does not depend on boxes
+        table.add_column(METRIC_TITLES[metric], justify="right")
     base = next(variant.result for variant in variants if variant.is_own)
     before = ""
     for variant in variants:
-        cells = [_moved(variant, base, method, metric) for metric in _SHOWN]
+        cells = [_moved(variant, base, method, metric) for metric in LOCALIZATION]
         choice = variant.choice if variant.choice != before else ""
         before = variant.choice
         table.add_row(choice, variant.value, *cells, style="bold" if variant.is_own else None)

@@ -8,19 +8,11 @@ from rich.table import Table
 
 from wsol_bench.records.result import Result, Row
 from wsol_bench.runtime.names import first_names
-from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES, METRICS
 from wsol_bench.scoring.published import find_row
 
 _OWN = ("ok", "unreadable")
 """Map states that are no fault of a method."""
-
-HEADINGS = {
-    "top1_cls": "top-1\ncls",
-    "top5_cls": "top-5\ncls",
-    "top1_loc": "top-1\nloc",
-    "top5_loc": "top-5\nloc",
-    "gt_known_loc": "GT-known\nloc",
-}
 
 
 def terminal_table(result: Result) -> Table:
@@ -43,8 +35,8 @@ def terminal_table(result: Result) -> Table:
         caption_style="dim",
     )
     table.add_column("method", overflow="fold")  # the one that gives way where room is short
-    for metric in METRICS:
-        table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
+    for title in METRIC_TITLES.values():
+        table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f"({row.arch})"
         table.add_row(row.title, *(_percent(row, metric) for metric in METRICS))

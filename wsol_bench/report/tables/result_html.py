@@ -3,8 +3,7 @@
 from html import escape
 
 from wsol_bench.records.result import Result, Row
-from wsol_bench.report.tables.result import HEADINGS
-from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES, METRICS
 from wsol_bench.scoring.published import find_row
 
 _LEFT, _RIGHT = "text-align:left", "text-align:right;padding-left:1em"
@@ -17,8 +16,7 @@ def result_html(result: Result) -> str:
 
     No colours, scripts or links: the notebook's own style decides how it looks.
     """
-    words = (escape(HEADINGS[metric].replace("\n", " ")) for metric in METRICS)
-    heads = "".join(f'<th style="{_RIGHT}">{each}</th>' for each in words)
+    heads = "".join(f'<th style="{_RIGHT}">{each}</th>' for each in METRIC_TITLES.values())
     about = (
         f"{result.arch}, {result.weights}; {result.dataset}, {result.protocol}, n = {result.n:,}"
     )

@@ -15,14 +15,11 @@ from wsol_bench.methods.catalog import METHODS
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.runs.table1 import Cell, RemadeRow
+from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 HEADINGS = ("arch", "method", "protocol", "error", "paper", "ours", "difference", "interval")
-_METRICS = {
-    "top1_cls": "top-1 cls",
-    "top5_cls": "top-5 cls",
-    "top1_loc": "top-1 loc",
-    "top5_loc": "top-5 loc",
-}
+_METRICS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc")
+"""The errors of the paper's table."""
 
 
 def print_table1(rows: Sequence[RemadeRow]) -> None:
@@ -40,7 +37,7 @@ def print_table1(rows: Sequence[RemadeRow]) -> None:
             table.add_column(heading, justify="left" if heading == "verdict" else "right")
         for cell in row.cells:
             table.add_row(
-                _METRICS[cell.metric],
+                METRIC_TITLES[cell.metric],
                 f"{cell.paper:.2f}",
                 _or_dash(cell.ours),
                 _difference(cell),
@@ -72,7 +69,7 @@ def _flat(rows: Sequence[RemadeRow]) -> list[tuple[str, ...]]:
             row.paper.arch,
             METHODS[row.paper.method].title,
             row.paper.protocol,
-            _METRICS[cell.metric],
+            METRIC_TITLES[cell.metric],
             f"{cell.paper:.2f}",
             "" if cell.ours is None else f"{cell.ours:.2f}",
             _difference(cell),
@@ -102,7 +99,9 @@ def as_csv(rows: Sequence[RemadeRow]) -> str:
 def as_latex(rows: Sequence[RemadeRow]) -> str:
     """A LaTeX tabular, a line per row of the paper: ours over the paper's."""
     lines = [r"\begin{tabular}{llrrrr}", r"\hline"]
-    lines.append(" & ".join(("net", "method", *_METRICS.values())) + r" \\ \hline")
+    lines.append(
+        " & ".join(("net", "method", *(METRIC_TITLES[each] for each in _METRICS))) + r" \\ \hline"
+    )
     for row in rows:
         figures = [f"{_or_dash(cell.ours)} ({cell.paper:.2f})" for cell in row.cells]
         names = (row.paper.arch.replace("_", r"\_"), METHODS[row.paper.method].title)
