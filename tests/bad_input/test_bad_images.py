@@ -59,7 +59,7 @@ UNREADABLE: dict[str, Callable[[], bytes]] = {
     "a JPEG that is cut off": lambda: encoded(noise(), "JPEG")[:600],
     "a PNG that is cut off": lambda: encoded(noise(), "PNG")[:600],
     "a web page": lambda: b"<html>404 Not Found</html>",
-    "a TIFF": lambda: encoded(noise(), "TIFF"),
+    "a PPM": lambda: encoded(noise(), "PPM"),
     "an animated GIF": lambda: animated("GIF"),
     "an animated PNG": lambda: animated("PNG"),
     "an animated WebP": lambda: animated("WEBP"),

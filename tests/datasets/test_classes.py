@@ -25,7 +25,7 @@ def test_the_nearest_folder_with_a_list_counts(tmp_path):
 
 
 def test_an_unknown_wnid_is_named_with_where_it_was_found():
-    with pytest.raises(DataError, match=r"some.xml: unknown WNID 'n123'.*1,000 ILSVRC classes"):
+    with pytest.raises(DataError, match=r"some.xml: unknown class 'n123'.*1,000 ILSVRC classes"):
         official_classes().index("n123", "some.xml")
 
 

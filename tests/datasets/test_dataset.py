@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsol_bench.datasets.assembly import official_index
 from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.datasets.dataset import official_index, select
+from wsol_bench.datasets.selection import select
 from wsol_bench.errors import DataError, UnreadableImage
 
 IDS = [f"ILSVRC2012_val_{number:08d}" for number in range(1, 7)]
@@ -304,7 +305,7 @@ def test_a_class_folder_of_an_unknown_wnid_is_refused(builder, tmp_path):
     builder.layouts["class-folders"](tmp_path)
     builder.write(tmp_path / "val/n99999999/ILSVRC2012_val_00000009.JPEG", builder.jpeg(4, 4))
 
-    with pytest.raises(DataError, match=r"the folder .*n99999999: unknown WNID"):
+    with pytest.raises(DataError, match=r"the folder .*n99999999: unknown class"):
         open_dataset(tmp_path)
 
 

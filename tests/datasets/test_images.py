@@ -259,8 +259,8 @@ def test_a_file_that_is_no_image_is_named(data):
         decode_image(data, "x.JPEG")
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "ICO", "PPM"])
-def test_a_kind_of_image_that_ilsvrc_does_not_have_is_refused(kind):
+@pytest.mark.parametrize("kind", ["ICO", "PPM"])
+def test_a_kind_of_image_that_is_not_read_is_refused(kind):
     with pytest.raises(DataError, match=r"x\.JPEG is not an image"):
         decode_image(encode(noise(16, 16), kind), "x.JPEG")
 

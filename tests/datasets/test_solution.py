@@ -63,7 +63,7 @@ def test_what_other_programs_write_around_a_row_does_no_harm(tmp_path, content):
         ("b,n01440764 1 2 3 \u0664\n", "ymax is '\u0664'"),
         ("b,n01440764 5 2 3 4\n", "corners swapped"),
         ("b,n01440764 1 4 3 4\n", "has no area"),
-        ("b,n00000000 1 2 3 4\n", "unknown WNID 'n00000000'"),
+        ("b,n00000000 1 2 3 4\n", "unknown class 'n00000000'"),
         ("b,n01440764 1 2 3 4 n01443537 1 2 3 4\n", "boxes of n01440764, n01443537"),
         ("a,n01440764 1 2 3 4\n", "a second row for 'a'"),
         (b"b\xff,n01440764 1 2 3 4\n", "expected UTF-8"),

@@ -1,14 +1,15 @@
-"""Where a dataset's annotations lie: a folder of XML files, the Kaggle table, or both.
+"""The annotations of ILSVRC: a folder of XML files, the Kaggle table, or both.
 
 With both, the XML gives the boxes and the two must agree in the label.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from wsol_bench.datasets.annotations import Annotation, read_xml
 from wsol_bench.datasets.classes import ClassList
+from wsol_bench.datasets.ground_truth import GroundTruth
 from wsol_bench.datasets.scanning import (
     XML_SUFFIXES,
     Scan,
@@ -20,7 +21,6 @@ from wsol_bench.datasets.scanning import (
 )
 from wsol_bench.datasets.solution import SOLUTION_NAME, Solution, read_solution
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Boxes, Size
 from wsol_bench.runtime.names import shown
 
 XML_FOLDERS = (
@@ -34,19 +34,10 @@ XML_FOLDERS = (
     "val",
     ".",
 )
-"""Looked for in this order in each base folder; the first with an XML file counts.
+"""Searched in this order in each base folder; the first with an XML file counts.
 
 `val` and `.` are where the official ILSVRC2012_bbox_val_v3.tgz unpacks to.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class GroundTruth:
-    """What the annotations say of one image: its class and that class's boxes."""
-
-    label: int
-    boxes: Boxes
-    size: Size | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +64,24 @@ class AnnotationFiles:
         """The ids of all annotated images, sorted."""
         return sorted(self.xml_names.keys() | self.rows.keys())
 
-    def read(self, image_id: str, folder_label: str | None) -> GroundTruth:
+    def read(self, image_id: str, folder_label: str | None) -> tuple[GroundTruth]:
         """The label and boxes of one annotated image.
 
         Args:
             image_id: one of `ids`.
-            folder_label: the WNID of the class folder that holds the image, if any.
+            folder_label: the class that the image's folder or file name states, if any.
 
         Raises:
-            DataError: a bad XML, an unknown WNID, or sources that disagree; names the file.
+            DataError: a bad XML, an unknown class, or sources that disagree; names the file.
         """
         row = self.rows.get(image_id)
         if image_id in self.xml_names:
             annotation = read_xml(self.xml_folder / self.xml_names[image_id])
+            _check_filename(annotation, image_id)
         else:
             annotation = self.rows[image_id]
         if folder_label:
-            class_id, origin = folder_label, "its class folder"
+            class_id, origin = folder_label, "its class folder or file name"
         elif row:
             class_id, origin = row.class_ids[0], row.where
         else:
@@ -97,7 +89,7 @@ class AnnotationFiles:
         label = self.classes.index(class_id, annotation.where)
         for source in (annotation, row or annotation):
             _check_label(source, image_id, class_id, origin)
-        return GroundTruth(label, annotation.boxes(class_id), annotation.size)
+        return (GroundTruth(label, annotation.boxes(class_id), annotation.size),)
 
 
 def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFiles:
@@ -143,6 +135,21 @@ def _nothing_found(bases: Sequence[Path], skipped: Sequence[Skipped]) -> DataErr
         f"{', '.join(XML_FOLDERS)}, or {SOLUTION_NAME}, in "
         f"{' or '.join(shown(str(base)) for base in bases)}.{closed} Unpack "
         "ILSVRC2012_bbox_val_v3.tgz there; data/README.md shows the layouts."
+    )
+
+
+def _check_filename(annotation: Annotation, image_id: str) -> None:
+    """Refuses an annotation that states the name of another image.
+
+    Some of ILSVRC's training annotations hold the placeholder %s, which names none.
+    """
+    name = PurePosixPath(annotation.filename.replace("\\", "/"))
+    if annotation.filename in ("", "%s", "%s.JPEG") or image_id in (name.name, name.stem):
+        return
+    raise DataError(
+        f"{annotation.where} is named for the image {shown(image_id)}, but its <filename> is "
+        f"{shown(annotation.filename[:80])}. Expected the two to agree: perhaps two annotations "
+        "are swapped. Rename the file or correct <filename>."
     )
 
 

@@ -1,20 +1,22 @@
-"""One image's annotation, and the XML form of it (PASCAL VOC, as ILSVRC uses it).
+"""One image's annotation, its boxes, and its XML form (PASCAL VOC, as ILSVRC uses it).
 
 The coordinates of ILSVRC are 0-based and inclusive: a box from xmin 0 to xmax 499
-covers 500 columns. `inclusive_box` adds the 1 and is the only place that does.
+covers 500 columns. `inclusive_box` adds the 1 and is the only function that does.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.runtime.names import shown
@@ -25,35 +27,45 @@ LARGEST_COORDINATE = 1_000_000
 LARGEST_XML_BYTES = 1_000_000
 """The largest of ILSVRC has some 20 kB."""
 
+Corners = tuple[float, float, float, float]
+"""Half-open (x0, y0, x1, y1) in pixels."""
+
 _OF_NUMBERS = frozenset("0123456789+-.eE")
 _PLAIN_CORNERS = re.compile("[0-9]{1,6}(?: [0-9]{1,6}){3}")
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedObject:
-    """One object: its class's WNID and its box, half-open (x0, y0, x1, y1) in pixels."""
+    """One object: its class and its box, half-open (x0, y0, x1, y1) in pixels.
+
+    Attributes:
+        difficult: whether PASCAL VOC marks it as difficult to recognise.
+    """
 
     class_id: str
-    box: tuple[float, float, float, float]
+    box: Corners
+    difficult: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a file says about one image.
+    """What a file states about one image.
 
     Attributes:
         where: the file, and line if any, for messages.
         objects: in the file's order; at least one.
         size: the image's size, or None where the file has none.
+        filename: the image's file name as the annotation states it, or "".
     """
 
     where: str
     objects: tuple[AnnotatedObject, ...]
     size: Size | None
+    filename: str = ""
 
     @property
     def class_ids(self) -> list[str]:
-        """The objects' distinct WNIDs, sorted."""
+        """The objects' distinct class ids, sorted."""
         return sorted({item.class_id for item in self.objects})
 
     def boxes(self, class_id: str) -> Boxes:
@@ -62,35 +74,75 @@ class Annotation:
         return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def inclusive_box(corners: Sequence[str], where: str) -> tuple[float, float, float, float]:
+def inclusive_box(corners: Sequence[str], where: str) -> Corners:
     """Half-open (x0, y0, x1, y1) from inclusive xmin, ymin, xmax, ymax as written.
 
-    A box may leave the image: the devkit does not clip either.
+    A box may extend beyond the image: the devkit does not clip either.
 
     Raises:
         DataError: not a number, swapped corners, or no area (a maximum that
             equals its minimum; no box of ILSVRC's validation set is one pixel wide).
     """
+    xmin, ymin, xmax, ymax = half_open_box(corners, where)
+    return xmin, ymin, xmax + 1.0, ymax + 1.0
+
+
+def half_open_box(corners: Sequence[str], where: str) -> Corners:
+    """Half-open (x0, y0, x1, y1) from half-open corners as written.
+
+    Raises:
+        DataError: not a number, swapped corners, or no area.
+    """
     if _PLAIN_CORNERS.fullmatch(" ".join(corners)):  # nearly all, and 50,000 rows are read
         xmin, ymin, xmax, ymax = map(float, corners)
     else:
         xmin, ymin, xmax, ymax = (
-            _coordinate(text, name, where) for text, name in zip(corners, CORNERS, strict=True)
+            coordinate(text, name, where) for text, name in zip(corners, CORNERS, strict=True)
         )
     if xmax < xmin or ymax < ymin:
         fault = "has its corners swapped"
     elif xmax == xmin or ymax == ymin:
         fault = "has no area"
     else:
-        return xmin, ymin, xmax + 1.0, ymax + 1.0
+        return xmin, ymin, xmax, ymax
     raise DataError(
-        f"{where}: the box {' '.join(corners)[:80]} {fault}. Expected xmin ymin xmax ymax with "
-        "xmin < xmax and ymin < ymax. Correct the box."
+        f"{where}: the box {shown(' '.join(corners)[:80])} {fault}. Expected xmin ymin xmax ymax "
+        "with xmin < xmax and ymin < ymax. Correct the box."
     )
 
 
-def read_xml(path: Path) -> Annotation:
+def sized_box(values: Sequence[str], where: str) -> Corners:
+    """Half-open (x0, y0, x1, y1) from x, y, width, height as written.
+
+    A width counts pixels, so nothing is added to it.
+
+    Raises:
+        DataError: not a number, or no area.
+    """
+    x, y, width, height = (
+        coordinate(text, name, where)
+        for text, name in zip(values, ("x", "y", "width", "height"), strict=True)
+    )
+    if width <= 0 or height <= 0:
+        raise DataError(
+            f"{where}: the box {shown(' '.join(values)[:80])} has no area. Expected x y width "
+            "height with a width and a height above 0. Correct the box."
+        )
+    return x, y, x + width, y + height
+
+
+CORNER_READERS: Mapping[BoxEnds, Callable[[Sequence[str], str], Corners]] = MappingProxyType(
+    {"inclusive": inclusive_box, "half-open": half_open_box}
+)
+"""How corners are read, by how their maximum is meant."""
+
+
+def read_xml(path: Path, *, first_pixel: int = 0) -> Annotation:
     """Reads one XML annotation.
+
+    Args:
+        path: the file.
+        first_pixel: the coordinate of the first pixel: 0 in ILSVRC, 1 in PASCAL VOC.
 
     Raises:
         DataError: unreadable, too large, not well-formed, with a document type
@@ -98,13 +150,11 @@ def read_xml(path: Path) -> Annotation:
     """
     where = shown(str(path))
     root = _parse(_read_bytes(path), where)
-    objects = tuple(
-        AnnotatedObject(_text(item, "name", where), _box(item, where))
-        for item in root.findall("object")
-    )
+    objects = tuple(_object(item, where, first_pixel) for item in root.findall("object"))
     if not objects:
         raise DataError(f"{where} has no <object>. Expected at least one box of the label.")
-    return Annotation(where, objects, _size(root, where))
+    filename = (root.findtext("filename") or "").strip()
+    return Annotation(where, objects, _size(root, where), filename)
 
 
 def _parse(data: bytes, where: str) -> Element:
@@ -113,7 +163,7 @@ def _parse(data: bytes, where: str) -> Element:
     except DefusedXmlException as error:
         raise DataError(
             f"{where} declares a document type or entities, which an annotation never needs and "
-            "which can be an attack. Remove the declaration."
+            "which may be an attack. Remove the declaration."
         ) from error
     except (ParseError, ValueError, LookupError) as error:  # the latter: odd encodings
         raise DataError(
@@ -144,18 +194,24 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _box(item: Element, where: str) -> tuple[float, float, float, float]:
+def _object(item: Element, where: str, first_pixel: int) -> AnnotatedObject:
+    name = _text(item, "name", where)
     box = _only(item, "bndbox", where)
     if box is None:
         raise DataError(f"{where}: an <object> has no <bndbox>. Add one or remove the object.")
-    return inclusive_box([_text(box, name, where) for name in CORNERS], where)
+    x0, y0, x1, y1 = inclusive_box([_text(box, name, where) for name in CORNERS], where)
+    corners = (x0 - first_pixel, y0 - first_pixel, x1 - first_pixel, y1 - first_pixel)
+    difficult = (item.findtext("difficult") or "0").strip()
+    if difficult not in ("0", "1"):
+        raise DataError(f"{where}: <difficult> is {shown(difficult[:40])!r}. Expected 0 or 1.")
+    return AnnotatedObject(name, corners, difficult == "1")
 
 
 def _size(root: Element, where: str) -> Size | None:
     size = _only(root, "size", where)
     if size is None:
         return None
-    sides = [_coordinate(_text(size, name, where), name, where) for name in ("height", "width")]
+    sides = [coordinate(_text(size, name, where), name, where) for name in ("height", "width")]
     if min(sides) < 1:  # some tools write 0 for "not known"
         return None
     return Size(*map(int, sides))
@@ -179,7 +235,8 @@ def _text(parent: Element, name: str, where: str) -> str:
     return text
 
 
-def _coordinate(text: str, name: str, where: str) -> float:
+def coordinate(text: str, name: str, where: str) -> float:
+    """The number of pixels that a text states; DataError where it is none."""
     plain = set(text) <= _OF_NUMBERS  # float also takes "1_000", and digits of other scripts
     try:
         value = float(text) if plain else math.nan

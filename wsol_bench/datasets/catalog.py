@@ -1,14 +1,16 @@
 """The table of layouts, and opening a dataset by its path."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from wsol_bench.datasets.dataset import ImageDataset, Selection
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.layouts.class_folders import CLASS_FOLDERS
 from wsol_bench.datasets.layouts.flat import FLAT
 from wsol_bench.datasets.layouts.kaggle import KAGGLE
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.layouts.tar import TAR
 from wsol_bench.datasets.scanning import folder_entries
+from wsol_bench.datasets.selection import BOX_ENDS, BoxEnds, Selection
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.runtime.names import shown
 
@@ -18,7 +20,7 @@ LAYOUTS: dict[str, Layout] = {
     "flat": FLAT,
     "tar": TAR,
 }
-"""By name, in the order in which they are tried: unpacked images before the tar."""
+"""By name, in the order in which they are tried: layouts that rare names identify come first."""
 
 
 def open_dataset(
@@ -28,19 +30,26 @@ def open_dataset(
     limit: int | None = None,
     allow_missing: bool = False,
     list_faults: bool = False,
+    split: str | None = None,
+    box_ends: str | None = None,
+    images_needed: bool = True,
 ) -> ImageDataset:
     """Opens a dataset; reads annotations, no image.
 
     Args:
-        path: a folder, or a tar.
-        layout: a name in `LAYOUTS`, or None to look at the path.
-        limit: take the first so many images, sorted by id.
-        allow_missing: go on without annotated images whose file is absent; the
-            dataset's `missing` says how many.
-        list_faults: go on without what is bad; the dataset's `faults` lists it.
+        path: a folder, a tar, or a table or list of boxes.
+        layout: a name in `LAYOUTS`; default: recognised by the path's content.
+        limit: take at most N images, the first by id.
+        allow_missing: continue without annotated images whose file is absent; the
+            dataset's `missing` counts them.
+        list_faults: continue without what is bad; the dataset's `faults` lists it.
+        split: such as "train"; default: the first of the layout's `splits`.
+        box_ends: a name in `BOX_ENDS`; default: what the format or the file states.
+        images_needed: False where only annotations are used, as for methods that need
+            no network: images may then be absent.
 
     Raises:
-        UsageError: an unknown layout, or a limit below 1.
+        UsageError: an unknown layout, split or kind of box ends, or a limit below 1.
         DataError: no such path, no layout fits, or the dataset is bad; the
             message names the file.
     """
@@ -49,11 +58,46 @@ def open_dataset(
     if layout is not None and layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
     _require(path)
-    candidates = LAYOUTS.values() if layout is None else (LAYOUTS[layout],)
-    entry = next((each for each in candidates if each.recognises(path)), None)
-    if entry is None:
+    names = LAYOUTS if layout is None else (layout,)
+    name = next((each for each in names if LAYOUTS[each].recognises(path)), None)
+    if name is None:
         raise DataError(f"{_unrecognised(path, layout)} {_expected()}")
-    return entry.load(path, Selection(limit, allow_missing, list_faults))
+    selection = Selection(
+        limit=limit,
+        allow_missing=allow_missing,
+        list_faults=list_faults,
+        split=_split(name, path, split),
+        box_ends=_box_ends(name, box_ends),
+        images_needed=images_needed,
+    )
+    return replace(LAYOUTS[name].load(path, selection), layout=name)
+
+
+def _split(layout: str, path: Path, asked: str | None) -> str | None:
+    splits = LAYOUTS[layout].splits(path)
+    if asked is None:
+        return splits[0] if splits else None
+    if not splits:
+        raise UsageError(
+            f"--split {asked}: {shown(str(path))} has the layout {layout}, with one set of images "
+            "only. Leave --split out."
+        )
+    if asked not in splits:
+        raise unknown_name("split", asked, splits)
+    return asked
+
+
+def _box_ends(layout: str, asked: str | None) -> BoxEnds | None:
+    if asked is None:
+        return None
+    if asked not in BOX_ENDS:
+        raise unknown_name("kind of box ends", asked, BOX_ENDS)
+    if not LAYOUTS[layout].takes_box_ends:
+        raise UsageError(
+            f"--box-ends {asked}: the layout {layout} states how its corners are meant. "
+            "Leave --box-ends out."
+        )
+    return asked
 
 
 def _require(path: Path) -> None:

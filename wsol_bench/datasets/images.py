@@ -19,7 +19,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from wsol_bench.errors import DataError, UnreadableImage, UsageError, WsolBenchError
 from wsol_bench.runtime.names import shown
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """By content, never by name: one image of ILSVRC is a PNG named .JPEG."""
 MOST_PIXELS = 100_000_000
 """300 MB as RGB; the largest of ILSVRC has some 20 million."""

@@ -1,6 +1,7 @@
-"""Finding the files of a folder, by the image id that each is for."""
+"""The files of a folder, by the id of the image that each belongs to."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,13 +9,26 @@ from pathlib import Path, PurePosixPath
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+IMAGE_SUFFIXES = (
+    *(".jpeg", ".jpg", ".jpe", ".jfif", ".png"),
+    *(".webp", ".bmp", ".gif", ".tif", ".tiff"),
+)
+UNREAD_SUFFIXES = (
+    *(".avif", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".pcx", ".pgm", ".ppm"),
+    *(".psd", ".svg", ".tga", ".cr2", ".dng", ".nef", ".raw"),
+)
+"""Of images in formats that are not read; such files are listed as left out."""
+NOT_READ = f"its format is not read; save it as one of {', '.join(IMAGE_SUFFIXES)}"
+"""Why a file with one of `UNREAD_SUFFIXES` is left out."""
 XML_SUFFIXES = (".xml",)
+
+_WITH_CLASS = re.compile(r"(ILSVRC2012_val_[0-9]{8}|n[0-9]{8}_[0-9]+)_(n[0-9]{8})")
+"""How the files of ImageNet are named in Hugging Face's edition: the WNID comes last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that looks like part of the dataset and is left out.
+    """A file that seems to be part of the dataset and is left out.
 
     Attributes:
         name: the file's name or path, as shown in messages.
@@ -30,9 +44,10 @@ class Scan:
     """The usable files of a folder.
 
     Attributes:
-        files: image id (the name without its extension) to path below the folder.
-        skipped: files of the right kind that cannot be used.
-        faults: what is wrong with it, one message each.
+        files: image id (see `image_id_of`) to path below the folder.
+        skipped: files of the right kind that cannot be used, and images in formats that
+            are not read.
+        faults: what is wrong with the folder, one message each.
     """
 
     files: Mapping[str, str]
@@ -59,7 +74,7 @@ def folder_entries(folder: Path) -> list[os.DirEntry[str]]:
 def holds_files(folder: Path, suffixes: tuple[str, ...]) -> bool:
     """Whether a folder directly holds a file of one of these kinds; False if there is none.
 
-    A folder that may not be listed counts: loading it then says so.
+    A folder that may not be listed counts: loading it then reports why.
     """
     try:
         with os.scandir(folder) as entries:
@@ -82,7 +97,7 @@ def why_not_listed(folder: Path) -> str | None:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file at the path that may be looked at."""
+    """Whether there is a file at the path, with permission to look."""
     try:
         return path.is_file()
     except OSError:  # no permission for a folder above
@@ -95,7 +110,7 @@ def scan_folder(folder: Path, suffixes: tuple[str, ...]) -> Scan:
     Args:
         folder: where to look; folders below it are not entered, so no loop of
             links can trap the scan.
-        suffixes: kinds of file, lower case with the dot; others are no concern.
+        suffixes: kinds of file, lower case with the dot; others are disregarded.
 
     Returns:
         Of two files with one id the first, by name; the second is a fault.
@@ -107,9 +122,10 @@ def scan_folder(folder: Path, suffixes: tuple[str, ...]) -> Scan:
     skipped: list[Skipped] = []
     faults: list[str] = []
     for entry in folder_entries(folder):
-        if not has_suffix(entry.name, suffixes):
+        unread = suffixes is IMAGE_SUFFIXES and has_suffix(entry.name, UNREAD_SUFFIXES)
+        if not has_suffix(entry.name, suffixes) and not unread:
             continue
-        reason = unusable_name(entry.name) or _unusable_entry(entry)
+        reason = unusable_name(entry.name) or _unusable_entry(entry) or (NOT_READ if unread else "")
         if reason:
             skipped.append(Skipped(shown(entry.name), reason))
             continue
@@ -126,7 +142,7 @@ def add_file(files: dict[str, str], name: str, holder: str) -> str:
     Raises:
         DataError: another file has this id.
     """
-    image_id = PurePosixPath(name).stem
+    image_id = image_id_of(name)
     if image_id in files:
         raise DataError(
             f"two files in {holder} have the id {image_id!r}: {shown(files[image_id])} and "
@@ -134,6 +150,33 @@ def add_file(files: dict[str, str], name: str, holder: str) -> str:
         )
     files[image_id] = name
     return image_id
+
+
+def image_id_of(name: str) -> str:
+    """The id of the image in a file: its name without folders and extension.
+
+    A WNID at the end of an official name, as Hugging Face's edition has it, is not part
+    of the id: ILSVRC2012_val_00000293_n01440764.JPEG is ILSVRC2012_val_00000293.
+    """
+    stem = PurePosixPath(name).stem
+    match = _WITH_CLASS.fullmatch(stem)
+    return match[1] if match else stem
+
+
+def class_in_name(name: str) -> str | None:
+    """The WNID at the end of an official name, or None; see `image_id_of`."""
+    match = _WITH_CLASS.fullmatch(PurePosixPath(name).stem)
+    return match[2] if match else None
+
+
+def classes_in_names(paths: Mapping[str, str]) -> dict[str, str]:
+    """Image id to WNID, for the images whose file name ends in one.
+
+    Args:
+        paths: image id to file name.
+    """
+    found = ((image_id, class_in_name(name)) for image_id, name in paths.items())
+    return {image_id: class_id for image_id, class_id in found if class_id}
 
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:

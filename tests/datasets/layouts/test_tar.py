@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.datasets.layouts.tar import scan_tar
+from wsol_bench.datasets.tar_files import scan_tar
 from wsol_bench.errors import DataError
 
 

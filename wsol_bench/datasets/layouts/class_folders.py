@@ -1,11 +1,16 @@
-"""torchvision's ImageFolder layout: one folder per class, named by its WNID."""
+"""torchvision's ImageFolder layout: one folder per class, named by the class's id.
+
+Folders named by WNIDs are recognised by themselves; folders of other names where a list
+of classes (classes.txt or LOC_synset_mapping.txt) beside them holds those names.
+"""
 
 import re
 from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
-from wsol_bench.datasets.classes import ClassList, find_classes
-from wsol_bench.datasets.dataset import ImageDataset, Selection, assemble
+from wsol_bench.datasets.assembly import assemble
+from wsol_bench.datasets.classes import ClassList, find_classes, find_own_classes
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import ImageFiles
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.scanning import (
@@ -15,6 +20,7 @@ from wsol_bench.datasets.scanning import (
     class_folder_entries,
     scan_folder,
 )
+from wsol_bench.datasets.selection import Selection
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
@@ -24,7 +30,7 @@ _WNID = re.compile(r"n[0-9]{8}")
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path, or a usual folder in it, holds folders named by WNIDs."""
+    """Whether the path, or a usual folder in it, holds folders named by classes."""
     return _val_folder(path) is not None
 
 
@@ -39,26 +45,36 @@ def load(path: Path, selection: Selection) -> ImageDataset:
 
 
 def _val_folder(path: Path) -> Path | None:
-    return next((path / name for name in VAL_FOLDERS if _holds_wnids(path / name)), None)
+    folders = [path / name for name in VAL_FOLDERS]
+    return next((each for each in folders if _holds_classes(each, _own_classes(path))), None)
 
 
-def _holds_wnids(folder: Path) -> bool:
+def _own_classes(path: Path) -> frozenset[str]:
     try:
-        return any(_WNID.fullmatch(entry.name) for entry in class_folder_entries(folder))
+        classes = find_own_classes([path, path.absolute().parent])
+    except DataError:  # loading reports it
+        classes = None
+    return frozenset(classes.class_ids if classes else ())
+
+
+def _holds_classes(folder: Path, own: frozenset[str]) -> bool:
+    try:
+        names = [entry.name for entry in class_folder_entries(folder)]
     except DataError:  # no such folder
         return False
+    return any(_WNID.fullmatch(name) or name in own for name in names)
 
 
 def _scan(folder: Path, classes: ClassList) -> tuple[ImageFiles, dict[str, str]]:
-    """The images of all class folders, and the WNID of each image's folder."""
+    """The images of all class folders, and the class of each image's folder."""
     paths: dict[str, str] = {}
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
     faults: list[str] = []
     for entry in class_folder_entries(folder):
         class_id = entry.name
-        if not _WNID.fullmatch(class_id):
-            skipped.append(Skipped(shown(class_id), "a folder not named by a WNID"))
+        if not _WNID.fullmatch(class_id) and class_id not in classes.index_of:
+            skipped.append(Skipped(shown(class_id), "a folder not named by a class"))
             continue
         try:
             classes.index(class_id, f"the folder {shown(entry.path)}")
@@ -78,8 +94,9 @@ def _scan(folder: Path, classes: ClassList) -> tuple[ImageFiles, dict[str, str]]
 
 CLASS_FOLDERS = Layout(
     description=(
-        "val/n01440764/*.JPEG, one folder per WNID (the path may be val or what holds it), with a "
-        "folder of XML files or LOC_val_solution.csv beside val"
+        "val/n01440764/*.JPEG, one folder per class (the path may be val or what holds it), with a "
+        "folder of XML files or LOC_val_solution.csv beside val, and classes.txt for other names "
+        "than WNIDs"
     ),
     recognises=recognises,
     load=load,

@@ -1,13 +1,18 @@
-"""The layout of the official tar, unpacked: all images in one folder."""
+"""All images in one folder: the official tar, unpacked, or Hugging Face's edition.
+
+Files of the latter are named ILSVRC2012_val_00000293_n01440764.JPEG: the label comes last.
+"""
 
 from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
+from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import find_classes
-from wsol_bench.datasets.dataset import ImageDataset, Selection, assemble
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import images_in
 from wsol_bench.datasets.layouts.layout import Layout
-from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, holds_files
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, classes_in_names, holds_files
+from wsol_bench.datasets.selection import Selection
 
 IMAGE_FOLDERS = (".", "val", "ILSVRC2012_img_val")
 
@@ -22,7 +27,8 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     folder = _image_folder(path) or path
     bases = [folder, folder.absolute().parent]
     annotations = find_annotations(bases, find_classes(bases))
-    return assemble(path, images_in(folder), annotations, selection)
+    images = images_in(folder)
+    return assemble(path, images, annotations, selection, classes_in_names(images.paths))
 
 
 def _image_folder(path: Path) -> Path | None:

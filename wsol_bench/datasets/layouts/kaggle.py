@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
+from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import find_classes
-from wsol_bench.datasets.dataset import ImageDataset, Selection, assemble
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import images_in
 from wsol_bench.datasets.layouts.layout import Layout
-from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, holds_files
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, classes_in_names, holds_files
+from wsol_bench.datasets.selection import Selection
 
 IMAGE_FOLDER = Path("ILSVRC/Data/CLS-LOC/val")
 
@@ -20,7 +22,8 @@ def recognises(path: Path) -> bool:
 def load(path: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     annotations = find_annotations([path], find_classes([path]))
-    return assemble(path, images_in(path / IMAGE_FOLDER), annotations, selection)
+    images = images_in(path / IMAGE_FOLDER)
+    return assemble(path, images, annotations, selection, classes_in_names(images.paths))
 
 
 KAGGLE = Layout(

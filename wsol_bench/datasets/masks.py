@@ -1,0 +1,52 @@
+"""Masks of examples: which pixels are the object, and which do not count."""
+
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol_bench.datasets.example import Example
+from wsol_bench.geometry import Size
+
+Mask = NDArray[np.bool_]
+"""(height, width), True on the pixels that it covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The masks of one example, in pixels of the original image.
+
+    Attributes:
+        ground_truth: (height, width) bool, the union of the label's objects; all False
+            where the annotation holds no object pixel.
+        ignore: (height, width) bool, the pixels that no metric counts; never True where
+            `ground_truth` is.
+    """
+
+    ground_truth: Mask
+    ignore: Mask
+
+    @classmethod
+    def of(cls, ground_truth: Mask, ignore: Mask | None = None) -> "Masks":
+        """Masks whose ignored pixels are those of `ignore` outside the ground truth."""
+        if ignore is None:
+            return cls(ground_truth, np.zeros_like(ground_truth))
+        return cls(ground_truth, ignore & ~ground_truth)
+
+
+class MaskSource(Interface):
+    """The masks of a dataset by example. Can be pickled."""
+
+    def read(self, example: Example, size: Size | None) -> Masks:
+        """The masks of one example.
+
+        Args:
+            example: one of the dataset's.
+            size: of the decoded image, or None where it is not known: the masks then have
+                the size of their file or annotation.
+
+        Raises:
+            DataError: a mask is absent, unreadable or of another size; names the file.
+        """
+        ...
