@@ -57,16 +57,23 @@ def test_it_looks_at_all_images_where_they_are_fewer():
         watching.watch([record(39, right=False)])
 
 
-def test_it_looks_once():
+def test_it_compares_once_and_ignores_all_later_images():
+    first, later = records(50, wrong=0), [record(50 + i, right=False) for i in range(500)]
     watching = gate(expected=0, images=50)
-    watching.watch(records(50, wrong=0))
-    watching.watch([record(50 + i, right=False) for i in range(500)])
+    watching.watch(first)
+    assert watching.has_looked
+    watching.watch(later)  # not compared any more
+    with pytest.raises(RunError, match=r"90\.9 % on the first 550 images"):
+        gate(expected=0, images=550).watch(first + later)  # though these images would fail
 
 
 def test_images_beyond_its_number_in_the_last_batch_do_not_count():
-    # 10 right, then 40 wrong in the same batch: the first 10 decide.
-    made = [record(i, right=i < 10) for i in range(50)]
-    gate(expected=0, images=10).watch(made)
+    made = [record(i, right=i < 10) for i in range(50)]  # 10 right, then 40 wrong, in one batch
+    watching = gate(expected=0, images=10)
+    watching.watch(made)
+    assert watching.has_looked
+    with pytest.raises(RunError, match=r"0\.0 % on the first 10 images"):  # measured on 10, not 50
+        gate(expected=90, images=10).watch(made)
 
 
 def test_an_image_counts_once_however_many_methods_it_has():

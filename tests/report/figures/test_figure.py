@@ -137,11 +137,20 @@ def test_a_run_without_maps_gives_plain_images_and_says_so(
     assert all(panel.predicted is not None for panel in panels)
 
 
-def test_the_images_may_lie_elsewhere(
-    mapped_run: Path, small_dataset: Path, tmp_path: Path
+def test_the_images_are_read_from_the_folder_given_as_data(
+    mapped_run: Path, drawn: list[list[list[Panel]]], small_dataset: Path, tmp_path: Path
 ) -> None:
-    moved = shutil.copytree(small_dataset, tmp_path / "moved")
-    draw_run(mapped_run, FigureOptions(images="best:1", data=str(moved)))
+    image_id = "ILSVRC2012_val_00000004"
+    moved = Path(shutil.copytree(small_dataset, tmp_path / "moved"))
+    path = moved / f"ILSVRC/Data/CLS-LOC/val/{image_id}.JPEG"
+    with Image.open(path) as image:
+        size = image.size
+    Image.new("RGB", size, "red").save(path)  # another picture of the same size
+    draw_run(mapped_run, FigureOptions(images=image_id))
+    draw_run(mapped_run, FigureOptions(images=image_id, data=str(moved)))
+    own, elsewhere = (rows[0][0].picture for rows in drawn)
+    assert not np.array_equal(own, elsewhere)
+    assert np.array_equal(elsewhere, np.asarray(Image.open(path).convert("RGB")))
 
 
 def test_another_image_of_the_same_name_is_refused(
