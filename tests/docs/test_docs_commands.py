@@ -48,7 +48,7 @@ SLOW = [
     "docs/how-to/add-a-method.md",
     "docs/how-to/add-a-protocol.md",
     "docs/how-to/add-an-arch.md",
-    "docs/how-to/look-at-a-run.md",
+    "docs/how-to/inspect-a-run.md",
     "docs/how-to/regression-in-ci.md",
     "docs/numbers.md",
     "docs/protocol.md",
