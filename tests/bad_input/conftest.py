@@ -156,7 +156,7 @@ def page() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         heading: {
             cells[0]: tuple(cells[1:])
             for line in part.splitlines()
-            if line.startswith("| ") and not line.startswith(("| what", "|--"))
+            if line.startswith("| ") and not line.startswith(("| case", "|--"))
             for cells in [[cell.strip() for cell in line.strip("|").split(" | ")]]
         }
         for heading, part in zip(parts[::2], parts[1::2], strict=True)

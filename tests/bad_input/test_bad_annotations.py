@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 BOX = ("1", "2", "20", "17")
-FAULTS = "Annotations that refuse the dataset"
-TABLES = "Tables that refuse the dataset"
-FOLDERS = "Folders and tars that refuse the dataset"
-COUNTED = "What is counted and listed"
+FAULTS = "Invalid annotations"
+TABLES = "Invalid tables"
+FOLDERS = "Invalid folders and tars"
+COUNTED = "Defects that are counted and listed"
 
 ROW = "a,n01440764 1 2 20 17\n"
 LAUGHS = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;">]>'

@@ -11,8 +11,8 @@ from wsol_bench.cli import run as cli_run
 from wsol_bench.cli.main import main
 from wsol_bench.errors import UsageError
 
-REFUSED = "Flags that are refused"
-FOLDERS = "Folders that a run cannot use"
+REFUSED = "Refused flags"
+FOLDERS = "Refused run folders"
 RUN = ("run", "--arch=vgg16", "--data=DIR")
 FLAGS = {
     "a part of an image": (*RUN, "--limit=2.7"),
@@ -28,7 +28,7 @@ FLAGS = {
 FILES = {
     "infinitely many classes": "topk = inf",
     "2.9 classes": "topk = 2.9",
-    "a truth for a number": "threshold = true",
+    "a truth value for a number": "threshold = true",
 }
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.errors import UnreadableImage
 
-REFUSED = "Images that are refused"
-TAKEN = "Images that are taken"
+REFUSED = "Refused images"
+TAKEN = "Accepted images"
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

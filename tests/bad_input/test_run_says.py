@@ -7,7 +7,7 @@ import pytest
 import torch
 import torchvision
 
-SAID = "What a run says at its end"
+SAID = "Warnings at the end of a run"
 BAD_BOX = ("1", "2", "20", "170")
 
 
