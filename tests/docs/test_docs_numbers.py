@@ -76,9 +76,7 @@ def test_the_table_of_the_demo_is_the_recorded_one() -> None:
 
 def test_the_readme_s_table_is_the_recorded_one() -> None:
     recorded = rows_of(REAL / "googlenet-gradcam-iccv17.json")
-    assert table_below("README.md", "Results") == [
-        cells(row, intervals=False) for row in recorded
-    ]
+    assert table_below("README.md", "Results") == [cells(row, intervals=False) for row in recorded]
 
 
 def printed(row: Row) -> Iterator[str]:
