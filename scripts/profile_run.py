@@ -42,7 +42,7 @@ from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import to_table
 from wsol_bench.runs.evaluate import evaluate
 from wsol_bench.runs.prepare import find_device
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings, names_in
 
 Row = tuple[str, str, float]
@@ -287,7 +287,7 @@ def main() -> None:
     as_json = given.pop("json")
     settings = RunSettings(**{**given, "methods": names_in(given["methods"])})
     device = find_device(settings.device)
-    say("warming up, then a run as it is, then one that is watched")
+    log("warming up, then a run as it is, then one that is watched")
     run(replace(settings, limit=min(settings.limit, settings.batch_size)))
     _, bare = run(settings)
     watch = Watch()

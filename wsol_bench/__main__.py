@@ -9,7 +9,7 @@ from wsol_bench.runtime.streams import open_closed_streams
 
 
 def start() -> int:
-    """Runs the command line; a signal that comes before it can say more gets a line too."""
+    """Runs the command line; a signal during its import gets a message too."""
     open_closed_streams()
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _interrupt)

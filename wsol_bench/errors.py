@@ -1,8 +1,18 @@
-"""Every error that a user can cause, and the exit code of each.
+"""The exceptions of this package and their exit codes.
 
-The command line prints the message and exits with `exit_code`; nothing else
-turns an exception into a code. A message says which file or flag, what was
-expected, what came, and what to do.
+    WsolBenchError            1
+    ├── RunError              1   the run failed: a NaN map, a failed gate, lost workers
+    ├── UsageError            2   a flag, a name or a configuration file is wrong
+    ├── NotApplicable         2   a method is not defined on a network; becomes an "n/a" row
+    ├── DataError             3   a dataset, an image or a run's folder is missing or bad
+    │   └── UnreadableImage   3   one image cannot be decoded; a run may tolerate it
+    ├── WeightsError          3   a weights file is missing, unreadable or does not fit
+    ├── RegressionError       4   a result is outside the tolerance of its baseline
+    └── Interrupted         130   a signal requested a stop; finished batches are kept
+
+The command line prints the message and exits with `exit_code`. A message names the file or
+flag and states what was expected, what was found and what to do. Any other exception is a
+fault of this package: exit code 1.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,17 +30,17 @@ EXIT_INTERRUPTED = 130
 
 
 class WsolBenchError(Exception):
-    """The root of the tree: the run failed."""
+    """The base class; by itself: the run failed."""
 
     exit_code = EXIT_RUN_FAILED
 
 
 class RunError(WsolBenchError):
-    """Something went wrong while the networks ran: a NaN map, a failed gate."""
+    """The run failed: a map holds NaN, a gate failed, or workers were lost."""
 
 
 class UsageError(WsolBenchError):
-    """A flag, a name or a configuration file does not make sense."""
+    """A flag, a name or a configuration file is wrong."""
 
     exit_code = EXIT_USAGE
 
@@ -41,48 +51,47 @@ class DataError(WsolBenchError):
     exit_code = EXIT_DATA
 
 
-class UnreadableImage(DataError):  # noqa: N818 - the image is at fault, the run need not fail
-    """One image cannot be read or decoded; the others of the dataset may well be.
+class UnreadableImage(DataError):  # noqa: N818 - need not end the run
+    """One image cannot be read or decoded.
 
-    `Dataset.open` raises it, and the message says all: the file, what was expected,
-    what came. A run may record the image as unreadable and go on. What would befall
-    the next image as well, such as a disk that is gone, is a plain `DataError`.
+    `Dataset.open` raises it. A run may record the image as unreadable and continue. An
+    error that the next image would meet too, such as a missing disk, is a `DataError`.
     """
 
 
 class WeightsError(WsolBenchError):
-    """A weights file is missing, unreadable or of another network."""
+    """A weights file is missing, unreadable or does not fit the network."""
 
     exit_code = EXIT_DATA
 
 
 class RegressionError(WsolBenchError):
-    """A result left the tolerance of its baseline."""
+    """A result is outside the tolerance of its baseline."""
 
     exit_code = EXIT_REGRESSION
 
 
-class Interrupted(WsolBenchError):  # noqa: N818 - asked for, and no error
-    """The user or a scheduler asked the run to stop; says what is kept."""
+class Interrupted(WsolBenchError):  # noqa: N818 - requested, not a fault
+    """A signal requested a stop; the message states what is kept."""
 
     exit_code = EXIT_INTERRUPTED
 
 
-class NotApplicable(WsolBenchError):  # noqa: N818 - a reason, not a fault
-    """A method cannot be defined on this network; the message is the reason.
+class NotApplicable(WsolBenchError):  # noqa: N818 - not a fault
+    """A method is not defined on this network; the message is the reason.
 
-    A run turns it into an "n/a" row. It never ends a run by itself.
+    A run reports it as an "n/a" row; it ends the run only if no method is applicable.
     """
 
     exit_code = EXIT_USAGE
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Says what was asked, the nearest names, and all the names.
+    """An error that lists the nearest and all known names.
 
     Args:
-        kind: what the name should have been, such as "arch".
-        name: what the user wrote.
+        kind: the kind of the name, such as "arch".
+        name: the name that the user gave.
         known: every valid name.
     """
     names = sorted(known)
@@ -92,10 +101,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
-    """The entry of this name.
+    """The entry of this name in a table.
 
     Raises:
-        UsageError: there is none; lists the known ones.
+        UsageError: there is none; lists the known names.
     """
     if name not in table:
         raise unknown_name(kind, name, table)

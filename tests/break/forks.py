@@ -12,7 +12,7 @@ import resource
 import sys
 
 from wsol_bench.cli.main import main
-from wsol_bench.engine import scheduler as drive
+from wsol_bench.engine import scheduler as scheduler
 from wsol_bench.engine import shards
 from wsol_bench.report.tables import result as tables  # noqa: F401 - what every run would import
 
@@ -24,7 +24,7 @@ def run(order: dict) -> None:
     if order["file_limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"],) * 2)
     shards.SHARD = order["shard"]
-    drive.KEEP = 0.3  # so that kills find beginnings of shards too
+    scheduler.CHECKPOINT_INTERVAL = 0.3  # so that kills find beginnings of shards too
     code = main(order["arguments"])
     sys.stdout.flush()
     os._exit(code)

@@ -1,6 +1,6 @@
 """`python launch.py SHARD ARGUMENT...`: the program with so many images per shard.
 
-The size of a shard is no setting, because it decides where batches end. Here it is
+The size of a shard is no setting, because it decides where batches end. InProcess it is
 small, so that a few images make many shards.
 """
 

@@ -42,7 +42,7 @@ def assert_told(run, folder: Path, *words: str) -> None:
     assert run.wait() == DATA, run.said
     assert "Traceback" not in run.said
     assert str(folder) in run.said
-    for word in (*words, "give the same command again: what is finished is kept"):
+    for word in (*words, "run the same command again: everything finished is kept"):
         assert word in run.said
 
 

@@ -67,7 +67,7 @@ def test_machines_that_die_and_one_that_joins_change_no_record(arguments, alone,
     # Both machines' workers; a busy machine may keep one more from answering Ray in time,
     # which costs its batches like any loss. That no record changes is asserted below.
     assert said.count("Lost a worker") >= 2
-    assert "has taken the place of a lost one" in said
+    assert "has replaced a lost one" in said
     assert "Traceback" not in said
     assert "raylet" not in said + result["out"]
     assert json.loads(result["out"])["rows"] == alone[1]["rows"]

@@ -32,7 +32,7 @@ def test_a_second_process_is_told_of_the_first_and_takes_over_when_it_is_killed(
     second.until(lambda: shards(folder) == 12 - len(list(folder.glob("claims/*.json"))))
     first.send(signal.SIGKILL)
     assert second.wait() == 0, second.said
-    assert "shards of this run too" in second.said
+    assert "working on this run too" in second.said
     first.wait()
     assert same_as_whole(folder, json.loads(second.out.read_text()))
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the batch in hand is finished and kept, and the user told how to go on."""
+"""Ctrl-C and SIGTERM: the current batch is stored, and a message names the next command."""
 
 import json
 import re

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wsol_bench.boxes.map_state import MapState
-from wsol_bench.engine.messages import Part
+from wsol_bench.engine.messages import BatchResult
 from wsol_bench.engine.shards import Shard
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
@@ -35,12 +35,12 @@ def record(number: int, method: str) -> Record:
     )
 
 
-def batch(shard: Shard, images: int = 1) -> Part:
+def batch(shard: Shard, images: int = 1) -> BatchResult:
     """The first images of what is left of a shard, as a worker would give them."""
     numbers = range(shard.start, min(shard.start + images, shard.stop))
     table = to_table(record(number, method) for number in numbers for method in METHODS)
     maps = {"cam": np.array([[[[number]]] for number in numbers], np.float16)}
-    return Part(shard.number, len(numbers), table, maps)
+    return BatchResult(shard.number, len(numbers), table, maps)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from wsol_bench.engine import scheduler as module
-from wsol_bench.engine import shard_queue as ledger_module
-from wsol_bench.engine.claims import Claims
-from wsol_bench.engine.messages import Failed, Lost, Message, Part, Ready, Said, Stopped
-from wsol_bench.engine.scheduler import Drive
-from wsol_bench.engine.shard_queue import Ledger
+from wsol_bench.engine import shard_queue as queue_module
+from wsol_bench.engine.leases import Leases
+from wsol_bench.engine.messages import BatchResult, Failed, LogLine, Lost, Message, Ready, Stopped
+from wsol_bench.engine.scheduler import Scheduler
+from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import SHARD, Shard, shards_of
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.records.run_folder import RunFolder
@@ -32,9 +32,9 @@ class Workers:
     What a test has them do instead stands in `acts`: number of the wait -> messages.
     """
 
-    lacking = "Each needs 8 GPUs."
+    waiting_for = "Each needs 8 GPUs."
 
-    def __init__(self, count: int, make_batch: Callable[[Shard], Part]) -> None:
+    def __init__(self, count: int, make_batch: Callable[[Shard], BatchResult]) -> None:
         self.in_hand: dict[int, deque[Shard]] = {worker: deque() for worker in range(count)}
         self.make_batch = make_batch
         self.acts: dict[int, Callable[[], list[tuple[int, Message]]]] = {}
@@ -62,7 +62,7 @@ class Workers:
                 return [(worker, self.work(worker))]
         return []
 
-    def work(self, worker: int) -> Part:
+    def work(self, worker: int) -> BatchResult:
         shard = self.in_hand[worker].popleft()
         if shard.images > 1:
             self.in_hand[worker].appendleft(replace(shard, start=shard.start + 1))
@@ -84,7 +84,7 @@ class Workers:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "sleep", lambda seconds: None)
-    monkeypatch.setattr(ledger_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(queue_module, "_RETRY_INTERVAL", 0.0)
 
 
 class Session:
@@ -95,17 +95,17 @@ class Session:
         self.said: list[str] = []
         self.images = 0
         self.elsewhere = 0
-        self.ledger: Ledger
+        self.queue: ShardQueue
         self.shards = shards
 
-    def run(self) -> Drive:
-        with Claims(self.folder) as claims:
-            self.ledger = Ledger(self.shards, self.folder.shards, claims, METHODS, ("cam",))
-            self.found = self.ledger.survey()
-            self.ledger.on_made_elsewhere = self.count_elsewhere
-            drive = Drive(self.ledger, self.pool, IDENTITY, self.on_table, self.said.append)
-            drive.run(self.stop)
-            return drive
+    def run(self) -> Scheduler:
+        with Leases(self.folder) as leases:
+            self.queue = ShardQueue(self.shards, self.folder.shards, leases, METHODS, ("cam",))
+            self.found = self.queue.survey()
+            self.queue.on_finished_elsewhere = self.count_elsewhere
+            scheduler = Scheduler(self.queue, self.pool, IDENTITY, self.on_table, self.said.append)
+            scheduler.run(self.stop)
+            return scheduler
 
     def on_table(self, table: pa.Table, images: int) -> None:
         assert len(table) == images * METHODS
@@ -153,10 +153,10 @@ def test_examples_are_cut_by_their_number_alone() -> None:
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_any_number_of_workers_makes_the_same_files(workers, session, is_whole) -> None:
     one = session(workers)
-    drive = one.run()
+    scheduler = one.run()
     assert is_whole()
     assert one.images == 8
-    assert drive.devices == {"cpu"}
+    assert scheduler.devices == {"cpu"}
 
 
 def test_a_worker_never_waits_for_its_next_shard(session) -> None:
@@ -174,8 +174,8 @@ def test_a_lost_workers_shards_go_on_from_the_last_image_that_came_back(session,
     assert one.images == 8  # none was done twice
     assert one.pool.replaced == [0]
     assert one.said == [
-        "Lost a worker on this machine: it was killed. What it had in hand goes to others.",
-        "A worker on this machine has taken the place of a lost one.",
+        "Lost a worker on this machine: it was killed. Its unfinished shards go to others.",
+        "A worker on this machine has replaced a lost one.",
     ]
     starts = [shard.start for _, shard in one.pool.given]
     assert 1 in starts or 2 in starts  # the rest of the first shard, not all of it
@@ -250,7 +250,7 @@ def test_a_worker_that_opened_something_else_ends_the_run(session) -> None:
 
 def test_what_a_worker_says_reaches_the_user(session) -> None:
     one = session()
-    one.pool.acts[3] = lambda: [(0, Said("Batches are halved."))]
+    one.pool.acts[3] = lambda: [(0, LogLine("Batches are halved."))]
     one.run()
     assert one.said == ["Batches are halved."]
 
@@ -302,7 +302,7 @@ def test_an_error_after_a_stop_is_told_and_the_batches_of_others_are_kept(sessio
 def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
     session, folder, is_whole, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "KEEP", 0.0)
+    monkeypatch.setattr(module, "CHECKPOINT_INTERVAL", 0.0)
     one = session()
     there: list[list[int]] = []
 
@@ -313,7 +313,7 @@ def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
 
         def cut() -> list[tuple[int, Message]]:
             there.append(folder.shards.parts())
-            patched.setattr(Ledger, "keep", lambda self: None)
+            patched.setattr(ShardQueue, "checkpoint", lambda self: None)
             raise PowerCut
 
         one.pool.acts[6] = cut
@@ -376,19 +376,19 @@ def test_shards_that_another_process_has_are_waited_for(
     assert is_whole()
 
 
-def test_a_shard_finished_between_the_look_and_the_claim_is_not_made_again(
+def test_a_shard_finished_between_the_check_and_the_lease_is_not_made_again(
     session, folder, make_batch, shards, monkeypatch
 ) -> None:
     one = session()
-    take = Claims.take
+    take = Leases.acquire
 
-    def finish_first(self: Claims, number: int) -> bool:
+    def finish_first(self: Leases, number: int) -> bool:
         if number == 1:
             whole = make_batch(shards[1], 3)
             folder.shards.write(1, whole.table, whole.maps)
         return take(self, number)
 
-    monkeypatch.setattr(Claims, "take", finish_first)
+    monkeypatch.setattr(Leases, "acquire", finish_first)
     one.run()
     assert one.elsewhere == 3
     assert one.images == 5

@@ -17,12 +17,12 @@ from wsol_bench.engine import messages, ray_pool
 from wsol_bench.engine import resources as machine
 from wsol_bench.engine import subprocess_pool as processes
 from wsol_bench.engine.catalog import ENGINES
-from wsol_bench.engine.messages import Failed, Job, Lost, Opened, Ready, Said, Stopped
+from wsol_bench.engine.messages import Failed, Job, LogLine, Lost, OpenedJob, Ready, Stopped
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import Share, share_of
 from wsol_bench.engine.ray_worker import RayWorker
 from wsol_bench.engine.shards import Shard
-from wsol_bench.engine.subprocess_pool import Processes
+from wsol_bench.engine.subprocess_pool import SubprocessPool
 from wsol_bench.engine.worker import Inbox, serve
 from wsol_bench.errors import DataError, RunError, UsageError
 from wsol_bench.settings import RunSettings
@@ -128,9 +128,9 @@ def test_an_error_that_is_not_ours_is_told_in_words_that_can_be_sent() -> None:
 
 
 def test_a_worker_of_another_version_of_ours_has_opened_something_else(monkeypatch) -> None:
-    ours = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    ours = OpenedJob(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
     monkeypatch.setattr(messages, "version_of", lambda name: "99")
-    theirs = Opened(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
+    theirs = OpenedJob(None, None, {"arch": "vgg16"}).must_match  # type: ignore[arg-type]
     assert {name for name in ours if ours[name] != theirs[name]} == {"wsol_bench"}
 
 
@@ -166,7 +166,7 @@ def test_a_process_that_is_killed_is_lost_and_can_be_replaced(monkeypatch) -> No
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     popen = subprocess.Popen
     monkeypatch.setattr(processes.subprocess, "Popen", lambda _, **more: popen(sleep, **more))
-    pool = Processes([Job(fail_to_open, 1, 1)] * 2)
+    pool = SubprocessPool([Job(fail_to_open, 1, 1)] * 2)
     try:
         assert pool.wait() == []
         pool._workers[1].process.send_signal(signal.SIGKILL)
@@ -187,7 +187,7 @@ def test_a_program_that_ends_by_itself_is_lost_with_its_exit_code(monkeypatch) -
     popen = subprocess.Popen
     ends = [sys.executable, "-c", "raise SystemExit(7)"]
     monkeypatch.setattr(processes.subprocess, "Popen", lambda _, **more: popen(ends, **more))
-    pool = Processes([Job(fail_to_open, 1, 1)])
+    pool = SubprocessPool([Job(fail_to_open, 1, 1)])
     try:
         ((_, lost),) = say_for(pool, Lost)
         assert lost.why.endswith("ended with exit code 7")
@@ -224,7 +224,7 @@ class FakeRay:
             return number, given
 
         def give(shard: Shard) -> None:
-            said.append(Said(f"{shard.number}"))
+            said.append(LogLine(f"{shard.number}"))
 
         actor = SimpleNamespace(
             number=number,
@@ -263,7 +263,7 @@ def test_actors_are_asked_for_heard_and_replaced() -> None:
     assert (ray.options["num_cpus"], ray.options["num_gpus"]) == (2, 0.5)
     assert {worker for worker, _ in pool.wait()} == {0, 1}
     pool.give(1, Shard(4, 0, 1))
-    assert pool.wait() == [(1, Said("4"))]
+    assert pool.wait() == [(1, LogLine("4"))]
     ray.dead.add(1)
     assert pool.wait() == [(1, Lost("FakeRayError: Its machine is gone."))]
     assert pool.wait() == []
@@ -278,7 +278,10 @@ def test_actors_are_asked_for_heard_and_replaced() -> None:
 
 def test_what_actors_wait_for_is_said() -> None:
     pool = RayPool(FakeRay(), Job(fail_to_open, 1, threads=2), workers=1, gpus=1.0)
-    assert pool.lacking == "Each needs 2 CPUs and 1 GPUs; the cluster has 3 CPUs and 0 GPUs in all."
+    assert (
+        pool.waiting_for
+        == "Each needs 2 CPUs and 1 GPUs; the cluster has 3 CPUs and 0 GPUs in all."
+    )
 
 
 @pytest.mark.parametrize(
@@ -401,7 +404,7 @@ def test_a_worker_process_that_cannot_open_its_data_ends_the_run_with_its_messag
 
     data = Path(shutil.copytree(small_dataset, tmp_path / "data"))
     # The run has the folder open; to its workers it is gone, as on another machine.
-    monkeypatch.setattr(make, "_tell", lambda *_: shutil.rmtree(data))
+    monkeypatch.setattr(make, "_report_survey", lambda *_: shutil.rmtree(data))
     command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}", "--workers=2"]
     assert main([*command, f"--data={data}", "--methods=center"]) == 3
     said = capsys.readouterr().err

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from wsol_bench.runtime import progress as module
-from wsol_bench.runtime.progress import progress, say
+from wsol_bench.runtime.progress import log, progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -114,10 +114,10 @@ def test_a_message_breaks_between_words_on_a_terminal_alone(
 ) -> None:
     message = "This is the embedded demo: rendered images. " * 4
     with on_terminal() as terminal:
-        say(message)
+        log(message)
     lines = terminal.getvalue().splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= 80
     assert " ".join(lines) == message.strip()
-    say(message)
+    log(message)
     assert capsys.readouterr().err == f"{message}\n"

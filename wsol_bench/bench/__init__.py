@@ -1,1 +1,1 @@
-"""What localization costs, in forward passes of the same network."""
+"""The cost of localization, in forward passes of the same network."""

@@ -1,4 +1,4 @@
-"""One case of the benchmark: a network with its batch of images, on a device."""
+"""A case of the benchmark: a network and a batch of images on a device."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -26,7 +26,7 @@ from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.settings import ARCH_SETS, DEFAULT_DATA
 
 CLASSES = 1000
-"""Of a network with random weights: ILSVRC's."""
+"""The number of classes of a network with random weights: that of ILSVRC."""
 RANDOM = "random"
 RANDOM_TOPOLOGY = "caffe"
 PROTOCOL: Protocol = PROTOCOLS[DEFAULT_PROTOCOL]
@@ -34,19 +34,19 @@ PROTOCOL: Protocol = PROTOCOLS[DEFAULT_PROTOCOL]
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What a user asks of the benchmark.
+    """The settings of the benchmark.
 
     Attributes:
         archs: names of archs, or of a set of them.
-        topology: of random weights; None takes Caffe's.
-        weights: what `run --weights` takes; None draws them at random.
+        topology: that of random weights; default: Caffe's.
+        weights: a value of `run --weights`; default: random.
         device: as torch calls it, or "auto".
-        batches: images per pass, one case each.
-        rounds: interleaved repeats, after one that does not count.
+        batches: batch sizes, one case each.
+        rounds: interleaved repeats, after one that is discarded.
         against: names of other libraries.
-        parts: names of what to measure.
+        parts: names of the parts to measure.
         data: the folder or tar of a dataset, or the name of an embedded one.
-        limit: how many of its images the pipeline runs over.
+        limit: at most N images for the pipeline.
     """
 
     archs: tuple[str, ...]
@@ -61,10 +61,10 @@ class BenchSettings:
     limit: int = 32
 
     def check(self) -> None:
-        """Sees that names and numbers make sense, before anything is opened.
+        """Validates names and numbers before anything is opened.
 
         Raises:
-            UsageError: one does not; names the flag.
+            UsageError: one is wrong; names the flag.
         """
         if not self.archs or not self.batches:
             raise UsageError("--arch and --batch-size: expected at least one each.")
@@ -83,26 +83,26 @@ class BenchSettings:
         find_device(self.device)
 
     def arch_names(self) -> tuple[str, ...]:
-        """The archs, sets of them spelled out, each once."""
+        """The archs, with sets expanded, each once."""
         names = [one for each in self.archs for one in ARCH_SETS.get(each, (each,))]
         return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network and what it is asked.
+    """A network with its inputs.
 
     Attributes:
         arch: its entry in the table.
-        topology: the net under that name.
+        topology: its topology.
         weights: "random", or the topology and file.
-        device: where it all runs.
+        device: the device of network and inputs.
         network: ours, on the device.
-        plain: the same net as torch modules, as built: what a person has who uses
-            another library or none. Its parameters are its own and want gradients.
-        placed: method -> it at its layer, those that the network can carry.
-        inputs: (n, 3, side, side) float32 of n images, laid out as our pipeline does.
-        plain_inputs: the same, laid out as torch does.
+        plain: the same network as unmodified torch modules, which other libraries take.
+            It has its own parameters, and these require gradients.
+        placed: method -> the method bound to its layer, for those that the network supports.
+        inputs: (n, 3, side, side) float32 of n images, in the memory format of our pipeline.
+        plain_inputs: the same in torch's default memory format.
         labels: (n,) int64 on the CPU.
         rounds: interleaved repeats.
     """
@@ -125,24 +125,24 @@ class Case:
         return len(self.inputs)
 
     def forward(self) -> Tensor:
-        """A forward pass of our network alone, without a graph: the unit of all costs."""
+        """Runs a forward pass of our network without a graph: the unit of all costs."""
         with torch.no_grad():
             scores: Tensor = self.network.traced(self.inputs)
         return scores
 
     def plain_forward(self) -> Tensor:
-        """The same of the net as built."""
+        """Runs a forward pass of the unmodified network."""
         with torch.no_grad():
             scores: Tensor = self.plain(self.plain_inputs)
         return scores
 
 
 def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
-    """The cases one after the other: for each arch, each batch size.
+    """Yields a case for each arch and batch size.
 
     Args:
-        settings: checked.
-        dataset: the images of the batches; where it has fewer they repeat.
+        settings: validated.
+        dataset: provides the images of the batches, which repeat if it has too few.
 
     Raises:
         WeightsError: the weights are missing, or not of this arch or dataset.
@@ -150,7 +150,7 @@ def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
     """
     device = find_device(settings.device)
     if device.type == "cpu":
-        keep_freed_memory()  # the pipeline does; so all that is compared has it
+        keep_freed_memory()  # as the pipeline does, and here for everything compared
     for name, batch in product(settings.arch_names(), settings.batches):
         arch = ARCHS[name]
         if settings.weights is None:
@@ -178,17 +178,17 @@ def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
 
 
 def random_net(topology: Topology, classes: int = CLASSES) -> nn.Module:
-    """The net with random weights, the same ones each time."""
+    """The network with random weights, from a fixed seed."""
     torch.manual_seed(0)
     module = topology.build(classes)
-    for layer in module.modules():  # else every map is next to zero, and boxes are free
+    for layer in module.modules():  # otherwise maps are nearly zero and boxes trivial
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return module.eval()
 
 
 def place(network: Network, roles: Mapping[str, str]) -> dict[str, Placed]:
-    """Each map method at its layer; checks of the label are left out, they cost the same."""
+    """Binds each map method to its layer; the checks with another target class cost the same."""
     placed = {}
     for name, method in METHODS.items():
         if not isinstance(method, MapMethod) or method.subject != "label":

@@ -1,4 +1,4 @@
-"""What comes before and after the network, alone: decoding, resizing, boxes."""
+"""The work before and after the network: decoding, resizing and boxes."""
 
 import io
 from functools import partial
@@ -14,14 +14,14 @@ from wsol_bench.protocols.views import VIEWS
 
 DECODE = "decode and resize"
 MAP_SIDES = (7, 14)
-"""Of GoogLeNet's last maps and of VGG-16's."""
+"""The sides of the maps of GoogLeNet and VGG-16."""
 
 _CELLS = (4, 16, 64, 256)
 _QUALITY = 95
 
 
 def image_tasks(case: Case) -> dict[str, Task]:
-    """Task -> what it does to as many images or maps as the batch has, on one thread."""
+    """The tasks, each on one thread, for as many images or maps as the batch has."""
     view, side = VIEWS[PROTOCOL.view], case.topology.preprocessing.size
     data = synthetic_jpeg()
 
@@ -38,15 +38,15 @@ def image_tasks(case: Case) -> dict[str, Task]:
 
 
 def boxes_task(cells: int) -> str:
-    """The name of the task of drawing boxes of maps of this side."""
+    """The name of the task that draws the boxes of maps of this side."""
     return f"boxes of {cells}x{cells} maps"
 
 
 def synthetic_jpeg() -> bytes:
-    """A JPEG of ILSVRC's commonest size, made here: sums of noise, coarser ones heavier.
+    """A synthetic JPEG of the most common size in ILSVRC: a weighted sum of noise.
 
-    No photograph, but it compresses about as one does: 117 kB, where the median of
-    ILSVRC's of this size is 129 kB.
+    It compresses about as a photograph does: to 117 kB, where the median of ILSVRC's images
+    of this size is 129 kB.
     """
     random = np.random.default_rng(0)
     total = np.zeros((*IMAGE, 3))

@@ -1,4 +1,4 @@
-"""A case's costs, all parts together."""
+"""The costs of a case, all parts together."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,22 +31,22 @@ TASKS: Mapping[str, Callable[[Case], dict[str, Task]]] = {
     "methods": method_tasks,
     "images": image_tasks,
 }
-"""Parts that are timed in the same rounds as the unit."""
+"""The parts that are timed in the same rounds as the unit."""
 PARTS = (*TASKS, "operations", "pipeline", "sweep")
-"""What `--parts` takes."""
+"""The choices of `--parts`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one case cost.
+    """The costs of one case.
 
     Attributes:
-        facts: arch, weights, device, batch, machine, versions: what ran where.
-        forward_ms: of the unit.
-        ratios: task -> forwards.
-        counted: multiply-adds, or None where that was not asked for.
+        facts: arch, weights, device, batch size, machine and versions.
+        forward_ms: milliseconds of the unit.
+        ratios: task -> cost in forward passes.
+        counted: multiply-adds, or None if not requested.
         pipeline, sweep: likewise.
-        peers: of each library that was asked for.
+        peers: the cost of each requested library.
     """
 
     facts: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Measured:
     peers: tuple[PeerCost, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `bench --json` prints; parts that were left out are null."""
+        """The object that `bench --json` prints; parts that were not requested are null."""
         return {
             "schema": SCHEMA,
             **self.facts,
@@ -75,14 +75,14 @@ class Measured:
 
 
 def measure(
-    settings: BenchSettings, dataset: Dataset, say: Callable[[str], None]
+    settings: BenchSettings, dataset: Dataset, log: Callable[[str], None]
 ) -> Iterator[Measured]:
     """Measures the cases one after the other.
 
     Args:
-        settings: checked, with `check_names`.
+        settings: validated, also with `check_names`.
         dataset: the images of the batches and of the pipeline.
-        say: told what is being measured.
+        log: called with a line about each part.
 
     Raises:
         WeightsError, DataError: weights or an image are missing or bad.
@@ -90,14 +90,14 @@ def measure(
     fix_order_of_sums()  # as a run does
     for case in cases(settings, dataset):
         with exact_float32():
-            yield _measure_case(case, settings, dataset, say)
+            yield _measure_case(case, settings, dataset, log)
 
 
 def check_names(settings: BenchSettings) -> None:
-    """Sees that parts and libraries are known.
+    """Checks that parts and libraries are known.
 
     Raises:
-        UsageError: one is not; lists them.
+        UsageError: one is not; lists the known ones.
     """
     for name in settings.parts:
         find("part", name, dict.fromkeys(PARTS))
@@ -106,11 +106,11 @@ def check_names(settings: BenchSettings) -> None:
 
 
 def _measure_case(
-    case: Case, settings: BenchSettings, dataset: Dataset, say: Callable[[str], None]
+    case: Case, settings: BenchSettings, dataset: Dataset, log: Callable[[str], None]
 ) -> Measured:
     def begins(part: str) -> bool:
         if part in settings.parts:
-            say(f"{case.arch.title}, {case.weights} weights, batch {case.batch}: {part}")
+            log(f"{case.arch.title}, {case.weights} weights, batch {case.batch}: {part}")
         return part in settings.parts
 
     peers = Peers(case, settings.against)
@@ -135,7 +135,7 @@ def _measure_case(
 
 
 def _sweep(case: Case, settings: BenchSettings) -> SweepCost:
-    """On the network's own maps where it is a real one on real images."""
+    """Measures the sweep on the network's own maps if it has real weights, else on noise."""
     own = settings.weights is not None and "grad_cam" in case.placed
     maps, kind = (maps_from(case), "its Grad-CAM maps") if own else (smooth_maps(), "smooth noise")
     return measure_sweep(maps, kind, case.rounds)

@@ -1,4 +1,4 @@
-"""Our methods as tasks: each alone and several in one pass, maps and boxes included."""
+"""Our methods as tasks: each alone and several in one pass, including maps and boxes."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,49 +21,51 @@ TOGETHER = (
     ("grad_cam", "backprop", "c_mwp"),
     ("grad_cam", "cam", "c_mwp", "mwp", "backprop"),
 )
-"""Methods that are timed in one pass; those that a network cannot carry are left out.
-The sixth method, `center`, needs no network."""
+"""Methods that are timed in one pass, without those that a network does not support.
+The method `center` needs no network."""
 
 IMAGE = Size(375, 500)
-"""ILSVRC's commonest size, which boxes are drawn in."""
+"""The most common image size in ILSVRC, in which boxes are drawn."""
 
 FIVE = "grad_cam, boxes of five classes"
 DETERMINISTIC = "{}, deterministic"
-"""The dearest group again, with operations that repeat themselves to the bit."""
+"""The most expensive group again, with deterministic operations."""
 
 
 def groups(case: Case) -> list[tuple[str, ...]]:
-    """The methods of each task, without doubles."""
+    """The methods of each task, without duplicates."""
     wanted = [tuple(name for name in group if name in case.placed) for group in TOGETHER]
     alone = [(name,) for name in case.placed]
     return [group for group in dict.fromkeys([*alone, *wanted]) if group]
 
 
 def method_tasks(case: Case) -> dict[str, Task]:
-    """Task -> what it does: from the batch to a box per image and method."""
+    """The tasks: from the batch to a box per image and method."""
     tasks: dict[str, Task] = {"+".join(group): _localize(case, group) for group in groups(case)}
-    dearest = max(groups(case), key=len)
-    tasks[DETERMINISTIC.format("+".join(dearest))] = _repeatably(_localize(case, dearest))
+    most_expensive = max(groups(case), key=len)
+    tasks[DETERMINISTIC.format("+".join(most_expensive))] = _repeatably(
+        _localize(case, most_expensive)
+    )
     if "grad_cam" in case.placed:
         tasks[FIVE] = lambda: _localize_five(case)
     return tasks
 
 
 def asker(case: Case, names: Sequence[str]) -> Callable[[Tensor], Forward]:
-    """A function from inputs to the pass that answers what these methods ask."""
+    """A function from inputs to a forward pass that records what these methods request."""
     placed = [case.placed[name] for name in names]
     asks = Asks.merge(each.method.asks(each.layer) for each in placed)
     return lambda inputs: case.network.forward(inputs, asks)
 
 
 def maps_of(case: Case, forward: Forward, name: str, classes: Tensor) -> Tensor:
-    """A method's maps of one class per image, (n, u, v)."""
+    """The maps of a method, (n, u, v), for one class per image."""
     placed = case.placed[name]
     return placed.method.maps(forward, placed.layer, classes, Settings())
 
 
 def draw(maps: Tensor | NDArray[np.float32]) -> None:
-    """A box of each map, (n, u, v), in an image of the commonest size."""
+    """Draws the box of each map, (n, u, v), in an image of the most common size."""
     for values in maps.cpu().numpy() if isinstance(maps, Tensor) else maps:
         extract_box(values, IMAGE, PROTOCOL.box_rule)
 
@@ -88,7 +90,7 @@ def _repeatably(task: Task) -> Task:
 
 
 def _localize_five(case: Case) -> None:
-    """What `--boxes top5` adds to a run: the boxes of the five best classes."""
+    """The additional work of `--boxes top5`: the boxes of the five best classes."""
     forward = asker(case, ("grad_cam",))(case.inputs)
     best = rank_classes(forward.scores.float().cpu().numpy(), PROTOCOL.topk)  # (n, 5)
     for column in best.T:

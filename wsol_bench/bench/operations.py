@@ -1,17 +1,17 @@
-"""What the work needs, counted: multiply-adds and bytes, before anything is timed.
+"""Counted costs: the multiply-adds and bytes that the work needs.
 
-From the graph and the shapes of one image come
+The graph and the shapes of one image give
 
 - the forward pass: every convolution and linear layer once;
-- a gradient at a layer: the transpose of each such layer above it once, so for the
-  pixels as much as the forward pass again, and for Grad-CAM the layers of the head;
-- excitation backprop: each such layer on the way down to the map's layer once with its
-  positive weights, which all signals share, and its transpose once per signal.
+- a gradient at a layer: the transpose of each such layer above it once, so for the pixels
+  as much as another forward pass, and for Grad-CAM the layers of the head;
+- excitation backprop: each such layer between the classifier and the map's layer once with
+  its positive weights, which all signals share, and its transpose once per signal.
 
-Beside that stands what the engine performed, as torch's dispatcher saw it. The floor
-of a stage takes each step as long as its multiply-adds take at the machine's best
-convolution or product of matrices, or its bytes at the machine's best copy, whichever
-is longer; a step reads its inputs and weights and writes its output once.
+The multiply-adds that were performed are counted by a torch dispatch mode. The lower bound
+of a stage adds up its steps: each takes its multiply-adds at the machine's peak rate of
+convolutions or matrix products, or its bytes at the peak rate of copies, whichever is
+longer; a step reads its inputs and weights and writes its output once.
 """
 
 import time
@@ -32,11 +32,11 @@ from wsol_bench.networks import graph
 from wsol_bench.networks.graph import Step
 
 FORWARD = "forward"
-"""The stage that all others are compared with."""
+"""The stage that all others are relative to."""
 
 _BYTES = 4
 _PRODUCT_REPEATS = {512: 80, 1024: 20, 2048: 5}
-"""Side -> trials; many and short, because on a busy machine most of them are disturbed."""
+"""Side -> trials; many short ones, because on a busy machine most are disturbed."""
 _CONVOLVED = (8, 256, 28)
 """Images, channels in and out, side of a 3x3 convolution; a layer of VGG-16's kind."""
 _CONVOLUTION_REPEATS = 20
@@ -45,29 +45,29 @@ _COPIED, _COPY_REPEATS = 1 << 26, 40
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What the device reaches at its best, as measured, with float32.
+    """The measured peak performance of the device in float32.
 
     Attributes:
-        macs: multiply-adds a second, in a convolution or a product of matrices.
-        bytes: a second, read and written, in a copy.
+        macs: multiply-adds per second of a convolution or matrix product.
+        bytes: bytes read and written per second by a copy.
     """
 
     macs: float
     bytes: float
 
     def to_json(self) -> dict[str, float]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         return {"gmacs_per_s": self.macs / 1e9, "gbytes_per_s": self.bytes / 1e9}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Some steps of a net, each run once.
+    """Some steps of a network, each run once.
 
     Attributes:
         macs: multiply-adds of one image.
-        compute_ms, traffic_ms: least time of the steps that operations bind, and of
-            those that bytes bind, for the case's batch.
+        compute_ms, traffic_ms: lower bound of the time of compute-bound and of memory-bound
+            steps, for the case's batch.
     """
 
     macs: int
@@ -76,18 +76,18 @@ class Stage:
 
     @property
     def floor_ms(self) -> float:
-        """Least time for the case's batch."""
+        """Lower bound of the time for the case's batch."""
         return self.compute_ms + self.traffic_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the work needs, and what the engine performed.
+    """Needed and performed operations.
 
     Attributes:
-        needed: stage -> its cost by the graph; "forward" is one of them.
-        performed: task -> multiply-adds of one image, forward included.
-        peak: of the device.
+        needed: stage -> its cost from the graph; "forward" is one of them.
+        performed: task -> multiply-adds of one image, including the forward pass.
+        peak: that of the device.
     """
 
     needed: Mapping[str, Stage]
@@ -105,7 +105,7 @@ class Counted:
         return {name: each / self.forward.macs for name, each in self.performed.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         forward = self.forward
         return {
             "forward_gmacs": forward.macs / 1e9,
@@ -118,7 +118,7 @@ class Counted:
 
 
 def count(case: Case, peak: Peak) -> Counted:
-    """Counts a case's work."""
+    """Counts the work of a case."""
     shapes = _shapes(case)
     needed = {
         name: _stage(case, [_work(case, step, shapes) for step in steps], peak)
@@ -129,35 +129,35 @@ def count(case: Case, peak: Peak) -> Counted:
 
 
 def measure_peak(device: torch.device) -> Peak:
-    """The best of some convolutions and products of matrices, and of some copies."""
+    """Measures the peak rates of convolutions, matrix products and copies."""
     images, channels, side = _CONVOLVED
     inputs = torch.rand(images, channels, side, side, device=device)
     weight = torch.rand(channels, channels, 3, 3, device=device)
     weight = weight.contiguous(memory_format=torch.channels_last)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     convolve = partial(F.conv2d, inputs, weight, padding=1)
-    macs = inputs.numel() * weight[0].numel() / _least_seconds(convolve, _CONVOLUTION_REPEATS)
+    macs = inputs.numel() * weight[0].numel() / _minimum_seconds(convolve, _CONVOLUTION_REPEATS)
     for side, repeats in _PRODUCT_REPEATS.items():
         matrix = torch.rand(side, side, device=device)
-        macs = max(macs, side**3 / _least_seconds(partial(torch.mm, matrix, matrix), repeats))
+        macs = max(macs, side**3 / _minimum_seconds(partial(torch.mm, matrix, matrix), repeats))
     source = torch.rand(_COPIED // _BYTES, device=device)
     copy = partial(torch.empty_like(source).copy_, source)
-    return Peak(macs, 2 * _COPIED / _least_seconds(copy, _COPY_REPEATS))
+    return Peak(macs, 2 * _COPIED / _minimum_seconds(copy, _COPY_REPEATS))
 
 
-def _least_seconds(work: Callable[[], Tensor], repeats: int) -> float:
+def _minimum_seconds(work: Callable[[], Tensor], repeats: int) -> float:
     taken = []
     for _ in range(repeats):
         begun = time.perf_counter()
-        float(work().flatten()[0])  # reading a value waits for the device
+        float(work().flatten()[0])  # reading a value synchronises the device
         taken.append(time.perf_counter() - begun)
     return min(taken)
 
 
 class _Counter(TorchDispatchMode):
-    """Adds up the multiply-adds of all that torch runs while inside.
+    """Counts the multiply-adds of all torch operations inside.
 
-    torch's own FlopCounterMode hooks modules besides, which autograd.grad refuses.
+    torch's FlopCounterMode also hooks modules, which autograd.grad does not support.
     """
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ class _Counter(TorchDispatchMode):
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a graph and keeps the shape of every step's output."""
+    """Runs a graph and records the shape of each step's output."""
 
     def __init__(self, traced: fx.GraphModule) -> None:
         super().__init__(traced)
@@ -196,7 +196,7 @@ def _shapes(case: Case) -> dict[Step, torch.Size]:
 
 
 def _stages(case: Case) -> dict[str, list[Step]]:
-    """Stage -> the steps that it runs, or whose transposes it runs."""
+    """Stage -> the steps that it runs or transposes."""
     network = case.network
     steps = [s for s in network.traced.graph.nodes if s.op not in ("placeholder", "output")]
     stages = {FORWARD: steps}
@@ -228,7 +228,7 @@ def _stage(case: Case, work: Sequence["_Work"], peak: Peak) -> Stage:
 
 
 class _Work(NamedTuple):
-    """Multiply-adds, numbers read and written, and weights read, of a step on one image."""
+    """The multiply-adds, values read and written, and weights read by a step for one image."""
 
     macs: int
     values: int
@@ -252,7 +252,7 @@ def _work(case: Case, step: Step, shapes: Mapping[Step, torch.Size]) -> _Work:
 def _performed(case: Case, names: tuple[str, ...]) -> int:
     ask = asker(case, names)
     one = case.labels[:1]
-    forward = ask(case.inputs[:1])  # outside: the first pass may prepare weights
+    forward = ask(case.inputs[:1])  # not counted: the first pass may prepare weights
     for name in names:
         maps_of(case, forward, name, one)
     with _Counter() as counter:

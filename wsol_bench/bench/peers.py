@@ -1,10 +1,10 @@
-"""Other libraries, doing the same work to the same answer.
+"""Other libraries on the same work, with the same result.
 
-Each runs the net as built, on the same images, at the same layer, and its maps get
-their boxes from our box rule, so that only the maps differ. Two tasks are timed: one
-map of the label's class, and what the top-5 protocol takes of that library: scores
-and the maps of the five best classes, each in the way its own documentation has it.
-We need the first alone for both errors, since no other class's box can count.
+Each runs the unmodified network on the same images at the same layer, and our box rule
+turns its maps into boxes, so that only the maps differ. Two tasks are timed: one map of the
+label's class, and the top-5 protocol, which takes scores and the maps of the five best
+classes, as the library documents it. Ours needs the first alone for both errors, since no
+other class's box can count.
 
 The maps of the label's class are compared with ours, each scaled to 0..1.
 """
@@ -28,13 +28,13 @@ from wsol_bench.errors import find
 from wsol_bench.scoring.ilsvrc import rank_classes
 
 METHOD = "grad_cam"
-"""What all of them have."""
+"""The method that all of them implement."""
 
 WORK = ("label_map", "top5")
-"""The tasks of each library: one map of the label's class; all that the top-5 protocol takes."""
+"""The tasks of each library: one map of the label's class; the whole top-5 protocol."""
 
 SAME = 1e-3
-"""Largest difference of maps scaled to 0..1 that float32 sums in another order explain."""
+"""The maximum difference, scaled to 0..1, that another order of float32 sums explains."""
 
 Maps = Tensor | NDArray[np.float32]
 """(n, u, v), one per image."""
@@ -42,12 +42,12 @@ Maps = Tensor | NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How a library does it, on one case.
+    """The calls of a library on one case.
 
     Attributes:
         label_map: maps of the labels' classes, as a user gets them.
         five_maps: scores, and the maps of the five best classes.
-        raw: maps of the labels' classes at the layer's own resolution, up to scale.
+        raw: maps of the labels' classes at the layer's resolution, up to scale.
     """
 
     label_map: Callable[[], Maps]
@@ -57,13 +57,13 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class PeerCost:
-    """What a library took.
+    """The cost of a library.
 
     Attributes:
-        name, version: of the distribution; the version is None where it is not installed.
-        costs: of each of `WORK` -> in forwards of ours and in its own.
-        difference: largest between its maps and ours, each scaled to 0..1.
-        reason: why there is nothing, or "".
+        name, version: those of the distribution; the version is None if it is not installed.
+        costs: task of `WORK` -> cost in forward passes of ours and of the unmodified network.
+        difference: the maximum between its maps and ours, each scaled to 0..1.
+        reason: why it was not measured, or "".
     """
 
     name: str
@@ -74,11 +74,11 @@ class PeerCost:
 
     @property
     def agrees(self) -> bool:
-        """Whether its maps are ours."""
+        """Whether its maps equal ours."""
         return self.difference is not None and self.difference <= SAME
 
     def to_json(self) -> dict[str, Any]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         if self.costs is None:
             return {"version": self.version, "reason": self.reason}
         costs = {
@@ -99,13 +99,13 @@ class PeerCost:
 
 
 class Peers:
-    """The libraries that were asked for, on one case."""
+    """The requested libraries on one case."""
 
     def __init__(self, case: Case, names: tuple[str, ...]) -> None:
-        """Imports those that are installed.
+        """Imports the installed ones.
 
         Raises:
-            UsageError: no library of that name; lists them.
+            UsageError: a name is unknown; lists the known ones.
         """
         self._case = case
         self._ways: dict[str, Ways] = {}
@@ -113,7 +113,7 @@ class Peers:
         for name in names:
             make = find("peer", name, PEERS)
             if METHOD not in case.placed:
-                self._reasons[name] = f"{case.arch.name} cannot carry {METHOD}"
+                self._reasons[name] = f"{case.arch.name} does not support {METHOD}"
                 continue
             try:
                 version(name)
@@ -122,7 +122,7 @@ class Peers:
                 self._reasons[name] = _absence(name, error)
 
     def tasks(self) -> dict[str, Task]:
-        """Two tasks a library."""
+        """Two tasks per library."""
         tasks: dict[str, Task] = {}
         for name, ways in self._ways.items():
             for what, run in zip(WORK, (_draw_one, _draw_five), strict=True):
@@ -130,11 +130,11 @@ class Peers:
         return tasks
 
     def costs(self, times: Times, plain: str) -> tuple[PeerCost, ...]:
-        """What each took, and whether its maps are ours.
+        """The cost of each library, and the difference between its maps and ours.
 
         Args:
-            times: of our forward as the unit, with the tasks above.
-            plain: the task that is the forward of the net as built.
+            times: those of `tasks`, with our forward pass as the unit.
+            plain: the task that runs the unmodified network.
         """
         costs = [PeerCost(name, reason=reason) for name, reason in self._reasons.items()]
         if self._ways:
@@ -150,9 +150,9 @@ class Peers:
 
 
 def difference(ours: Maps, theirs: Maps) -> float:
-    """The largest difference of two stacks of maps, (n, u, v), each map scaled to 0..1.
+    """The maximum difference of two stacks of maps, (n, u, v), each map scaled to 0..1.
 
-    A map without a range is all 0. Stacks of other shapes differ without end.
+    A constant map becomes 0. The difference of stacks of unequal shapes is infinite.
     """
     first, second = (_scaled(maps) for maps in (ours, theirs))
     if first.shape != second.shape:
@@ -163,9 +163,9 @@ def difference(ours: Maps, theirs: Maps) -> float:
 def _scaled(maps: Maps) -> NDArray[np.float64]:
     array = maps.detach().cpu().numpy() if isinstance(maps, Tensor) else maps
     values = np.asarray(array, np.float64)
-    least = values.min(axis=(1, 2), keepdims=True)
-    span = values.max(axis=(1, 2), keepdims=True) - least
-    return np.divide(values - least, span, out=np.zeros_like(values), where=span > 0)
+    low = values.min(axis=(1, 2), keepdims=True)
+    span = values.max(axis=(1, 2), keepdims=True) - low
+    return np.divide(values - low, span, out=np.zeros_like(values), where=span > 0)
 
 
 def _draw_one(ways: Ways) -> None:
@@ -184,13 +184,13 @@ def _absence(name: str, error: Exception) -> str:
 
 
 def _best(scores: Tensor) -> list[list[int]]:
-    """For each place of the top five, the class of each image."""
+    """The class of each image, for each of the top five ranks."""
     ranked = rank_classes(scores.detach().float().cpu().numpy(), PROTOCOL.topk)
     return [column.tolist() for column in ranked.T]
 
 
 def _captum(case: Case) -> Ways:
-    """One pass and one gradient per call; the scores take a pass of their own."""
+    """One pass and one gradient per call; scores need an additional pass."""
     library = import_module("captum.attr")
     grad_cam = library.LayerGradCam(case.plain, _layer(case))
 
@@ -207,7 +207,7 @@ def _captum(case: Case) -> Ways:
 
 
 def _torchcam(case: Case) -> Ways:
-    """A pass under hooks, then one gradient per map."""
+    """One pass with hooks, then one gradient per map."""
     library = import_module("torchcam.methods")
     layer = case.placed[METHOD].layer
 
@@ -229,9 +229,9 @@ def _torchcam(case: Case) -> Ways:
 
 
 def _pytorch_grad_cam(case: Case) -> Ways:
-    """One pass and one gradient down to the weights per call; the first gives the scores.
+    """One pass and one gradient with respect to the weights per call; the first gives scores.
 
-    Its maps come scaled to 0..1 and enlarged to the input.
+    Its maps are scaled to 0..1 and upsampled to the input.
     """
     library = import_module("pytorch_grad_cam")
     target_of = import_module("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
@@ -248,7 +248,7 @@ def _pytorch_grad_cam(case: Case) -> Ways:
 
     def five() -> list[Maps]:
         with library.GradCAM(model=case.plain, target_layers=[_layer(case)]) as grad_cam:
-            first = grad_cam(case.plain_inputs, None)  # None takes the best class
+            first = grad_cam(case.plain_inputs, None)  # None selects the best class
             others = _best(grad_cam.outputs)[1:]
             return [first, *(grad_cam(case.plain_inputs, targets(classes)) for classes in others)]
 
@@ -264,4 +264,4 @@ PEERS: Mapping[str, Callable[[Case], Ways]] = {
     "grad-cam": _pytorch_grad_cam,
     "torchcam": _torchcam,
 }
-"""What `--against` takes: the name of a distribution -> how it does the work."""
+"""The choices of `--against`: the name of a distribution -> its calls."""

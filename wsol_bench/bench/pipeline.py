@@ -1,8 +1,8 @@
-"""The whole pipeline over a folder of images, against what must be paid anyway.
+"""The whole pipeline over a folder of images, compared with bare classification.
 
-The bare loop is what a person writes who wants the classes only: decode and resize the
-images of a batch one by one, run the net as built, take the five best classes. The
-pipeline does the same work and makes maps, boxes and records besides.
+The bare loop is a plain classification script: it decodes and resizes the images of a batch
+one by one, runs the unmodified network and takes the five best classes. The pipeline does
+the same work and makes maps, boxes and records in addition.
 """
 
 import os
@@ -33,12 +33,12 @@ BASELINES = tuple(method for method in METHODS.values() if isinstance(method, Bo
 
 @dataclass(frozen=True, slots=True)
 class TaskCost:
-    """What one way over the images took.
+    """The cost of one way of processing the images.
 
     Attributes:
         milliseconds: per image.
-        forwards: over the forward passes of the same images.
-        bare_loops: over the bare loop with the net as built.
+        forwards: relative to the forward passes of the same images.
+        bare_loops: relative to the bare loop with the unmodified network.
     """
 
     milliseconds: Spread
@@ -46,7 +46,7 @@ class TaskCost:
     bare_loops: Spread
 
     def to_json(self) -> dict[str, Any]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         return {
             "ms_per_image": self.milliseconds.median,
             "forwards": self.forwards.median,
@@ -58,15 +58,15 @@ class TaskCost:
 
 @dataclass(frozen=True, slots=True)
 class PipelineCost:
-    """What the pipeline took over some images.
+    """The cost of the pipeline.
 
     Attributes:
         dataset: its name.
-        images: how many, in batches of the case's size.
+        images: the number of images, in batches of the case's size.
         threads: for decoding and boxes.
-        forward_ms: of the forward passes alone, images in memory, per image.
-        bare: the bare loops, with the net as built and with our forward.
-        runs: methods -> of the pipeline with them, the cheapest group first.
+        forward_ms: milliseconds per image of the forward pass alone, with images in memory.
+        bare: the bare loops, with the unmodified network and with our forward pass.
+        runs: methods -> the pipeline with them, the cheapest group first.
     """
 
     dataset: str
@@ -78,11 +78,11 @@ class PipelineCost:
 
     @property
     def main(self) -> TaskCost:
-        """Of the first group: Grad-CAM, and CAM where the network carries it."""
+        """The first group: Grad-CAM, and CAM if the network supports it."""
         return next(iter(self.runs.values()))
 
     def to_json(self) -> dict[str, Any]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         return {
             "dataset": self.dataset,
             "images": self.images,
@@ -97,9 +97,9 @@ def measure_pipeline(case: Case, dataset: Dataset) -> PipelineCost:
     """Times the pipeline with each group of methods, interleaved with both bare loops.
 
     Args:
-        case: its network, batch size and rounds.
-        dataset: all of its examples are run over. They are read from the disk's cache
-            from the second round on.
+        case: provides network, batch size and rounds.
+        dataset: all of its examples are processed. From the second round on, its files come
+            from the disk cache.
     """
     batches = _batches(dataset.examples, case.batch)
     threads = os.cpu_count() or 1
@@ -124,7 +124,7 @@ def measure_pipeline(case: Case, dataset: Dataset) -> PipelineCost:
 
 
 def pipeline_of(case: Case, names: Sequence[str]) -> Pipeline:
-    """The pipeline of these methods; with all of them the baselines come along."""
+    """The pipeline of these methods; that of all methods includes the baselines."""
     everything = set(names) == set(case.placed)
     return Pipeline(
         network=case.network,
@@ -138,7 +138,7 @@ def pipeline_of(case: Case, names: Sequence[str]) -> Pipeline:
 
 
 def _together(case: Case) -> list[tuple[str, ...]]:
-    """Groups of several methods, and grad_cam alone where none carries CAM beside it."""
+    """Groups of several methods, and grad_cam alone if the network does not support CAM."""
     wanted = [group for group in groups(case) if len(group) > 1]
     alone = [] if "cam" in case.placed else [("grad_cam",)]
     return alone + wanted

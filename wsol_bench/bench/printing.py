@@ -1,4 +1,4 @@
-"""What `bench` prints."""
+"""The output of `bench`."""
 
 import json
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from wsol_bench.bench.pipeline import PipelineCost
 from wsol_bench.bench.thresholds import SweepCost
 from wsol_bench.bench.timing import Spread
 from wsol_bench.runs.prepare import open_source
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings
 
 _WORK = {"label_map": "one map", "top5": "top-5 protocol"}
-"""How the tables call what a library is timed at."""
+"""The names of a library's tasks in tables."""
 
 
 def print_bench(settings: BenchSettings, *, as_json: bool) -> None:
-    """Measures and prints on stdout: tables as they come, or one JSON object at the end.
+    """Measures and prints on stdout: tables, each when finished, or one JSON object.
 
     Raises:
-        UsageError: a name or number does not make sense.
+        UsageError: a name or number is wrong.
         DataError, WeightsError: images or weights are missing or bad.
     """
     settings.check()
@@ -35,11 +35,11 @@ def print_bench(settings: BenchSettings, *, as_json: bool) -> None:
     )
     console = Console()
     done = []
-    for measured in measure(settings, source.dataset, say):
+    for measured in measure(settings, source.dataset, log):
         done.append(measured)
         for peer in measured.peers:
             if peer.reason:
-                say(f"{peer.name}: {peer.reason}")
+                log(f"{peer.name}: {peer.reason}")
         if not as_json:
             for part in _shown(measured):
                 console.print(part)
@@ -48,7 +48,7 @@ def print_bench(settings: BenchSettings, *, as_json: bool) -> None:
 
 
 def to_json(done: Sequence[Measured]) -> dict[str, Any]:
-    """One case's own object, or several in one."""
+    """The object of one case, or one object that holds several."""
     if len(done) == 1:
         return done[0].to_json()
     return {"schema": SCHEMA, "cases": [each.to_json() for each in done]}
@@ -78,7 +78,7 @@ def _costs(measured: Measured) -> Table:
         f"{facts['arch']} ({facts['weights']} weights), {facts['device']}, batch "
         f"{facts['batch']}: one forward is {measured.forward_ms.median:.0f} ms "
         f"({_range(measured.forward_ms, 0)})",
-        f"in forwards, boxes included; median of {facts['rounds']}, least and largest; counted: "
+        f"in forwards, boxes included; median of {facts['rounds']}, minimum and maximum; counted: "
         "multiply-adds performed",
         ("task", "forwards", "spread", "counted"),
     )
@@ -159,4 +159,4 @@ def _table(title: str, caption: str, headings: tuple[str, ...]) -> Table:
 
 
 def _range(spread: Spread, digits: int = 2) -> str:
-    return f"{spread.least:.{digits}f}–{spread.largest:.{digits}f}"
+    return f"{spread.minimum:.{digits}f}–{spread.maximum:.{digits}f}"

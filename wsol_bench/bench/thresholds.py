@@ -1,8 +1,7 @@
-"""The boxes of a map at 1,000 thresholds: in one sweep, and the usual ways.
+"""The boxes of a map at 1,000 thresholds: in one sweep, and by the usual ways.
 
-All ways take every map in turn, round after round. Times are of one thread on the
-processor: on a busy machine the wall clock would charge the slow ways with other
-programs' turns, and the quick one not.
+All ways process every map in each round. Times are CPU times of one thread: on a busy
+machine, wall-clock times of the slow ways would include other programs.
 """
 
 import time
@@ -39,13 +38,13 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class SweepCost:
-    """What the boxes of one map at every threshold took.
+    """The cost of the boxes of one map at every threshold.
 
     Attributes:
-        maps: what they are of.
-        count, slow_count: how many; the usual ways take fewer.
-        milliseconds: way -> per map.
-        equal: of the slow maps, those with the boxes of labelling at every threshold.
+        maps: a description of the maps.
+        count, slow_count: the number of maps; the usual ways process fewer.
+        milliseconds: way -> milliseconds per map.
+        equal: the number of slow maps whose boxes equal those of labelling at every threshold.
     """
 
     maps: str
@@ -56,12 +55,12 @@ class SweepCost:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Way -> its median over the sweep's."""
+        """Way -> its median divided by that of the sweep."""
         ours = self.milliseconds[ONE_SWEEP].median
         return {name: each.median / ours for name, each in self.milliseconds.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """What `bench --json` prints of it."""
+        """The object in the output of `bench --json`."""
         return {
             "maps": self.maps,
             "side": SWEEP.side,
@@ -76,9 +75,9 @@ class SweepCost:
 
 
 def smooth_maps(count: int = MAPS) -> Map:
-    """(count, side, side) sums of noise brought from few cells to the sweep's square.
+    """(count, side, side) sums of upsampled noise at the sweep's side.
 
-    A network's maps have few cells too; coarser noise is heavier.
+    Like a network's maps they come from few cells; coarser noise has more weight.
     """
     random = np.random.default_rng(0)
     side = SWEEP.side
@@ -91,17 +90,17 @@ def smooth_maps(count: int = MAPS) -> Map:
 
 
 def maps_from(case: Case, method: str = "grad_cam") -> Map:
-    """The case's own maps, (n, side, side), those without a range left out."""
+    """The Grad-CAM maps of the case, (n, side, side), without constant ones."""
     made = maps_of(case, asker(case, (method,))(case.inputs), method, case.labels).cpu().numpy()
     return np.stack([enlarge(each, SWEEP.side, SWEEP.side) for each in made if np.ptp(each) > 0])
 
 
 def measure_sweep(maps: Map, kind: str, rounds: int) -> SweepCost:
-    """Times one sweep, one labelling and one contour pass per threshold.
+    """Times one sweep, and a labelling and a contour pass per threshold.
 
     Args:
-        maps: (n, side, side) float32, each with a range.
-        kind: what they are.
+        maps: (n, side, side) float32, none of them constant.
+        kind: a description of the maps.
         rounds: repeats over all maps.
     """
     squares = list(maps)[:MAPS]
@@ -134,12 +133,12 @@ def measure_sweep(maps: Map, kind: str, rounds: int) -> SweepCost:
 
 
 def by_one_sweep(values: Map) -> NDArray[np.int32]:
-    """All boxes in one pass over the pixels, (thresholds, 4)."""
+    """All boxes, (thresholds, 4), in one pass over the pixels."""
     return largest_boxes(values, _steps(values))
 
 
 def by_labelling(values: Map) -> NDArray[np.int32]:
-    """One scipy.ndimage.label pass per threshold; the same boxes."""
+    """The same boxes by one scipy.ndimage.label pass per threshold."""
     boxes = []
     for step in _steps(values):
         labels, _ = scipy.ndimage.label(values >= step, _EVERY_NEIGHBOUR)
@@ -150,14 +149,14 @@ def by_labelling(values: Map) -> NDArray[np.int32]:
 
 
 def by_contours() -> Callable[[Map], NDArray[np.int32]]:
-    """One OpenCV contour pass per threshold on an 8-bit map, the usual way; other boxes."""
+    """A function that runs one OpenCV contour pass per threshold on an 8-bit map; boxes differ."""
     cv2: Any = import_module("cv2")
     cv2.setNumThreads(1)
     shares = thresholds_of(SWEEP)
 
     def run(values: Map) -> NDArray[np.int32]:
-        least, largest = float(values.min()), float(values.max())
-        grey = ((values - least) / (largest - least) * 255).astype(np.uint8)
+        low, high = float(values.min()), float(values.max())
+        grey = ((values - low) / (high - low) * 255).astype(np.uint8)
         boxes = []
         for share in shares:
             _, mask = cv2.threshold(grey, int(share * 255), 255, cv2.THRESH_BINARY)
@@ -171,5 +170,5 @@ def by_contours() -> Callable[[Map], NDArray[np.int32]]:
 
 def _steps(values: Map) -> NDArray[np.float64]:
     """The sweep's thresholds in the map's units."""
-    least, largest = float(values.min()), float(values.max())
-    return least + thresholds_of(SWEEP) * (largest - least)
+    low, high = float(values.min()), float(values.max())
+    return low + thresholds_of(SWEEP) * (high - low)

@@ -1,9 +1,8 @@
-"""Interleaved, repeated timing against a unit.
+"""Interleaved, repeated timing relative to a unit.
 
-Machines are shared and noisy, so a time by itself says little. Every task runs once a
-round, round after round, and the unit right before and right after each task. A cost is
-the median over the rounds of a task's time over the mean of its two units, with the
-least and the largest beside it.
+Machines are shared and noisy, so absolute times are unreliable. Every task runs once per
+round, with the unit immediately before and after it. A cost is the median over rounds of a
+task's time divided by the mean of its two units, reported with minimum and maximum.
 """
 
 import time
@@ -18,34 +17,34 @@ Task = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Median, least and largest of some repeats."""
+    """Median, minimum and maximum of some repeats."""
 
     median: float
-    least: float
-    largest: float
+    minimum: float
+    maximum: float
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """The spread of at least one value."""
+        """The spread of one or more values."""
         return cls(median(values), min(values), max(values))
 
     def scaled(self, factor: float) -> "Spread":
-        """The same in another unit."""
-        return Spread(self.median * factor, self.least * factor, self.largest * factor)
+        """The spread in another unit."""
+        return Spread(self.median * factor, self.minimum * factor, self.maximum * factor)
 
     @property
     def ends(self) -> list[float]:
-        """Least and largest."""
-        return [self.least, self.largest]
+        """Minimum and maximum."""
+        return [self.minimum, self.maximum]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What tasks took.
+    """The times of all tasks.
 
     Attributes:
-        seconds: task -> of each round.
-        units: task -> the mean of the unit's seconds before and after it, of each round.
+        seconds: task -> seconds in each round.
+        units: task -> mean seconds of the unit before and after it, in each round.
     """
 
     seconds: Mapping[str, Sequence[float]]
@@ -56,12 +55,12 @@ class Times:
         return Spread.of(self._ratios(task))
 
     def over(self, task: str, other: str) -> Spread:
-        """A task's time over that of another task, each in its own units."""
+        """The time of a task divided by that of another, each in its own units."""
         pairs = zip(self._ratios(task), self._ratios(other), strict=True)
         return Spread.of([mine / its for mine, its in pairs])
 
     def unit(self) -> Spread:
-        """Seconds of the unit."""
+        """The seconds of the unit."""
         return Spread.of([seconds for each in self.units.values() for seconds in each])
 
     def _ratios(self, task: str) -> list[float]:
@@ -76,15 +75,15 @@ def interleaved(
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Times:
-    """Runs every task once a round, and the unit between them.
+    """Runs every task once per round, and the unit between tasks.
 
     Args:
-        tasks: at least one, in the order in which a round runs them.
-        unit: what costs are given in.
-        rounds: how many count; one more goes before them, in which code is compiled,
-            memory is allocated and caches are filled.
-        device: waited for before and after each task.
-        clock: gives seconds.
+        tasks: at least one, in the order of a round.
+        unit: the task that costs are relative to.
+        rounds: the number of rounds, after one that is discarded, in which code is
+            compiled, memory is allocated and caches are filled.
+        device: synchronised before and after each task.
+        clock: returns seconds.
     """
 
     def timed(task: Task) -> float:

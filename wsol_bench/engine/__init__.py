@@ -1,1 +1,1 @@
-"""Where the pipeline runs."""
+"""Who does the work: this process, subprocesses or Ray actors; shards and their leases."""

@@ -1,4 +1,4 @@
-"""Where a run's work can be done."""
+"""The engines that can do the work of a run: `--engine`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
-from wsol_bench.engine.in_process import Here
-from wsol_bench.engine.messages import Job, Opened
+from wsol_bench.engine.in_process import InProcess
+from wsol_bench.engine.messages import Job, OpenedJob
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import share_of
 from wsol_bench.engine.resources import count_here, devices_here, gpus_here, threads_here
 from wsol_bench.engine.scheduler import Pool
-from wsol_bench.engine.subprocess_pool import Processes
+from wsol_bench.engine.subprocess_pool import SubprocessPool
 from wsol_bench.errors import UsageError
 from wsol_bench.runtime.interrupt import Stop
 from wsol_bench.settings import RunSettings
@@ -20,22 +20,22 @@ from wsol_bench.settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done.
+    """The work of one network.
 
     Attributes:
-        settings: of one network.
-        open: opens what a worker needs, from settings; can be pickled.
-        opened: the same, open in this process.
-        shards: how many are missing.
+        settings: those of the network.
+        open: opens a worker's network and images from settings; can be pickled.
+        opened: the same, opened in this process.
+        shards: the number of missing shards.
     """
 
     settings: RunSettings
-    open: Callable[[RunSettings], Opened]
-    opened: Opened
+    open: Callable[[RunSettings], OpenedJob]
+    opened: OpenedJob
     shards: int
 
     def job(self, threads: int, device: str) -> Job:
-        """The job of one worker."""
+        """Returns the job of one worker."""
         settings = replace(self.settings, device=device)
         return Job(partial(self.open, settings), settings.batch_size, threads)
 
@@ -46,9 +46,9 @@ class Engine:
 
     Attributes:
         description: one line for the help.
-        works_here: whether this very process does the work, and needs the device.
-        check: sees that the settings make sense; raises UsageError.
-        open: (plan, stop) -> the workers, as a context that ends them.
+        works_here: whether this process does the work itself and therefore needs the device.
+        check: validates the settings; raises UsageError.
+        open: (plan, stop) -> a context with the worker pool, which it shuts down.
     """
 
     description: str
@@ -61,20 +61,20 @@ class Engine:
 def _open_local(plan: Plan, stop: Stop) -> Iterator[Pool]:
     settings = plan.settings
     if _is_alone(settings):
-        here = Here(plan.job(threads_here(settings), settings.device), plan.opened)
+        own = InProcess(plan.job(threads_here(settings), settings.device), plan.opened)
         try:
-            yield here
+            yield own
         finally:
-            here.close()
+            own.close()
         return
     count = min(count_here(settings), plan.shards)
     threads = max(1, threads_here(settings) // count)
-    processes = Processes([plan.job(threads, device) for device in devices_here(settings, count)])
+    pool = SubprocessPool([plan.job(threads, device) for device in devices_here(settings, count)])
     try:
-        with stop.at_once(processes.kill):
-            yield processes
+        with stop.at_once(pool.kill):
+            yield pool
     finally:
-        processes.close()
+        pool.close()
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _check_local(settings: RunSettings) -> None:
     if settings.gpus_per_worker and not gpus_here(settings):
         raise UsageError(
             f"--gpus-per-worker {settings.gpus_per_worker:g}: --device {settings.device} has no "
-            "GPUs to share out here. Leave the flag away."
+            "GPUs to share here. Leave the flag out."
         )
 
 
@@ -121,4 +121,4 @@ ENGINES: Mapping[str, Engine] = MappingProxyType(
         "ray": Engine("a Ray cluster", lambda settings: False, _check, _open_ray),
     }
 )
-"""What `--engine` takes."""
+"""The choices of `--engine`."""

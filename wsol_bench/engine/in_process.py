@@ -1,43 +1,43 @@
-"""The one worker that is this process itself."""
+"""The pool of a run that does its work in its own process."""
 
 from collections.abc import Generator, Sequence
 
-from wsol_bench.engine.messages import Job, Message, Opened, Part, Said, Stopped
+from wsol_bench.engine.messages import BatchResult, Job, LogLine, Message, OpenedJob, Stopped
 from wsol_bench.engine.shards import Shard
-from wsol_bench.engine.worker import Inbox, parts_of, ready
+from wsol_bench.engine.worker import Inbox, process_shards, ready
 
-_PLACE = "this process"
+_HOST = "this process"
 
 
-class Here:
-    """A `Pool` of one worker, which does a batch whenever it is waited for."""
+class InProcess:
+    """A `Pool` of one worker, which runs one batch per call of `wait`."""
 
-    lacking = ""
+    waiting_for = ""
 
-    def __init__(self, job: Job, opened: Opened) -> None:
-        """Begins nothing yet.
+    def __init__(self, job: Job, opened: OpenedJob) -> None:
+        """Prepares the worker; the first `wait` starts it.
 
         Args:
-            job: how to work.
-            opened: what it would open, already open.
+            job: its batch size and threads.
+            opened: the network and images that the job would open.
         """
         self._job, self._opened = job, opened
         self._inbox = Inbox()
-        self._parts: Generator[Part, None, None] | None = None
-        self._says: list[Message] = [ready(opened, _PLACE)]
+        self._parts: Generator[BatchResult, None, None] | None = None
+        self._messages: list[Message] = [ready(opened, _HOST)]
 
     def give(self, worker: int, shard: Shard) -> None:
         """See `Pool`."""
         self._inbox.put(shard)
 
     def wait(self) -> Sequence[tuple[int, Message]]:
-        """See `Pool`; the batch's errors are raised."""
-        if self._says:
-            return [(0, self._says.pop(0))]
+        """See `Pool`; errors of the batch are raised."""
+        if self._messages:
+            return [(0, self._messages.pop(0))]
         if self._parts is None:
             job = self._job
-            self._parts = parts_of(
-                self._opened, self._inbox.take, job.batch_size, job.threads, self._tell
+            self._parts = process_shards(
+                self._opened, self._inbox.take, job.batch_size, job.threads, self._log
             )
         part = next(self._parts, None)
         if part is None:
@@ -46,18 +46,18 @@ class Here:
         return [(0, part)]
 
     def replace(self, worker: int) -> None:
-        """See `Pool`; this process is never lost to itself."""
+        """See `Pool`; this process cannot lose itself."""
 
     def stop(self) -> None:
         """See `Pool`."""
         self.close()
-        self._says = [Stopped()]
+        self._messages = [Stopped()]
 
     def close(self) -> None:
-        """Ends the pipeline's threads."""
+        """Shuts the pipeline's threads down."""
         self._inbox.stop()
         if self._parts is not None:
             self._parts.close()
 
-    def _tell(self, text: str) -> None:
-        self._says.append(Said(text))
+    def _log(self, text: str) -> None:
+        self._messages.append(LogLine(text))

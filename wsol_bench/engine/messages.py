@@ -1,4 +1,4 @@
-"""What passes between a run and those that do its work."""
+"""The messages between a run and its workers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from wsol_bench.records.shard_files import Maps
 from wsol_bench.runtime.machine import version_of
 
 OURS = "wsol_bench"
-"""The package whose version all workers must share."""
+"""The package whose version must be equal in all workers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """All that a worker needs.
+class OpenedJob:
+    """The network and images of a worker.
 
     Attributes:
         pipeline: ready to run.
         dataset: opens the images.
-        identity: what decides the records; the same wherever the run was opened.
+        identity: everything that decides the records; equal on every machine.
     """
 
     pipeline: Pipeline
@@ -30,21 +30,21 @@ class Opened:
 
     @property
     def must_match(self) -> Mapping[str, object]:
-        """What all workers of a run must have in common: one wsol_bench made all records."""
+        """What must be equal in all workers: the identity and the version of wsol_bench."""
         return {**self.identity, OURS: version_of(OURS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a worker comes to its network and images; can be pickled.
+    """How a worker opens its network and images; can be pickled.
 
     Attributes:
-        open: opens them where the worker is. Nothing large is sent.
+        open: opens them on the worker's machine, so that nothing large is sent.
         batch_size: tensors per forward pass.
-        threads: of this worker, for torch's work as for its own.
+        threads: the number of threads of this worker, for torch, decoding and boxes.
     """
 
-    open: Callable[[], Opened]
+    open: Callable[[], OpenedJob]
     batch_size: int
     threads: int
 
@@ -54,27 +54,27 @@ class Ready:
     """A worker has opened its job.
 
     Attributes:
-        identity: of what it opened.
-        device: on which it works.
-        place: the machine, for messages.
-        machine: what may explain a difference between two machines' records.
+        identity: that of the network and images which it opened.
+        device: the one that it uses, as torch calls it.
+        host: the name of its machine, for messages.
+        machine: hardware and versions that may explain differing records.
     """
 
     identity: Mapping[str, object]
     device: str
-    place: str
+    host: str
     machine: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A batch is done: the next images of a shard, in order.
+class BatchResult:
+    """A finished batch: the next images of a shard, in order.
 
     Attributes:
-        number: of the shard.
-        images: how many.
+        number: the shard's number.
+        images: the number of images.
         table: their records, of `SCHEMA`.
-        maps: method -> (n, t, u, v), where they are kept.
+        maps: method -> (n, t, u, v); empty when no maps are kept.
     """
 
     number: int
@@ -84,7 +84,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LogLine:
     """A line for the user."""
 
     text: str
@@ -92,7 +92,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something is wrong that would be so in every worker."""
+    """An error that every worker would meet, and which therefore ends the run."""
 
     error: Exception
     trace: str
@@ -100,18 +100,18 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The batch in hand is finished and nothing more will come."""
+    """The worker has finished its current batch and stopped, as requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A worker is gone, with what it had in hand.
+    """A worker process has ended, and its unfinished work with it.
 
     Attributes:
-        why: as far as is known.
+        why: the reason, as far as it is known.
     """
 
     why: str
 
 
-Message = Ready | Part | Said | Failed | Stopped | Lost
+Message = Ready | BatchResult | LogLine | Failed | Stopped | Lost

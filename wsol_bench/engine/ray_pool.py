@@ -1,9 +1,9 @@
-"""Workers that are Ray actors, on this machine or on many.
+"""Workers that are Ray actors, on one machine or on many.
 
-Ray Core's actors, not Ray Data: see DESIGN. An actor that is lost is not restarted by
-Ray but replaced here, because only the run knows what it had in hand. Actors for which
-there is no room yet wait, which is how machines join late and how a cluster that
-scales itself learns that more are wanted.
+The pool uses the actors of Ray Core, not Ray Data, which hung when a node died. Ray does
+not restart a lost actor; the pool replaces it, because only the run knows which shards it
+was working on. Actors that exceed the cluster's resources stay pending: machines may join
+later, and an autoscaling cluster sees the demand.
 """
 
 import os
@@ -21,18 +21,18 @@ from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, UsageError
 
 _PAUSE = 0.5
-_KNOCK = 5.0
-"""Seconds for the head to take a connection."""
+_CONNECT_TIMEOUT = 5.0
+"""Seconds for the head node to accept a connection."""
 _ADDRESS = "RAY_ADDRESS"
 
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[Any]:
-    """Ray while inside, joined to a cluster or started on this machine alone.
+    """Connects to a Ray cluster, or starts one on this machine for the duration of the run.
 
     Args:
-        address: of a running cluster, or None for RAY_ADDRESS, or else for a Ray of
-            our own on this machine, which ends with the run.
+        address: the address of a running cluster. None takes RAY_ADDRESS from the
+            environment; without it a cluster is started here and shut down at the end.
 
     Raises:
         UsageError: Ray is not installed.
@@ -45,23 +45,23 @@ def cluster(address: str | None) -> Iterator[Any]:
         raise UsageError(
             "--engine ray: Ray is not installed. Install it with: pip install 'wsol_bench[ray]'"
         ) from error
-    # Ray tells on stdout, which is for results, what becomes of its processes.
+    # Ray reports on its processes on stdout, which is reserved for results.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        ours = not ray.is_initialized()
-        if ours:
-            _join(ray, address or os.environ.get(_ADDRESS))
+        own_cluster = not ray.is_initialized()
+        if own_cluster:
+            _connect(ray, address or os.environ.get(_ADDRESS))
         try:
             yield ray
         finally:
-            if ours:
+            if own_cluster:
                 ray.shutdown()
 
 
-def _join(ray: Any, address: str | None) -> None:
-    own = {} if address else {"include_dashboard": False}
+def _connect(ray: Any, address: str | None) -> None:
+    options = {} if address else {"include_dashboard": False}
     try:
-        _knock(address or "")
-        ray.init(address or "local", log_to_driver=False, logging_level=CRITICAL, **own)
+        _check_reachable(address or "")
+        ray.init(address or "local", log_to_driver=False, logging_level=CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError, OverflowError) as error:
         raise RunError(
             f"--ray-address {address}: no Ray cluster answers ({_first_line(error)}). "
@@ -69,24 +69,24 @@ def _join(ray: Any, address: str | None) -> None:
         ) from error
 
 
-def _knock(address: str) -> None:
-    """Sees that somebody listens at HOST:PORT; Ray itself would try for minutes."""
+def _check_reachable(address: str) -> None:
+    """Checks that a server listens at HOST:PORT; Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT).close()
 
 
 class RayPool:
     """A `Pool` of actors, each with a network of its own."""
 
     def __init__(self, ray: Any, job: Job, workers: int, gpus: float) -> None:
-        """Asks for the actors; they come as there is room.
+        """Requests the actors; Ray starts each once its resources are free.
 
         Args:
-            ray: from `cluster`.
-            job: how each works; its threads are the CPUs that an actor reserves.
-            workers: how many.
-            gpus: that an actor reserves; a fraction shares one.
+            ray: the module, from `cluster`.
+            job: that of each actor; its threads are the CPUs that the actor reserves.
+            workers: the number of actors.
+            gpus: the GPUs that an actor reserves; a fraction shares one.
         """
         self._ray, self._job, self._gpus = ray, job, gpus
         self._actor = ray.remote(RayWorker).options(
@@ -101,12 +101,12 @@ class RayPool:
             self.replace(number)
 
     @property
-    def lacking(self) -> str:
+    def waiting_for(self) -> str:
         """See `Pool`."""
-        there = self._ray.cluster_resources()
+        available = self._ray.cluster_resources()
         return (
             f"Each needs {self._job.threads} CPUs and {self._gpus:g} GPUs; the cluster has "
-            f"{there.get('CPU', 0):g} CPUs and {there.get('GPU', 0):g} GPUs in all."
+            f"{available.get('CPU', 0):g} CPUs and {available.get('GPU', 0):g} GPUs in all."
         )
 
     def give(self, worker: int, shard: Shard) -> None:
@@ -120,16 +120,16 @@ class RayPool:
             ready, _ = self._ray.wait(listening, num_returns=len(listening), timeout=0)
         else:
             ready = []
-        said: list[tuple[int, Message]] = []
+        messages: list[tuple[int, Message]] = []
         for reference in ready:
             worker = self._listening.pop(reference)
             try:
-                said += [(worker, message) for message in self._ray.get(reference)]
+                messages += [(worker, message) for message in self._ray.get(reference)]
             except self._ray.exceptions.RayError as error:
-                said.append((worker, Lost(_why(error))))
+                messages.append((worker, Lost(_why(error))))
             else:
                 self._listen(worker)
-        return said
+        return messages
 
     def replace(self, worker: int) -> None:
         """See `Pool`."""
@@ -143,7 +143,7 @@ class RayPool:
             actor.stop.remote()
 
     def close(self) -> None:
-        """Ends all actors."""
+        """Kills all actors."""
         for worker in range(len(self._actors)):
             self._kill(worker)
 
@@ -157,7 +157,7 @@ class RayPool:
 
 
 def _why(error: Exception) -> str:
-    """Ray's account of a lost actor in a few words; of one that never began its own error."""
+    """Summarises why an actor was lost; for one that failed to start, its own error."""
     kind, lines = type(error).__name__, str(error).strip().splitlines()
     if kind == "ActorUnavailableError":
         return "its machine does not answer"

@@ -1,4 +1,4 @@
-"""What each worker gets of a Ray cluster."""
+"""The resources of each worker in a Ray cluster."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,12 @@ from wsol_bench.settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What to ask Ray for.
+    """The resources to request from Ray.
 
     Attributes:
-        workers: how many actors.
-        threads: CPUs of each.
-        gpus: of each.
+        workers: the number of actors.
+        threads: the CPUs of each.
+        gpus: the GPUs of each, possibly a fraction.
         device: as torch calls it, on the worker's machine.
     """
 
@@ -24,10 +24,10 @@ class Share:
 
 
 def share_of(ray: Any, settings: RunSettings) -> Share:
-    """As asked for, or else as the machines are that are there now.
+    """The resources from the settings; default: derived from the machines in the cluster.
 
-    With GPUs a worker takes one and its part of the processors of the machine that has
-    the fewest for each; without, a worker takes a machine.
+    With GPUs, each worker gets one and a share of the CPUs: that of the machine with the
+    fewest CPUs per GPU. Without GPUs, each worker gets a whole machine.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     with_gpus = [node for node in nodes if node.get("GPU")]
@@ -35,9 +35,9 @@ def share_of(ray: Any, settings: RunSettings) -> Share:
     if gpus is None:
         gpus = 1.0 if with_gpus and settings.device != "cpu" else 0.0
     if gpus:
-        room = [int(node["GPU"] / gpus) for node in with_gpus]
+        capacity = [int(node["GPU"] / gpus) for node in with_gpus]
         threads = [int(node.get("CPU", 1) * gpus / node["GPU"]) for node in with_gpus]
-        workers = settings.workers or max(1, sum(room))
+        workers = settings.workers or max(1, sum(capacity))
         return Share(
             workers, settings.threads or max(1, min(threads, default=1)), gpus, settings.device
         )

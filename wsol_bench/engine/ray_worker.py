@@ -1,4 +1,4 @@
-"""A worker that lives in a Ray actor."""
+"""The Ray actor that runs a worker."""
 
 import threading
 from queue import Empty, SimpleQueue
@@ -8,34 +8,34 @@ from wsol_bench.engine.shards import Shard
 from wsol_bench.engine.worker import Inbox, serve
 
 CALLS = 4
-"""How many of the methods may run at once: one listens, the others are brief."""
-_PATIENCE = 5.0
+"""Concurrent calls of an actor: one blocks in `listen`, the others return at once."""
+_LISTEN_TIMEOUT = 5.0
 
 
 class RayWorker:
-    """Holds one network and works in a thread of its own while it can be spoken to."""
+    """Runs a worker in a thread of its own, so that the actor stays responsive."""
 
     def __init__(self, job: Job) -> None:
-        """Begins to open the job."""
+        """Starts to open the job."""
         self._inbox = Inbox()
-        self._said: SimpleQueue[Message] = SimpleQueue()
-        arguments = (job, self._inbox, self._said.put)
+        self._messages: SimpleQueue[Message] = SimpleQueue()
+        arguments = (job, self._inbox, self._messages.put)
         threading.Thread(target=serve, args=arguments, daemon=True).start()
 
     def give(self, shard: Shard) -> None:
-        """Puts a shard, or the rest of one, into the inbox."""
+        """Adds a shard, or the rest of one, to the inbox."""
         self._inbox.put(shard)
 
     def stop(self) -> None:
-        """Finishes the batch in hand and no more."""
+        """Makes the worker stop after its current batch."""
         self._inbox.stop()
 
     def listen(self) -> list[Message]:
-        """All that was said since the last call; waits some seconds for something."""
-        said = []
+        """Returns the messages since the last call; waits a few seconds for the first."""
+        messages = []
         try:
-            said.append(self._said.get(timeout=_PATIENCE))
+            messages.append(self._messages.get(timeout=_LISTEN_TIMEOUT))
             while True:
-                said.append(self._said.get_nowait())
+                messages.append(self._messages.get_nowait())
         except Empty:
-            return said
+            return messages

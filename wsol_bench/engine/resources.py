@@ -1,4 +1,4 @@
-"""This machine's processors and GPUs, and how local workers share them."""
+"""The processors and GPUs of this machine, and how local workers share them."""
 
 import os
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ import torch
 from wsol_bench.settings import RunSettings
 
 _ANY_GPU = ("auto", "cuda")
-"""What a user writes for a GPU without saying which."""
+"""Values of `--device` that leave the choice of the GPU open."""
 
 
 def threads_here(settings: RunSettings) -> int:
-    """Threads for all workers of this machine together."""
+    """The number of threads of all workers on this machine together."""
     return settings.threads or processors()
 
 
 def processors() -> int:
-    """Those that this process may use, which a scheduler may have made fewer."""
+    """The number of processors that this process may use; a job scheduler may limit it."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # only Linux has it
@@ -25,17 +25,17 @@ def processors() -> int:
 
 
 def gpus_here(settings: RunSettings) -> int:
-    """The GPUs that workers can be spread over; 0 where the device is given or has none."""
+    """The number of GPUs to spread workers over; 0 if one device was named or none exists."""
     return torch.cuda.device_count() if settings.device in _ANY_GPU else 0
 
 
 def count_here(settings: RunSettings) -> int:
-    """How many workers; one where none are asked for."""
+    """The number of workers; default: 1."""
     return settings.workers or 1
 
 
 def devices_here(settings: RunSettings, workers: int) -> Sequence[str]:
-    """The device of each worker: GPUs in turn, or the one device that was given."""
+    """The device of each worker: all GPUs in turn, or the one that was named."""
     gpus = gpus_here(settings)
     if not gpus:
         return [settings.device] * workers

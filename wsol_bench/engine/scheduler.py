@@ -1,7 +1,7 @@
-"""Gives shards to workers and takes finished batches back, until all is made.
+"""Distributes shards to workers and collects finished batches until the run is complete.
 
-Workers may come late and may be lost at any moment: what a lost worker had in hand
-is given to another from the first image that had not come back.
+Workers may join late and may be lost at any moment: the shards of a lost worker go to
+another, starting at the first image whose batch had not arrived.
 """
 
 from collections import Counter, deque
@@ -12,23 +12,23 @@ from typing import Protocol as Interface
 
 import pyarrow as pa
 
-from wsol_bench.engine.messages import Failed, Lost, Message, Part, Ready, Said, Stopped
-from wsol_bench.engine.shard_queue import Ledger
+from wsol_bench.engine.messages import BatchResult, Failed, LogLine, Lost, Message, Ready, Stopped
+from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.runtime.interrupt import Stop
 
-AHEAD = 2
-"""Shards that a worker has in hand, so that it need not wait for the next."""
-LOSSES = 3
-"""Workers that may be lost at the same batch, or before they are ready, in a row."""
-GRACE = 60.0
-"""Seconds for workers to finish the batch in hand, before they are given up."""
-KEEP = 30.0
-"""Seconds between two writings of what is finished of shards that are not whole: what a
-power cut or a kill can cost at most, beside the batches in hand."""
-_PATIENCE = 30.0
-"""Seconds without a worker, or with other processes' shards only, between two lines."""
+SHARDS_AHEAD = 2
+"""Shards assigned to a worker at once, so that it never waits for the next one."""
+MAX_LOSSES = 3
+"""Consecutive losses, at one batch or before a worker is ready, that end the run."""
+STOP_TIMEOUT = 60.0
+"""Seconds for workers to finish their current batch after a stop request."""
+CHECKPOINT_INTERVAL = 30.0
+"""Seconds between two writes of the finished batches of incomplete shards. A power cut or
+a kill costs at most this, and the current batches."""
+_REPORT_INTERVAL = 30.0
+"""Seconds between two reports while the run can only wait."""
 _PAUSE = 0.2
 
 
@@ -36,86 +36,86 @@ class Pool(Interface):
     """Workers, numbered from 0."""
 
     def give(self, worker: int, shard: Shard) -> None:
-        """Puts a shard, or the rest of one, into a worker's inbox."""
+        """Assigns a shard, or the rest of one, to a worker."""
         ...
 
     def wait(self) -> Sequence[tuple[int, Message]]:
-        """What workers say; waits a fraction of a second at most if they do not."""
+        """Returns the workers' messages; waits at most a fraction of a second for the first."""
         ...
 
     def replace(self, worker: int) -> None:
-        """Starts another in place of one that was lost."""
+        """Starts a worker in place of a lost one."""
         ...
 
     def stop(self) -> None:
-        """Asks all to finish the batch in hand and no more."""
+        """Makes all workers stop after their current batch."""
         ...
 
     @property
-    def lacking(self) -> str:
-        """What the workers that have not started wait for, for a message."""
+    def waiting_for(self) -> str:
+        """The reason why workers have not started, for a message."""
         ...
 
 
-class Drive:
-    """One run's way from missing shards to whole ones.
+class Scheduler:
+    """Runs the workers of a pool until every shard of a queue is finished.
 
     Attributes:
-        devices: on which workers ran, as torch calls them.
-        machines: where they ran, each kind once.
+        devices: the devices that workers used, as torch calls them.
+        machines: the machines that they ran on, each kind once.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        queue: ShardQueue,
         pool: Pool,
         identity: Mapping[str, object],
         on_table: Callable[[pa.Table, int], None],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
-        """Nobody is ready yet.
+        """Takes over a pool whose workers are starting.
 
         Args:
-            ledger: surveyed.
+            queue: surveyed.
             pool: just started.
             identity: what every worker must have opened.
-            on_table: called with each batch's records and number of images.
-            say: tells the user a line.
+            on_table: called with the records and the number of images of each batch.
+            log: reports a line to the user.
         """
-        self._ledger, self._pool, self._identity = ledger, pool, identity
-        self._on_table, self._say = on_table, say
-        self._in_hand: dict[int, deque[Shard]] = {}
+        self._queue, self._pool, self._identity = queue, pool, identity
+        self._on_table, self._log = on_table, log
+        self._assigned: dict[int, deque[Shard]] = {}
         self._returned: deque[int] = deque()
         self._losses: Counter[int] = Counter()
         self._early_losses: Counter[int] = Counter()
-        self._quiet_since = self._kept_at = monotonic()
-        self._places: dict[int, str] = {}
+        self._idle_since = self._checkpointed_at = monotonic()
+        self._hosts: dict[int, str] = {}
         self._lost: set[int] = set()
         self.devices: set[str] = set()
         self.machines: list[Mapping[str, object]] = []
 
     def run(self, stop: Stop) -> None:
-        """Works until all is made or a stop is asked for, and keeps what is finished.
+        """Works until all shards are finished or a stop is requested; writes what is finished.
 
         Raises:
-            DataError, RunError: of a worker; or workers are lost again and again.
+            DataError, RunError: an error of a worker, or workers are lost repeatedly.
         """
         try:
-            while not self._ledger.is_done() and not stop.asked:
-                self._feed()
-                self._listen()
-                self._keep_now_and_then()
+            while not self._queue.is_done() and not stop.asked:
+                self._assign()
+                self._receive()
+                self._checkpoint_if_due()
             if stop.asked:
                 self._finish_batches()
         except BaseException:
-            with suppress(Exception):  # the first error is the one to tell
-                self._ledger.keep()
+            with suppress(Exception):  # the first error is the one to report
+                self._queue.checkpoint()
             raise
-        self._ledger.keep()
+        self._queue.checkpoint()
 
-    def _feed(self) -> None:
-        for worker, shards in self._in_hand.items():
-            while len(shards) < AHEAD:
+    def _assign(self) -> None:
+        for worker, shards in self._assigned.items():
+            while len(shards) < SHARDS_AHEAD:
                 shard = self._next()
                 if shard is None:
                     return
@@ -124,21 +124,21 @@ class Drive:
 
     def _next(self) -> Shard | None:
         if self._returned:
-            return self._ledger.rest_of(self._returned.popleft())
-        return self._ledger.take()
+            return self._queue.rest_of(self._returned.popleft())
+        return self._queue.take()
 
-    def _listen(self) -> None:
-        said = self._pool.wait()
-        for worker, message in said:
-            self._hear(worker, message)
-        if said or any(self._in_hand.values()):
-            self._quiet_since = monotonic()
-        elif not self._ledger.is_done():
-            self._be_patient()
+    def _receive(self) -> None:
+        messages = self._pool.wait()
+        for worker, message in messages:
+            self._handle(worker, message)
+        if messages or any(self._assigned.values()):
+            self._idle_since = monotonic()
+        elif not self._queue.is_done():
+            self._report_waiting()
 
-    def _hear(self, worker: int, message: Message) -> None:
-        if isinstance(message, Part):
-            self._ledger.add(message)
+    def _handle(self, worker: int, message: Message) -> None:
+        if isinstance(message, BatchResult):
+            self._queue.add(message)
             self._on_table(message.table, message.images)
             self._losses.pop(message.number, None)
             self._drop_done(worker)
@@ -147,84 +147,85 @@ class Drive:
             self.devices.add(message.device)
             if message.machine not in self.machines:
                 self.machines.append(message.machine)
-            self._in_hand[worker] = deque()
-            self._places[worker] = message.place
+            self._assigned[worker] = deque()
+            self._hosts[worker] = message.host
             if worker in self._lost:
                 self._lost.remove(worker)
-                self._say(f"A worker on {message.place} has taken the place of a lost one.")
+                self._log(f"A worker on {message.host} has replaced a lost one.")
             self._early_losses.pop(worker, None)
-        elif isinstance(message, Said):
-            self._say(message.text)
+        elif isinstance(message, LogLine):
+            self._log(message.text)
         elif isinstance(message, Lost):
-            self._lose(worker, message.why)
+            self._handle_loss(worker, message.why)
         elif isinstance(message, Failed):
             raise message.error from RuntimeError(message.trace)
 
     def _drop_done(self, worker: int) -> None:
-        """Takes shards that are whole from what a worker has in hand."""
-        shards = self._in_hand[worker]
-        while shards and not self._ledger.is_open(shards[0].number):
+        """Removes finished shards from those assigned to a worker."""
+        shards = self._assigned[worker]
+        while shards and not self._queue.is_open(shards[0].number):
             shards.popleft()
 
     def _check(self, ready: Ready) -> None:
         if ready.identity != self._identity:
             names = [n for n, value in self._identity.items() if ready.identity.get(n) != value]
             raise DataError(
-                f"{ready.place}: a worker there opened something else than this process "
+                f"{ready.host}: a worker there has opened other data than this process "
                 f"({', '.join(names) or 'its settings'} differ). Every machine must see the same "
                 "images, weights and version of wsol_bench under the same paths."
             )
 
-    def _lose(self, worker: int, why: str) -> None:
-        if worker not in self._in_hand:
+    def _handle_loss(self, worker: int, why: str) -> None:
+        if worker not in self._assigned:
             self._early_losses[worker] += 1
-            if self._early_losses[worker] >= LOSSES:
+            if self._early_losses[worker] >= MAX_LOSSES:
                 raise RunError(
-                    f"a worker ended {LOSSES} times before it was ready; the last time: {why}."
+                    f"a worker ended {MAX_LOSSES} times before it was ready; the last time: {why}."
                 )
-        where = f" on {self._places.pop(worker)}" if worker in self._places else ""
-        shards = self._in_hand.pop(worker, deque())
+        where = f" on {self._hosts.pop(worker)}" if worker in self._hosts else ""
+        shards = self._assigned.pop(worker, deque())
         self._returned.extend(shard.number for shard in shards)
         if shards:
-            first = self._ledger.rest_of(shards[0].number)
+            first = self._queue.rest_of(shards[0].number)
             self._losses[first.number] += 1
-            if self._losses[first.number] >= LOSSES:
+            if self._losses[first.number] >= MAX_LOSSES:
                 raise RunError(
-                    f"shard {first.number:05d} ended {LOSSES} workers in a row, within a batch of "
-                    f"image {first.start + 1} of the run; the last{where}: {why}. What is finished "
-                    "is kept. Try a smaller --batch-size or fewer --workers, if memory ran out."
+                    f"shard {first.number:05d} ended {MAX_LOSSES} workers in a row, within a batch "
+                    f"of image {first.start + 1} of the run; the last{where}: {why}. All "
+                    "finished batches are kept. If memory ran out, try a smaller --batch-size or "
+                    "fewer --workers."
                 )
         self._lost.add(worker)
-        self._say(f"Lost a worker{where}: {why}. What it had in hand goes to others.")
+        self._log(f"Lost a worker{where}: {why}. Its unfinished shards go to others.")
         self._pool.replace(worker)
 
-    def _be_patient(self) -> None:
-        """Nothing can be done but wait; says for what, now and then."""
+    def _report_waiting(self) -> None:
+        """Pauses, and reports from time to time what the run is waiting for."""
         sleep(_PAUSE)
-        if monotonic() - self._quiet_since < _PATIENCE:
+        if monotonic() - self._idle_since < _REPORT_INTERVAL:
             return
-        self._quiet_since = monotonic()
-        holders = self._ledger.holders() if self._in_hand else []
+        self._idle_since = monotonic()
+        holders = self._queue.holders() if self._assigned else []
         if holders:
-            self._say(f"Waiting for the last shards, made by {', '.join(map(str, holders))}.")
-        elif not self._in_hand:
-            self._say(f"No worker is ready yet. {self._pool.lacking}")
+            self._log(f"Waiting for the last shards, made by {', '.join(map(str, holders))}.")
+        elif not self._assigned:
+            self._log(f"No worker is ready yet. {self._pool.waiting_for}")
 
-    def _keep_now_and_then(self) -> None:
-        if monotonic() - self._kept_at >= KEEP:
-            self._ledger.keep()
-            self._kept_at = monotonic()
+    def _checkpoint_if_due(self) -> None:
+        if monotonic() - self._checkpointed_at >= CHECKPOINT_INTERVAL:
+            self._queue.checkpoint()
+            self._checkpointed_at = monotonic()
 
     def _finish_batches(self) -> None:
         self._pool.stop()
-        end = monotonic() + GRACE
+        end = monotonic() + STOP_TIMEOUT
         failed: Failed | None = None
-        while any(self._in_hand.values()) and monotonic() < end:
+        while any(self._assigned.values()) and monotonic() < end:
             for worker, message in self._pool.wait():
-                if isinstance(message, Part):
-                    self._hear(worker, message)
+                if isinstance(message, BatchResult):
+                    self._handle(worker, message)
                 elif isinstance(message, Stopped | Failed | Lost):
-                    self._in_hand.pop(worker, None)
+                    self._assigned.pop(worker, None)
                     failed = failed or (message if isinstance(message, Failed) else None)
-        if failed:  # after the others' batches are kept
+        if failed:  # after the batches of the others are written
             raise failed.error from RuntimeError(failed.trace)

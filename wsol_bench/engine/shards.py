@@ -1,11 +1,11 @@
-"""How the examples of a dataset are cut into shards."""
+"""The division of a dataset's examples into shards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHARD = 256
-"""Images per shard. Cut by the dataset's index alone, so that neither the batch
-size nor the number of workers moves a boundary."""
+"""Images per shard. Boundaries depend on the dataset's order alone, neither on the batch
+size nor on the number of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,8 @@ class Shard:
     """A range of a dataset's examples.
 
     Attributes:
-        number: its place among the shards.
-        start, stop: half-open, among the examples.
+        number: its index among the shards.
+        start, stop: the half-open range of its examples.
     """
 
     number: int
@@ -23,11 +23,11 @@ class Shard:
 
     @property
     def images(self) -> int:
-        """How many examples it has."""
+        """The number of examples."""
         return self.stop - self.start
 
 
 def shards_of(images: int) -> Sequence[Shard]:
-    """So many examples cut into shards, in order."""
+    """The shards of a dataset with this number of examples, in order."""
     starts = range(0, images, SHARD)
     return [Shard(n, start, min(start + SHARD, images)) for n, start in enumerate(starts)]

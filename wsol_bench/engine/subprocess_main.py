@@ -1,4 +1,4 @@
-"""`python -m wsol_bench.engine.subprocess_main FD`: a worker on the other end of a pipe."""
+"""`python -m wsol_bench.engine.subprocess_main FD`: a worker that talks over a pipe."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from wsol_bench.engine.worker import Inbox
 
 _IGNORED = (signal.SIGINT, signal.SIGTERM)
-"""They are for the run, which tells its workers; a scheduler sends them to all."""
+"""The run handles these and stops its workers; job schedulers send them to every process."""
 
 
 def main(handle: int) -> None:
-    """Works until the run closes the pipe or is gone.
+    """Works until the run closes its end of the pipe or ends.
 
     Args:
         handle: the file descriptor of the pipe.

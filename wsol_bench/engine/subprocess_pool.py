@@ -1,8 +1,8 @@
 """Workers that are processes on this machine.
 
-Each is a program of its own, not a fork or a spawn of this one: a fork of a process
-that has used a GPU is broken, and a spawn would run a caller's script a second time
-where it has no `__main__` guard.
+Each is a new program, neither forked nor spawned from this one: a process that has used
+a GPU cannot be forked, and spawning would run the caller's script again if it lacks a
+`__main__` guard.
 """
 
 import subprocess
@@ -18,11 +18,11 @@ from wsol_bench.engine.shards import Shard
 from wsol_bench.runtime.subprograms import command_of, environment_of
 
 _PAUSE = 0.5
-"""Seconds to listen before the run looks whether it was asked to stop."""
+"""Seconds to wait for messages before the run checks for a stop request."""
 _END = 10.0
-"""Seconds for a process to end by itself."""
+"""Seconds for a process to exit by itself before it is killed."""
 _STOP = None
-"""In place of a shard: finish the batch in hand and no more."""
+"""Sent in place of a shard: stop after the current batch."""
 
 
 @dataclass(slots=True)
@@ -31,19 +31,19 @@ class _Worker:
     pipe: Connection
 
 
-class Processes:
-    """A `Pool` of programs that talk over pipes; all end when this process does."""
+class SubprocessPool:
+    """A `Pool` of programs connected by pipes; all of them exit when this process does."""
 
-    lacking = "They are starting."
+    waiting_for = "Workers are starting."
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        """Starts a process per job."""
+        """Starts one process per job."""
         self._jobs = jobs
         self._workers = [_start(job) for job in jobs]
 
     def give(self, worker: int, shard: Shard) -> None:
         """See `Pool`."""
-        _tell(self._workers[worker], shard)
+        _send(self._workers[worker], shard)
 
     def wait(self) -> Sequence[tuple[int, Message]]:
         """See `Pool`."""
@@ -62,17 +62,17 @@ class Processes:
     def stop(self) -> None:
         """See `Pool`."""
         for worker in self._workers:
-            _tell(worker, _STOP)
+            _send(worker, _STOP)
 
     def kill(self) -> None:
-        """Ends all at once."""
+        """Kills all workers."""
         for worker in self._workers:
             worker.process.kill()
 
     def close(self) -> None:
-        """Ends all, those that do not hear by force."""
+        """Ends all workers; those that do not exit in time are killed."""
         for worker in self._workers:
-            worker.pipe.close()  # which a worker takes for the end of this process
+            worker.pipe.close()  # to a worker this means that the run has ended
         for worker in self._workers:
             with suppress(subprocess.TimeoutExpired):
                 worker.process.wait(_END)
@@ -97,16 +97,16 @@ def _start(job: Job) -> _Worker:
             env=environment_of(),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=2,  # results alone go to stdout
-            start_new_session=True,  # a Ctrl-C is for this process, which tells the workers
+            stdout=2,  # stdout is reserved for results
+            start_new_session=True,  # Ctrl-C is for this process, which stops the workers
         )
     worker = _Worker(process, ours)
-    _tell(worker, job)
+    _send(worker, job)
     return worker
 
 
-def _tell(worker: _Worker, what: object) -> None:
-    with suppress(OSError):  # it is gone, which `wait` will say
+def _send(worker: _Worker, what: object) -> None:
+    with suppress(OSError):  # it has ended, which `wait` reports
         worker.pipe.send(what)
 
 

@@ -220,11 +220,11 @@ class Room:
     """How many images fit into the device's memory at once; learns it by failing.
 
     Attributes:
-        say: tells the user that batches are cut.
+        log: reports that batches are split.
         images: at most so many at once, or None as long as all fitted.
     """
 
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     images: int | None = field(default=None)
 
     def ask(self, pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> list[Pending]:
@@ -251,7 +251,7 @@ class Room:
                 "--methods, or take --device cpu."
             )
         if self.images is None:
-            self.say(
+            self.log(
                 f"{device}: out of memory with {images} images at once; going on with half of "
                 f"that. To say so from the start: --batch-size with a smaller number."
             )

@@ -26,7 +26,7 @@ from wsol_bench.pipeline.target_class import SUBJECTS
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
 
 __all__ = ["Made", "Pipeline", "Placed", "records_of"]
@@ -74,7 +74,7 @@ def records_of(
     dataset: Dataset,
     batches: Iterable[Sequence[Example]],
     threads: int,
-    tell: Callable[[str], None] = say,
+    tell: Callable[[str], None] = log,
 ) -> Iterator[Made]:
     """Runs batches of examples and gives what each came to, in order.
 

@@ -30,7 +30,7 @@ from wsol_bench.runs.identify import describe, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import score
 from wsol_bench.settings import RunSettings
 
@@ -79,7 +79,7 @@ def evaluate(
         if not quiet:
             _tell_unreadable(results, source)
             for line in session.notes:
-                say(line)
+                log(line)
         return results
 
 
@@ -189,25 +189,25 @@ def _merge(
 
 def _announce(source: Source) -> None:
     if source.note:
-        say(source.note)
+        log(source.note)
     missing = source.dataset.missing_ids
     if missing:
         images = "annotated image is" if len(missing) == 1 else "annotated images are"
-        say(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
+        log(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
 
 
 def _announce_gpus(settings: RunSettings) -> None:
     """A user with eight GPUs may not know that seven are idle."""
     gpus = gpus_here(settings) if ENGINES[settings.engine].works_here(settings) else 0
     if gpus > 1 and settings.workers is None:
-        say(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
+        log(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
 
 
 def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
     if verbose and main.loaded.ignored:
-        say(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
+        log(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
     for name, reason in missing.items():
-        say(f"{METHODS[name].title}: n/a on {main.arch.name}. {reason}.")
+        log(f"{METHODS[name].title}: n/a on {main.arch.name}. {reason}.")
 
 
 @contextmanager
@@ -235,11 +235,11 @@ def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
         try:
             source.dataset.open(image_id)
         except DataError as error:
-            say(f"Unreadable, counted as wrong: {error}")
+            log(f"Unreadable, counted as wrong: {error}")
         else:  # mended meanwhile
-            say(f"Unreadable when its turn came, counted as wrong: {image_id}.")
+            log(f"Unreadable when its turn came, counted as wrong: {image_id}.")
     if len(ids) > _TOLD:
-        say(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
+        log(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
 
 
 def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:

@@ -14,10 +14,8 @@ from wsol_bench.networks.weights.load import LoadedNetwork
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import VERSIONS, as_plain
-from wsol_bench.runtime.machine import version_of
+from wsol_bench.runtime import machine
 from wsol_bench.settings import RunSettings
-
-_PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
 
 
 def identify(
@@ -82,6 +80,5 @@ def describe(
 
 
 def versions() -> dict[str, str]:
-    """Of Python, the platform and the packages that decide numbers."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    return found | {name: version_of(name) for name in _PACKAGES}
+    """Of the platform, Python and the packages that decide figures."""
+    return {"platform": platform.platform(), **machine.versions()}

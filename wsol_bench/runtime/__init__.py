@@ -1,1 +1,1 @@
-"""Threads, compiled code, memory, terminal."""
+"""Threads, compiled code, memory and the terminal."""

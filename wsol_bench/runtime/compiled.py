@@ -1,8 +1,8 @@
-"""Functions compiled by numba, kept on the disk where there is a place to keep them.
+"""Functions compiled by numba and cached on disk if a cache folder is available.
 
-numba raises where neither the package's folder nor the user's cache can be written,
-where the disk is full, and where a kept file was cut off. To compile anew takes
-seconds and is never a reason to end a run.
+numba raises if neither the package's folder nor the user's cache is writable, if the disk
+is full, and if a cached file is truncated. Compiling again takes seconds, so none of these
+ends a run.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from numba.core.caching import FunctionCache
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Kept(FunctionCache):
-    """numba's own, for which nothing that goes wrong with a file matters."""
+class _Cache(FunctionCache):
+    """numba's cache, but every error of its files is ignored."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        # A file that was cut off raises whatever its unpickling meets.
+        # Unpickling a truncated file may raise any exception.
         with suppress(Exception):
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         with suppress(Exception):
-            self.flush()  # type: ignore[no-untyped-call] # else it could never be kept again
+            self.flush()  # type: ignore[no-untyped-call] # else nothing could be cached again
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -32,10 +32,10 @@ class _Kept(FunctionCache):
 
 
 def compiled(function: Function) -> Function:
-    """Compiles a function at its first call, or takes what an earlier process kept.
+    """Compiles a function at its first call, or loads it from the cache.
 
-    It runs outside the interpreter lock. A function that calls another compiled one
-    should lie in the same file: numba looks for changes only there.
+    Compiled functions release the interpreter lock. One that calls another must be in the
+    same file, the only one that numba checks for changes.
     """
     return compiled_with()(function)
 
@@ -46,8 +46,8 @@ def compiled_with(**options: Any) -> Callable[[Function], Function]:
     def compile_it(function: Function) -> Function:
         # No fastmath: it may assume that no value is NaN and reorder the sums.
         dispatcher: Any = njit(nogil=True, **options)(function)
-        with suppress(RuntimeError, OSError):  # there is no place that can be written
-            dispatcher._cache = _Kept(function)  # type: ignore[no-untyped-call]
+        with suppress(RuntimeError, OSError):  # no cache folder is writable
+            dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
         return cast(Function, dispatcher)
 
     return compile_it

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what is in hand is finished and kept, then the run ends."""
+"""Ctrl-C and SIGTERM: the current batch is finished and stored, then the run ends."""
 
 import os
 import signal
@@ -15,28 +15,28 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Stop:
-    """Whether this process was asked to stop.
+    """A request to stop, made by a signal.
 
     Attributes:
-        asked: by a signal that came while `gently` was entered.
+        asked: whether a signal arrived inside `gently`.
     """
 
     def __init__(self) -> None:
-        """Nobody has asked yet."""
+        """No stop is requested at first."""
         self.asked = False
         self._gentle = False
         self._at_once: list[Callable[[], None]] = []
-        # What a shell has a background job ignore, it goes on to ignore.
+        # Signals that a shell makes background jobs ignore stay ignored.
         self._signals = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
 
     @contextmanager
     def gently(self) -> Iterator[None]:
-        """Inside, a signal only sets `asked`; outside it is a KeyboardInterrupt.
+        """Inside, a signal only sets `asked`; outside it raises KeyboardInterrupt.
 
-        A second Ctrl-C ends the process on the spot. A second SIGTERM does not:
-        schedulers send it again before they kill.
+        A second Ctrl-C ends the process at once. A second SIGTERM does not: job schedulers
+        repeat it before they kill.
         """
-        self.install()  # Ray puts its own in place of ours
+        self.install()  # Ray replaces the handlers
         self._gentle = True
         try:
             yield
@@ -53,7 +53,7 @@ class Stop:
             self._at_once.remove(clean)
 
     def install(self) -> None:
-        """Takes the signals, where Python lets this thread have them."""
+        """Installs the handlers, if this is the main thread."""
         if threading.current_thread() is threading.main_thread():
             for number in self._signals:
                 signal.signal(number, self._on_signal)
@@ -65,13 +65,13 @@ class Stop:
             self._end()
         if not self.asked:
             self.asked = True
-            _tell("\nFinishing the batch in hand. Ctrl-C again stops at once.")
+            _log("\nFinishing the current batch. Ctrl-C again stops at once.")
 
     def _end(self) -> None:
         for clean in self._at_once:
             with suppress(Exception):
                 clean()
-        _tell("Stopped at once: the batch in hand is lost, what was written before is whole.")
+        _log("Stopped at once: the current batch is lost, everything written before is complete.")
         if sys.stderr.isatty():
             os.write(2, _SHOW_CURSOR)
         os._exit(EXIT_INTERRUPTED)
@@ -79,7 +79,7 @@ class Stop:
 
 @contextmanager
 def on_signals() -> Iterator[Stop]:
-    """Inside, signals do as `Stop` says; afterwards as they did before."""
+    """Handles signals as `Stop` describes while inside; restores the handlers afterwards."""
     stop = Stop()
     in_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in _SIGNALS} if in_main else {}
@@ -91,7 +91,7 @@ def on_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _tell(text: str) -> None:
-    """Straight to stderr: Python's own stream may be in the middle of a line of its own."""
+def _log(text: str) -> None:
+    """Writes to stderr directly: a signal may interrupt Python's own stream."""
     with suppress(OSError):
         os.write(2, f"{text}\n".encode())

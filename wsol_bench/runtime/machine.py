@@ -1,4 +1,4 @@
-"""The machine that something was made or measured on, in general words: no names of hosts."""
+"""The hardware and versions of this machine, without its host name."""
 
 import os
 import platform
@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("wsol_bench", "torch", "numpy", "numba", "pillow")
+PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
+"""Packages whose version may change a figure or a time."""
 
 _CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Processor, cores, threads, and the GPU where the device is one."""
+    """Processor, cores and threads, and the GPU if the device is one."""
     facts: dict[str, Any] = {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
@@ -30,12 +31,12 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of what decides speed."""
+    """The versions of Python and of `PACKAGES`."""
     return {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES}
 
 
 def version_of(package: str) -> str:
-    """The version of an installed package, or that it is not installed."""
+    """The version of a package, or "not installed"."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Memory that is freed and wanted again at once."""
+"""Reuse of freed memory."""
 
 import ctypes
 import sys
@@ -10,12 +10,12 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Has glibc keep freed memory for the next use; elsewhere it does nothing.
+    """Makes glibc keep freed memory for reuse; on other systems it does nothing.
 
-    A network frees and wants the same tens of megabytes at every layer. By default
-    each large block is handed to the system and fetched again, which clears it page
-    by page: a fifth of the time of a pass with gradients on a CPU. The peak of the
-    process's memory stays the same.
+    A network frees and allocates the same tens of megabytes at every layer. By default,
+    glibc returns each large block to the system and maps it again, and the system clears
+    every page: a fifth of the time of a pass with gradients on a CPU. The peak memory of
+    the process is unchanged.
     """
     if not sys.platform.startswith("linux"):
         return

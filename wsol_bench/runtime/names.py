@@ -1,4 +1,4 @@
-"""How names of files and images appear in messages, tables and JSON."""
+"""The printable form of file and image names in messages, tables and JSON."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ NAMES_SHOWN = 3
 
 
 def shown(name: str) -> str:
-    r"""A name that can be printed, written and put into JSON anywhere.
+    r"""Escapes a name so that it can be printed, written and encoded as JSON.
 
-    Bytes that are not UTF-8, which Python holds as lone surrogates, become \udcXX. What
-    moves the cursor, breaks a line or turns the direction of text becomes \xXX or \uXXXX,
-    so that one message stays one line and says what it seems to say.
+    Bytes that are not UTF-8, which Python holds as lone surrogates, become \udcXX.
+    Characters that move the cursor, break a line or change the direction of text become
+    \xXX or \uXXXX, so that a message stays on one line and cannot be forged.
     """
     if name.isprintable():
         return name
@@ -21,11 +21,11 @@ def shown(name: str) -> str:
 
 
 def first_names(names: Sequence[str], count: int = NAMES_SHOWN) -> str:
-    """The first few names, and how many more there are.
+    """The first names of a list, and the number of further ones.
 
     Args:
         names: at least one.
-        count: how many to spell out.
+        count: the number of names to list.
     """
     listed = ", ".join(shown(name) for name in names[:count])
     more = len(names) - count

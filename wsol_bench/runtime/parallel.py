@@ -1,4 +1,4 @@
-"""Work spread over threads, in order, in memory that does not grow with the work."""
+"""Ordered work in threads, with bounded memory."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 _AHEAD = 16
-"""Jobs per thread that may wait or be done and not yet asked for."""
+"""Jobs per thread that may be pending or finished before their outcomes are consumed."""
 _LOW_PRIORITY = 15
 
 
 def in_threads(work: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Iterator[Outcome]:
-    """Does compiled work on one thread per core; gives outcomes in the jobs' order.
+    """Runs work that releases the interpreter lock on one thread per core; keeps the order.
 
-    Unlike an executor's own map it takes jobs only as outcomes are asked for.
+    Unlike an executor's `map` it takes jobs only as outcomes are consumed.
     """
     threads = os.cpu_count() or 1
     waiting: deque[Future[Outcome]] = deque()
@@ -34,19 +34,18 @@ def in_threads(work: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Iterator[
 
 
 def side_pool(threads: int, *, gives_way: bool) -> ThreadPoolExecutor:
-    """Threads that work beside a main one.
+    """Threads that work beside the main thread.
 
     Args:
-        threads: how many.
-        gives_way: whether to take a core only when the main work leaves one idle, on
-            systems where a thread can be told to. A network on a CPU splits each layer
-            evenly over the cores and waits for the slowest, so that a thread that took
-            one core would halt them all.
+        threads: the number of threads.
+        gives_way: whether they run at low priority, on systems that have one per thread.
+            A network on a CPU splits each layer evenly over the cores and waits for the
+            slowest, so a thread that took one core would stall all of them.
     """
     return ThreadPoolExecutor(threads, initializer=_give_way if gives_way else None)
 
 
 def _give_way() -> None:
-    if sys.platform == "linux":  # elsewhere the number would be taken for a process
+    if sys.platform == "linux":  # on other systems the number would name a process
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)

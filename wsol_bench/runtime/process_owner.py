@@ -1,4 +1,4 @@
-"""Who holds something in a folder that several processes, or machines, may share."""
+"""The identity of a process, for files in a folder that processes and machines share."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 _STATE, _STARTED = 0, 19
-"""Places among the fields of /proc/PID/stat that follow the process's name."""
+"""Indices of the fields of /proc/PID/stat after the process's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class Owner:
     """One process on one machine.
 
     Attributes:
-        host: the machine's name, for people.
-        machine: tells this machine, since it was last started, from all others; a
-            container with process ids of its own is a machine.
-        pid: of the process.
-        started: when the process was, in the system's ticks, because ids come round
-            again; 0 where the system does not tell.
+        host: the machine's name, for messages.
+        machine: identifies the machine since its last boot; a container with its own
+            process ids is a machine.
+        pid: the process id.
+        started: the start time of the process in clock ticks, because ids are reused; 0 if
+            the system does not report it.
     """
 
     host: str
@@ -39,19 +39,19 @@ class Owner:
 
     @property
     def tag(self) -> str:
-        """A form that may stand in a file's name."""
+        """The identity in a form that may be part of a file name."""
         return f"{self.machine}-{self.pid}-{self.started}"
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
     def is_gone(self) -> bool:
-        """Whether the process has surely ended; of another machine nothing is sure."""
+        """Whether the process has certainly ended; always False for another machine."""
         return is_gone(self.machine, self.pid, self.started)
 
 
 def is_gone(machine: str, pid: int, started: int) -> bool:
-    """Whether the process of an `Owner` of these attributes has surely ended."""
+    """Whether the process of an `Owner` with these attributes has certainly ended."""
     if machine != _machine():
         return False
     try:
@@ -59,11 +59,11 @@ def is_gone(machine: str, pid: int, started: int) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        pass  # it is another user's
+        pass  # the process of another user
     except OverflowError:
         return False
     fields = _fields(pid)
-    # A zombie has ended; only its parent has not asked for its exit code yet.
+    # A zombie has ended; its parent has not read the exit code yet.
     ended = bool(fields) and fields[_STATE] == "Z"
     return ended or bool(started and fields and int(fields[_STARTED]) != started)
 
@@ -71,7 +71,7 @@ def is_gone(machine: str, pid: int, started: int) -> bool:
 @cache
 def _machine() -> str:
     parts = [socket.gethostname()]
-    with suppress(OSError):  # elsewhere than on Linux the name has to do
+    with suppress(OSError):  # on systems other than Linux the name must suffice
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
         parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
     return sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""How far a run is, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress and messages on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import shutil
 import sys
@@ -17,8 +17,8 @@ from rich.table import Column
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
-_WIDEST = 100
-"""Of the bar with its words; a line as wide as a large screen is hard to follow."""
+_MAX_WIDTH = 100
+"""Columns of the bar with its text; a line as wide as a large screen is hard to follow."""
 
 
 Progress = Callable[[int], None]
@@ -26,20 +26,20 @@ Progress = Callable[[int], None]
 
 
 class Advance(Interface):
-    """What is called with the number of images just finished, and how it goes."""
+    """Called with the number of images just finished, and a note."""
 
     def __call__(self, images: int, note: str | None = None, /) -> None:
-        """Moves the bar on.
+        """Advances the bar.
 
         Args:
-            images: how many are finished since the last call.
-            note: words beneath the bar, such as the errors so far; None leaves the last.
+            images: the number of images finished since the last call.
+            note: text beneath the bar, such as the errors so far; None keeps the last.
         """
         ...
 
 
-def say(message: str) -> None:
-    """One message on stderr; on a terminal it breaks between words."""
+def log(message: str) -> None:
+    """Prints one message on stderr; a terminal gets line breaks between words."""
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns
         lines = (textwrap.wrap(line, width, break_on_hyphens=False) for line in message.split("\n"))
@@ -53,17 +53,17 @@ def progress(what: str, total: int, *, quiet: bool = False) -> Iterator[Advance]
 
     Args:
         what: the stage, such as a network's name.
-        total: how many images there are to do.
+        total: the number of images.
         quiet: show nothing.
 
     Yields:
-        a function to call with the number of images just finished, and a note.
+        a function to call with the number of images just finished and a note.
     """
     console = Console(stderr=True)
     if quiet:
         yield lambda images, note=None, /: None
     elif console.is_terminal:
-        console.width = min(console.width, _WIDEST)
+        console.width = min(console.width, _MAX_WIDTH)
         with Live(console=console) as live:
             yield _Bar(what, total, live).advance
     else:
@@ -71,7 +71,7 @@ def progress(what: str, total: int, *, quiet: bool = False) -> Iterator[Advance]
 
 
 class _Count:
-    """Images done since it was made; times are as of the last ones."""
+    """Counts finished images; times end at the last of them."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done = total, 0
@@ -96,7 +96,7 @@ class _Count:
 
     @property
     def time(self) -> str:
-        """What is left, by the rate so far; all of it at the end."""
+        """The time left at the current rate; at the end, the total."""
         if self.finished:
             return f"{_clock(self.seconds)} in all"
         if not self.done:
@@ -109,7 +109,7 @@ def _clock(seconds: float) -> str:
 
 
 class _Bar:
-    """A bar with words beneath it, redrawn in place."""
+    """A bar with text beneath it, redrawn in place."""
 
     def __init__(self, what: str, total: int, live: Live) -> None:
         self.count, self.live = _Count(total), live
@@ -131,14 +131,14 @@ class _Bar:
         self._show()
 
     def _show(self) -> None:
-        # At the end the table says it better.
+        # At the end the result table replaces it.
         shown = self.note and not self.count.finished
         beneath = [Text(self.note, style="dim")] if shown else []
         self.live.update(Group(self.bar, *beneath), refresh=True)
 
 
 class _Words(ProgressColumn):
-    """How many of how many, how fast, how much longer; the bar takes the room that is left."""
+    """Count, rate and time left; the bar gets the remaining width."""
 
     def __init__(self, count: _Count) -> None:
         super().__init__(table_column=Column(no_wrap=True))
@@ -152,7 +152,7 @@ class _Words(ProgressColumn):
 
 
 class _Lines:
-    """A line now and then, for logs."""
+    """A line every few seconds, for log files."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.count, self.said = what, _Count(total), time.monotonic()
@@ -170,4 +170,4 @@ class _Lines:
             self.count.time,
             *([self.note] if self.note and not self.count.finished else []),
         ]
-        say(", ".join(words))
+        log(", ".join(words))

@@ -1,8 +1,8 @@
-"""Standard output and error that may be closed, full or of another encoding.
+"""Standard output and error that may be closed, full or in another encoding.
 
-What a program has worked out for hours must not be lost because nobody reads a line of
-its progress, and the exit code must not depend on who reads the table. So writing never
-raises: what cannot be written is dropped, and `Written.failure` says why.
+Hours of work must not be lost because nobody reads a line of progress, and the exit code
+must not depend on who reads the table. So writing never raises: text that cannot be written
+is dropped, and `Written.failure` holds the reason.
 """
 
 import os
@@ -13,37 +13,37 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 _LAST_STANDARD = 2
-"""File descriptors up to this are the standard streams'."""
+"""The largest file descriptor of the standard streams."""
 
 
 class Written:
-    """A text stream that drops what cannot be written.
+    """A text stream that drops text it cannot write.
 
     Attributes:
-        failure: the first error, or None. After it nothing more is tried.
+        failure: the first error, or None. Nothing is written after it.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        """Wraps a stream; all that is not writing is the stream's own."""
+        """Wraps a stream; everything but writing is delegated to it."""
         self._stream = stream
         self.failure: OSError | ValueError | None = None
 
     def write(self, text: str) -> int:
-        """Writes, unless something failed before."""
+        """Writes, unless an earlier write failed."""
         if self.failure is None:
             try:
                 self._stream.write(text)
-            except (OSError, ValueError) as error:  # the latter: it is closed
+            except (OSError, ValueError) as error:  # ValueError: the stream is closed
                 self._give_up(error)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
-        """Writes each."""
+        """Writes each line."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Flushes, unless something failed before."""
+        """Flushes, unless an earlier write failed."""
         if self.failure is None:
             try:
                 self._stream.flush()
@@ -55,7 +55,7 @@ class Written:
 
     def _give_up(self, error: OSError | ValueError) -> None:
         self.failure = error
-        with suppress(OSError, ValueError):  # else Python fails once more when it ends
+        with suppress(OSError, ValueError):  # else Python fails again at exit
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -65,15 +65,15 @@ class Written:
 def standard_streams() -> Iterator[Written]:
     """Inside, writing to standard output and error never raises.
 
-    A pipe or a file gets UTF-8, whatever the locale says; a terminal of another encoding
-    gets a question mark for what it cannot show.
+    A pipe or a file gets UTF-8 in every locale; a terminal with another encoding gets a
+    question mark for each character that it cannot show.
 
     Yields:
         standard output.
     """
     before = sys.stdout, sys.stderr
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        # Python has None for a stream that was closed when it started.
+        # Python sets streams that are closed at its start to None.
         out, err = (Written(stream or nowhere) for stream in before)
         with suppress(AttributeError, ValueError, OSError):  # not a plain stream, as in a notebook
             if out.isatty():
@@ -90,7 +90,7 @@ def standard_streams() -> Iterator[Written]:
 
 
 def open_closed_streams() -> None:
-    """Fills file descriptors 0 to 2 that are closed, so that no file of ours becomes one."""
+    """Opens the null device as file descriptors 0 to 2 where closed, so that no file gets one."""
     while True:
         handle = os.open(os.devnull, os.O_RDWR)
         if handle > _LAST_STANDARD:

@@ -1,4 +1,4 @@
-"""Programs of this package that it starts itself: workers, and the rendering of the demo."""
+"""How this package starts its own programs: workers, and the rendering of the demo."""
 
 import os
 import sys
@@ -9,15 +9,15 @@ _ROOT = Path(__file__).parents[2]
 
 
 def command_of(module: str, *arguments: str) -> list[str]:
-    """The command that runs one of our modules.
+    """The command that runs a module of this package.
 
-    With -P Python leaves the current folder out: a user's statistics.py there would
-    be imported in the place of Python's own.
+    With -P, Python does not search the current folder, where a user's statistics.py would
+    replace the standard library's.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment_of(surroundings: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment in which this very copy of the package is found, installed or not."""
+    """An environment in which this copy of the package is found, installed or not."""
     paths = [str(_ROOT), *filter(None, [surroundings.get("PYTHONPATH")])]
     return {**surroundings, "PYTHONPATH": os.pathsep.join(paths)}

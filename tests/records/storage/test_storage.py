@@ -229,10 +229,10 @@ def test_a_temporary_name_tells_its_writer() -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "The disk is full. Free some space, then give the same command again"),
+        (errno.ENOSPC, "The disk is full. Free some space, then run the same command again"),
         (errno.EFBIG, "Raise the limit"),
         (errno.EROFS, "read-only"),
-        (errno.EIO, "Mend that, then"),
+        (errno.EIO, "Fix this, then"),
     ],
 )
 def test_a_failed_write_says_which_file_why_and_what_to_do(number: int, said: str) -> None:

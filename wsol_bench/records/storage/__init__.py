@@ -1,1 +1,1 @@
-"""Where a run's files lie: on a disk, or in a store behind a URI."""
+"""The files of a run: on a disk, or in a store behind a URI."""

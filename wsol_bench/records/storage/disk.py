@@ -1,4 +1,4 @@
-"""A folder that the operating system knows, on this machine or shared."""
+"""A folder of a mounted file system, local or shared."""
 
 import errno
 import os
@@ -11,16 +11,16 @@ import pyarrow as pa
 from wsol_bench.records.storage.entry import is_left_over, is_temporary, temporary_name
 
 OLD = 24 * 3600.0
-"""Seconds after which a temporary file of another machine is nobody's."""
+"""Seconds after which a temporary file of another machine is abandoned."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 class Disk:
-    """A `Storage` on a disk: written under another name, flushed, renamed, the folder flushed."""
+    """A `Storage` on a disk: a file is written under a temporary name, flushed and renamed."""
 
     def __init__(self, path: Path) -> None:
-        """Names the folder; `make` makes it."""
+        """Refers to the folder; `make` creates it."""
         self.path = path
 
     def make(self, folder: str) -> None:
@@ -54,7 +54,7 @@ class Disk:
         _flush_folder(temporary.parent)
 
     def create(self, name: str, content: bytes) -> bool:
-        """See `Storage`. A link, unlike a rename, does not replace what is there."""
+        """See `Storage`. A link, unlike a rename, does not replace an existing file."""
         if self.exists(name):
             return False
         temporary = self._temporary(name, content)
@@ -76,7 +76,7 @@ class Disk:
         (self.path / name).unlink(missing_ok=True)
 
     def clean(self, folder: str) -> None:
-        """See `Storage`. Of other machines' files only those of yesterday go."""
+        """See `Storage`. Temporary files of other machines are removed after a day."""
         for name in self._all(folder):
             path = self.path / folder / name
             with suppress(OSError):  # another process may clean too
@@ -105,7 +105,7 @@ class Disk:
 
 
 def _create_plainly(path: Path, content: bytes) -> bool:
-    """For disks without links: a reader may for a moment see the file incomplete."""
+    """For disks without hard links: a reader may briefly find the file incomplete."""
     try:
         with path.open("xb") as file:
             file.write(content)
@@ -115,7 +115,7 @@ def _create_plainly(path: Path, content: bytes) -> bool:
 
 
 def _flush_folder(path: Path) -> None:
-    """Sees a rename onto the disk, where the system can flush a folder."""
+    """Flushes a rename to the disk, if the system can flush a folder."""
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""What a folder of files must be able to do, and the names of unfinished files."""
+"""The interface of a run's storage, and the names of temporary files."""
 
 import re
 from itertools import count
@@ -13,57 +13,57 @@ _number = count()
 
 
 class Storage(Interface):
-    """A folder's files, by names with slashes. All members raise OSError."""
+    """The files of a folder, by relative path. All methods may raise OSError."""
 
     def make(self, folder: str) -> None:
-        """Makes a folder, and those above it, where it is not there."""
+        """Creates a folder and its parents if they do not exist."""
         ...
 
     def names(self, folder: str) -> list[str]:
-        """The names of a folder's files, sorted; none where there is no such folder."""
+        """The sorted names of a folder's files; empty if the folder does not exist."""
         ...
 
     def exists(self, name: str) -> bool:
-        """Whether a file is there."""
+        """Whether a file exists."""
         ...
 
     def read(self, name: str) -> bytes:
-        """A file's content; FileNotFoundError where it is not there."""
+        """The content of a file; raises FileNotFoundError if it does not exist."""
         ...
 
     def open(self, name: str) -> pa.NativeFile:
-        """A file to read from any place in it."""
+        """Opens a file for random access."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes or replaces a file, whole or not at all."""
+        """Writes or replaces a file atomically."""
         ...
 
     def create(self, name: str, content: bytes) -> bool:
-        """Writes a file unless it is there already; says whether it was written."""
+        """Writes a file unless it exists; returns whether it was written."""
         ...
 
     def remove(self, name: str) -> None:
-        """Removes a file; it need not be there."""
+        """Removes a file if it exists."""
         ...
 
     def clean(self, folder: str) -> None:
-        """Removes the temporary files that dead processes left in a folder."""
+        """Removes temporary files that ended processes left in a folder."""
         ...
 
 
 def temporary_name(name: str) -> str:
-    """The name, in the same folder, under which this process writes a file until it is whole."""
+    """The name, in the same folder, of a file that this process is writing."""
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}.{last}.{Owner.here().tag}-{next(_number)}.tmp"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of this name, without folders, is one that is not whole."""
+    """Whether a file name, without folders, is that of a temporary file."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
 def is_left_over(name: str) -> bool:
-    """Whether a temporary file's writer has surely ended."""
+    """Whether the writer of a temporary file has certainly ended."""
     match = _TEMPORARY.fullmatch(name)
     return match is not None and is_gone(match["machine"], int(match["pid"]), int(match["started"]))

@@ -1,6 +1,6 @@
-"""From what a user writes to the folder's files.
+"""From a path or URI to the storage of a run.
 
-Paths travel as `Path`, which makes one slash of two: `s3:/bucket/run` is the URI
+URIs are passed as `Path`, which collapses double slashes: `s3:/bucket/run` is the URI
 `s3://bucket/run`.
 """
 
@@ -19,7 +19,7 @@ _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>.*)")
 
 
 def is_uri(path: Path) -> bool:
-    """Whether a path is a URI, on which `Path`'s own questions to the disk make no sense."""
+    """Whether a path is a URI, for which the methods of `Path` that access the disk are wrong."""
     return _URI.fullmatch(str(path)) is not None
 
 
@@ -27,7 +27,7 @@ def storage_of(path: Path) -> Storage:
     """The folder at a path, or at a URI such as s3://bucket/run.
 
     Raises:
-        UsageError: the URI is of no kind that pyarrow knows, or not reachable.
+        UsageError: pyarrow does not support the URI or cannot reach it.
     """
     match = _URI.fullmatch(str(path))
     if match is None:

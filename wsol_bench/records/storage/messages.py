@@ -1,4 +1,4 @@
-"""What a user is told when a file cannot be written."""
+"""Messages for files that cannot be written."""
 
 import errno
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from wsol_bench.errors import DataError
 
 _HINTS = {
     errno.ENOSPC: "The disk is full. Free some space",
-    errno.EDQUOT: "Your share of the disk is full. Free some space",
-    errno.EFBIG: "Files may not grow that large here. Raise the limit (ulimit -f)",
+    errno.EDQUOT: "Your disk quota is exhausted. Free some space",
+    errno.EFBIG: "The file exceeds the size limit here. Raise the limit (ulimit -f)",
     errno.EROFS: "The disk is read-only. Make the folder writable",
     errno.EACCES: "You may not write there. Make the folder writable",
 }
@@ -20,16 +20,19 @@ _HINTS = {
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the system says of a file into a message of what to do.
+    """Turns an error of the operating system into a message with advice.
+
+    Args:
+        path: the file that is written inside.
 
     Raises:
-        DataError: what is done inside failed.
+        DataError: the code inside failed to write.
     """
     try:
         yield
     except (OSError, pa.ArrowException) as error:
         number, why = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         raise DataError(
-            f"{path}: cannot be written ({why or error}). {_HINTS.get(number or 0, 'Mend that')}, "
-            "then give the same command again: what is finished is kept."
+            f"{path}: cannot be written ({why or error}). {_HINTS.get(number or 0, 'Fix this')}, "
+            "then run the same command again: everything finished is kept."
         ) from error

@@ -1,4 +1,4 @@
-"""A folder of any file system that pyarrow knows."""
+"""A folder in any file system that pyarrow supports."""
 
 from contextlib import suppress
 
@@ -12,10 +12,10 @@ PUTS_WHOLE = ("s3", "gcs", "abfs")
 
 
 class Remote:
-    """A `Storage` in a file system of pyarrow's: put in one request, or written and moved."""
+    """A `Storage` in a pyarrow file system: files are put in one request, or written and moved."""
 
     def __init__(self, system: pafs.FileSystem, base: str) -> None:
-        """Names the folder.
+        """Refers to the folder.
 
         Args:
             system: the file system.
@@ -56,7 +56,7 @@ class Remote:
         self.system.move(temporary, self._at(name))
 
     def create(self, name: str, content: bytes) -> bool:
-        """See `Storage`; two at the very same moment may both believe that they wrote."""
+        """See `Storage`; of two simultaneous calls, both may return True."""
         if self.exists(name):
             return False
         self.write(name, content)
@@ -68,7 +68,7 @@ class Remote:
             self.system.delete_file(self._at(name))
 
     def clean(self, folder: str) -> None:
-        """See `Storage`; there is nothing to clean where files are put whole."""
+        """See `Storage`; object stores have no temporary files."""
         selector = pafs.FileSelector(self._at(folder), allow_not_found=True)
         for info in self.system.get_file_info(selector):
             if is_left_over(info.base_name):

@@ -24,7 +24,7 @@ from wsol_bench.report.exports.csv_columns import record_columns, write_csv
 from wsol_bench.report.exports.devkit import write_predictions
 from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
 from wsol_bench.report.exports.predictions import Corners, Guesses, guesses_of
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
     name = f"{identity['dataset']} {identity['arch']} {identity['protocol']['name']}"
     columns = record_columns(parts, export.methods or parts[0].order)
     write_fiftyone(export.out, name, columns, dataset)
-    say(f"Look at it with: python {export.out / LOADER}")
+    log(f"Look at it with: python {export.out / LOADER}")
 
 
 def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
@@ -115,7 +115,7 @@ def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
     table = next(part for part in parts if method in part.methods).of(method)
     boxes = class_boxes_of(table)
     if boxes is None:
-        say(
+        log(
             "The run kept the box of the label's class only; other classes get an empty box, "
             "which changes no error. --boxes top5 makes all five."
         )

@@ -25,7 +25,7 @@ from wsol_bench.report.figures.overlay import Pixels, overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
 from wsol_bench.report.figures.selection import Candidates, choose
 from wsol_bench.runtime.names import shown
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 
 PAPER_WIDTH = 6.875
 """Default width of a figure in inches: the text width of a two-column page (CVPR, ICCV)."""
@@ -80,7 +80,7 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
     places = choose(options.images, _candidates(run, rows), options.seed)
     many = [_Shown(row, row.table.take(list(places)), _maps(row, places)) for row in rows]
     if not quiet and any(row.has_map and not row.keeps_maps for row in rows):
-        say("The run kept no maps, so only boxes are drawn. Run with --keep-maps for maps.")
+        log("The run kept no maps, so only boxes are drawn. Run with --keep-maps for maps.")
     dataset = open_images(run.manifest, options.data, quiet=quiet)
     panels = [list(_panels(run, many, at, dataset)) for at in range(len(places))]
     key = Key(

@@ -20,7 +20,7 @@ from wsol_bench.report.figures.overlay import overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
 from wsol_bench.runs.single_image import ClassScore, ImageResult, MethodBox, evaluate_image
 from wsol_bench.runtime.names import shown
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings
 
 SCHEMA = 1
@@ -59,9 +59,9 @@ def print_show(
         check_width(width_in)
     result = evaluate_image(path, settings, wanted)
     if result.note:
-        say(result.note)
+        log(result.note)
     if result.image.getexif().get(_ORIENTATION, 1) != 1:
-        say(
+        log(
             f"{shown(path.name)}: its EXIF orientation is not applied; the image is taken as "
             "stored, as in a run."
         )

@@ -11,7 +11,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.page.content import Page, RunView, bar, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
 from wsol_bench.report.page.html import render
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 
 MEGABYTE = 1_000_000
 
@@ -59,7 +59,7 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
         f"{time.monotonic() - began:.1f} s"
     )
     if megabytes > settings.max_mb and not settings.quiet:
-        say(f"The page has more than {settings.max_mb:g} MB without any picture.")
+        log(f"The page has more than {settings.max_mb:g} MB without any picture.")
 
 
 def _with_pictures(page: Page, settings: PageSettings) -> Page:
@@ -72,7 +72,7 @@ def _with_pictures(page: Page, settings: PageSettings) -> Page:
         album.left += (limit - bare) // len(page.views)
         views.append(_pictured(view, album, settings))
         if not settings.quiet and views[-1].no_pictures:
-            say(f"{view.run.path}: no pictures: {views[-1].no_pictures}.")
+            log(f"{view.run.path}: no pictures: {views[-1].no_pictures}.")
     size = bare + (limit - bare - album.left if bare < limit else 0)
     return replace(
         page, views=tuple(views), images=album.images, megabytes=f"{size / MEGABYTE:.1f}"
@@ -94,7 +94,7 @@ def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
             album,
             settings.pictures,
             progress=advance,
-            complain=_silent if settings.quiet else say,
+            complain=_silent if settings.quiet else log,
         )
     if not gallery.pictured:
         unread = gallery.unreadable

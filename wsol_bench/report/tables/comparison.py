@@ -20,7 +20,7 @@ from wsol_bench.errors import EXIT_FINE, RegressionError
 from wsol_bench.records.result_files import networks_of, read_results, write_results
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.runtime.names import first_names
-from wsol_bench.runtime.progress import say
+from wsol_bench.runtime.progress import log
 
 HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
 _FIGURES = slice(1, 5)
@@ -111,7 +111,7 @@ def print_comparison(
     print_differences(baseline, new)
     if update:
         write_results(baseline, now, old.tolerance)
-        say(f"{baseline} now holds the figures of {new}.")
+        log(f"{baseline} now holds the figures of {new}.")
     elif comparison.failures:
         lines = "".join(f"\n  {failure}" for failure in comparison.failures)
         raise RegressionError(f"{new} is not what {baseline} says:{lines}\n{_WHAT_TO_DO}")

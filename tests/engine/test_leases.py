@@ -1,4 +1,4 @@
-"""Which process makes which shard: shared among the living, inherited from the dead."""
+"""Which process makes which shard: shared among the living, taken over from the dead."""
 
 import json
 import threading
@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 import pyarrow.fs as pafs
 import pytest
 
-from wsol_bench.engine import claims as module
-from wsol_bench.engine.claims import STALE, Claims
+from wsol_bench.engine import leases as module
+from wsol_bench.engine.leases import EXPIRY, Leases
 from wsol_bench.errors import DataError
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.storage.remote import Remote
@@ -38,9 +38,9 @@ def shared(request: pytest.FixtureRequest, folder: RunFolder) -> RunFolder:
 
 
 @pytest.fixture
-def mine(shared: RunFolder, clock: Clock) -> Iterator[Claims]:
-    with Claims(shared, clock) as claims:
-        yield claims
+def mine(shared: RunFolder, clock: Clock) -> Iterator[Leases]:
+    with Leases(shared, clock) as leases:
+        yield leases
 
 
 def other(number: int = 0) -> Owner:
@@ -48,84 +48,84 @@ def other(number: int = 0) -> Owner:
     return replace(Owner.here(), host="elsewhere", machine="f" * 12, pid=number + 1)
 
 
-def claim_of(owner: Owner, beat: int = 0) -> bytes:
+def lease_of(owner: Owner, beat: int = 0) -> bytes:
     return json.dumps({**asdict(owner), "beat": beat}).encode()
 
 
-def test_a_shard_is_claimed_once_and_given_back(mine: Claims, shared: RunFolder) -> None:
-    assert mine.take(3)
+def test_a_shard_is_leased_once_and_released(mine: Leases, shared: RunFolder) -> None:
+    assert mine.acquire(3)
     assert mine.holder(3) == Owner.here()
-    assert mine.take(3)  # it is ours already
+    assert mine.acquire(3)  # it is ours already
     mine.release(3)
     assert mine.holder(3) is None
     assert shared.storage.names("claims") == []
 
 
-def test_the_claims_of_a_living_process_are_left_alone(
-    mine: Claims, shared: RunFolder, clock: Clock
+def test_the_leases_of_a_living_process_are_left_alone(
+    mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
     shared.storage.make("claims")
-    for beat in range(20):  # it renews its claim, however long it takes
-        shared.storage.write("claims/00003.json", claim_of(other(), beat))
-        assert not mine.take(3)
-        clock.now += STALE / 2
+    for beat in range(20):  # it renews its lease, however long it takes
+        shared.storage.write("claims/00003.json", lease_of(other(), beat))
+        assert not mine.acquire(3)
+        clock.now += EXPIRY / 2
     assert mine.holder(3) == other()
 
 
-def test_a_claim_that_nobody_renews_is_inherited_after_a_minute(
-    mine: Claims, shared: RunFolder, clock: Clock
+def test_a_lease_that_nobody_renews_is_taken_over_after_a_minute(
+    mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
     shared.storage.make("claims")
-    shared.storage.write("claims/00003.json", claim_of(other(), 7))
-    assert not mine.take(3)
-    clock.now += STALE
-    assert not mine.take(3)
+    shared.storage.write("claims/00003.json", lease_of(other(), 7))
+    assert not mine.acquire(3)
+    clock.now += EXPIRY
+    assert not mine.acquire(3)
     clock.now += 1
-    assert mine.take(3)
+    assert mine.acquire(3)
     assert mine.holder(3) == Owner.here()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"host": "x"}'])
-def test_half_a_claim_is_inherited_like_one_that_nobody_renews(
-    content: bytes, mine: Claims, shared: RunFolder, clock: Clock
+def test_half_a_lease_is_taken_over_like_one_that_nobody_renews(
+    content: bytes, mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
     shared.storage.make("claims")
     shared.storage.write("claims/00003.json", content)
-    assert not mine.take(3)
-    clock.now += STALE + 1
-    assert mine.take(3)
+    assert not mine.acquire(3)
+    clock.now += EXPIRY + 1
+    assert mine.acquire(3)
 
 
-def test_the_claim_of_a_dead_process_of_this_machine_is_inherited_at_once(
-    mine: Claims, shared: RunFolder
+def test_the_lease_of_a_dead_process_of_this_machine_is_taken_over_at_once(
+    mine: Leases, shared: RunFolder
 ) -> None:
     dead = replace(Owner.here(), started=Owner.here().started - 1)
     if not dead.is_gone():
         pytest.skip("this system does not tell when a process was started")
     shared.storage.make("claims")
-    shared.storage.write("claims/00003.json", claim_of(dead))
-    assert mine.take(3)
+    shared.storage.write("claims/00003.json", lease_of(dead))
+    assert mine.acquire(3)
 
 
-def test_only_own_claims_are_renewed_and_given_back(mine: Claims, shared: RunFolder) -> None:
-    assert mine.take(1)
-    assert mine.take(2)
-    shared.storage.write("claims/00002.json", claim_of(other()))  # it believed us gone
+def test_only_own_leases_are_renewed_and_given_back(mine: Leases, shared: RunFolder) -> None:
+    assert mine.acquire(1)
+    assert mine.acquire(2)
+    shared.storage.write("claims/00002.json", lease_of(other()))  # it believed us gone
     before = shared.storage.read("claims/00001.json")
-    mine.beat()
+    mine.renew()
     assert shared.storage.read("claims/00001.json") != before
     assert mine.holder(2) == other()
     mine.release(2)
     assert mine.holder(2) == other()
 
 
-def test_claims_are_renewed_while_the_context_lasts(
+def test_leases_are_renewed_while_the_context_lasts(
     shared: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BEAT", 0.01)
+    monkeypatch.setattr(module, "RENEWAL_INTERVAL", 0.01)
     renewed = threading.Event()
-    with Claims(shared) as claims:
-        claims.take(0)
+    with Leases(shared) as leases:
+        leases.acquire(0)
         first = shared.storage.read("claims/00000.json")
         for _ in range(500):
             if shared.storage.read("claims/00000.json") != first:
@@ -136,31 +136,31 @@ def test_claims_are_renewed_while_the_context_lasts(
     assert shared.storage.names("claims") == []  # and given back
 
 
-def test_a_claim_that_cannot_be_written_names_the_folder(
+def test_a_lease_that_cannot_be_written_names_the_folder(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with Claims(folder) as claims:
-        assert claims.take(0)
+    with Leases(folder) as leases:
+        assert leases.acquire(0)
         monkeypatch.setattr("os.fsync", fail)
         with pytest.raises(DataError, match=r"claims: cannot be written \(No space left"):
-            claims.take(1)
-        claims.beat()  # a claim not renewed does not end the run
+            leases.acquire(1)
+        leases.renew()  # a lease not renewed does not end the run
 
 
-def test_of_many_that_claim_at_once_each_shard_has_one(folder: RunFolder) -> None:
+def test_of_many_that_lease_at_once_each_shard_has_one(folder: RunFolder) -> None:
     # Threads of one process have one name, so that taking is told by who created the file.
     created: list[int] = []
 
-    def claim() -> None:
+    def acquire() -> None:
         for number in range(30):
             if folder.storage.create(f"claims/{number:05d}.json", b"x"):
                 created.append(number)
 
     folder.storage.make("claims")
-    threads = [threading.Thread(target=claim) for _ in range(8)]
+    threads = [threading.Thread(target=acquire) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

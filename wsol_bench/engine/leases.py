@@ -1,11 +1,10 @@
-"""Which process makes which shard, where several share one run's folder.
+"""Leases on shards, for processes that share the folder of one run.
 
-A claim is a file that names its process and changes every few seconds. It is advice
-and no lock: two that make the same shard write the same records over each other, each
-time whole, so a claim that is overlooked costs time and nothing else. That is why no
-clock is compared and no lock of the file system is needed: a claim counts as left
-behind when its process is gone from this machine, or when it has not changed for a
-minute by the watcher's own watch.
+A lease is a file that names its process and is renewed every few seconds. It is advisory:
+two processes that make the same shard write identical files, each time atomically, so a
+lease that is ignored wastes time and does no other harm. Hence neither synchronised clocks
+nor file locks are needed: a lease has expired when its process has ended on this machine,
+or when its content has not changed for a minute on the observer's own monotonic clock.
 """
 
 import json
@@ -24,35 +23,35 @@ from wsol_bench.records.storage.entry import Storage
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.runtime.process_owner import Owner
 
-BEAT = 10.0
-"""Seconds between two changes of a claim."""
-STALE = 60.0
-"""Seconds without a change after which its process counts as gone."""
+RENEWAL_INTERVAL = 10.0
+"""Seconds between two renewals of a lease."""
+EXPIRY = 60.0
+"""Seconds without a renewal after which a lease has expired."""
 
 
-class Claims:
-    """This process's claims on the shards of a run; a context that gives them back."""
+class Leases:
+    """The leases of this process on shards of a run; a context that releases them."""
 
     def __init__(self, folder: RunFolder, clock: Callable[[], float] = monotonic) -> None:
-        """Claims nothing yet.
+        """Holds no lease at first.
 
         Args:
-            folder: begun.
-            clock: seconds, only ever compared with one another.
+            folder: the run's folder, already created.
+            clock: a monotonic clock in seconds.
         """
         self._storage: Storage = folder.storage
         self._path = folder.path
         self._clock = clock
         self._me = Owner.here()
         self._held: set[int] = set()
-        self._seen: dict[int, tuple[bytes, float]] = {}
-        self._beats = 0
+        self._observed: dict[int, tuple[bytes, float]] = {}
+        self._renewals = 0
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat_on, daemon=True)
+        self._thread = threading.Thread(target=self._renew_until_exit, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begins to renew claims."""
+        """Starts to renew leases."""
         self._thread.start()
         return self
 
@@ -62,69 +61,70 @@ class Claims:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Gives all claims back."""
+        """Releases all leases."""
         self._ended.set()
         self._thread.join()
         for number in tuple(self._held):
             self.release(number)
 
-    def take(self, number: int) -> bool:
-        """Claims a shard; says whether it is this process's now.
+    def acquire(self, number: int) -> bool:
+        """Tries to acquire the lease on a shard; returns whether this process holds it now.
 
         Raises:
-            DataError: the claim cannot be written.
+            DataError: the lease cannot be written.
         """
         with self._lock, writing(self._path / CLAIMS):
             self._storage.make(CLAIMS)
-            taken = self._storage.create(_name(number), self._content()) or self._inherit(number)
-            if taken:
+            created = self._storage.create(_name(number), self._content())
+            acquired = created or self._take_over(number)
+            if acquired:
                 self._held.add(number)
-        return taken
+        return acquired
 
     def release(self, number: int) -> None:
-        """Gives a shard back, made or not."""
+        """Releases the lease on a shard."""
         with self._lock:
             self._held.discard(number)
-            self._seen.pop(number, None)
-            with suppress(OSError):  # it will count as left behind
+            self._observed.pop(number, None)
+            with suppress(OSError):  # it expires
                 if _owner(self._read(number) or b"") == self._me:
                     self._storage.remove(_name(number))
 
     def holder(self, number: int) -> Owner | None:
-        """Who holds a shard's claim, where somebody does and it can be read."""
+        """The process that holds a shard's lease, or None if none does or it cannot be read."""
         return _owner(self._read(number) or b"")
 
-    def beat(self) -> None:
-        """Changes this process's claims, except those that another has taken over."""
+    def renew(self) -> None:
+        """Renews the leases of this process, except those that another has taken over."""
         with self._lock:
-            self._beats += 1
+            self._renewals += 1
             for number in self._held:
                 with suppress(OSError, pa.ArrowException):  # a full disk must not end the run here
                     if _owner(self._storage.read(_name(number))) == self._me:
                         self._storage.write(_name(number), self._content())
 
-    def _beat_on(self) -> None:
-        while not self._ended.wait(BEAT):
-            self.beat()
+    def _renew_until_exit(self) -> None:
+        while not self._ended.wait(RENEWAL_INTERVAL):
+            self.renew()
 
-    def _inherit(self, number: int) -> bool:
-        """Takes over a claim that was left behind; of two that try the last one has it."""
+    def _take_over(self, number: int) -> bool:
+        """Takes over an expired lease; if two processes try, the last to write holds it."""
         content = self._read(number)
         if content is None:
-            return False  # given back just now; whoever asks again gets it
+            return False  # released in this moment; the next attempt succeeds
         owner = _owner(content)
         if owner == self._me:
             return True
-        if not (owner and owner.is_gone()) and not self._is_stale(number, content):
+        if not (owner and owner.is_gone()) and not self._has_expired(number, content):
             return False
         self._storage.write(_name(number), self._content())
         return _owner(self._read(number) or b"") == self._me
 
-    def _is_stale(self, number: int, content: bytes) -> bool:
+    def _has_expired(self, number: int, content: bytes) -> bool:
         now = self._clock()
-        if number not in self._seen or content != self._seen[number][0]:
-            self._seen[number] = (content, now)
-        return now - self._seen[number][1] > STALE
+        if number not in self._observed or content != self._observed[number][0]:
+            self._observed[number] = (content, now)
+        return now - self._observed[number][1] > EXPIRY
 
     def _read(self, number: int) -> bytes | None:
         try:
@@ -133,11 +133,11 @@ class Claims:
             return None
 
     def _content(self) -> bytes:
-        return json.dumps({**asdict(self._me), "beat": self._beats}).encode()
+        return json.dumps({**asdict(self._me), "beat": self._renewals}).encode()
 
 
 def _owner(content: bytes) -> Owner | None:
-    """Whose claim it is, or None where it is only half written yet."""
+    """The holder of a lease, or None if the file is incomplete."""
     try:
         values = json.loads(content)
         return Owner(*(values[name] for name in ("host", "machine", "pid", "started")))
