@@ -1,0 +1,80 @@
+"""Mask IoU: overlap of a thresholded map with the object's pixels, a mean over images.
+
+With s a map on 224x224 scaled to 0..1, M an image's ground-truth pixels and I those that
+are ignored,
+
+    IoU_n(t)      = |{s_n >= t} and M_n| / |({s_n >= t} or M_n) minus I_n|,
+    mask_iou      = 1/N sum_n IoU_n(t) at a threshold t that is named beforehand,
+    best_mask_iou = max_t 1/N sum_n IoU_n(t), one t for all images.
+
+Thresholds are PxAP's, 0, 0.001, ..., 0.999 and 1. Here each image has the same weight,
+where peak IoU pools pixels, so that large objects count for more. An image without
+ground-truth pixels (an object that the square loses, or an empty mask) has an IoU of 0 at
+every threshold; the definitions leave that open, and this is our choice. A constant map
+and a map with a NaN are all 0: at t = 0 everything is kept, above it nothing.
+
+Source: the intersection over union of segmentation (Everingham et al., The PASCAL visual
+object classes challenge, IJCV 2010, section 4.2.2), on Choe et al.'s square (CVPR 2020).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol_bench.errors import UsageError
+from wsol_bench.scoring.pixel_histograms import (
+    BINS,
+    EDGES,
+    SquareMasks,
+    pixel_histograms,
+    pixels_kept,
+)
+from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
+
+
+def mask_ious(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.float64]:
+    """One image's IoU at each threshold of `EDGES`, (BINS,) in 0..1.
+
+    It is what an image adds to `replicated_sums`; the statistics below read the sums.
+
+    Args:
+        values: (u, v) the image's map, at any resolution.
+        masks: of its class, on the square.
+
+    Raises:
+        RunError: the map holds infinite values.
+    """
+    kept = pixels_kept(pixel_histograms(values, masks).astype(np.float64))
+    inner, outer = kept[0][::-1], kept[1][::-1]  # ascending thresholds
+    truth = inner[0]
+    return np.zeros(BINS) if truth == 0 else inner / (truth + outer)
+
+
+def mask_iou_at(threshold: float) -> Statistic:
+    """The mean IoU at one threshold, a share 0..1; NaN over no images.
+
+    Raises:
+        UsageError: the threshold is none of `EDGES`; names the nearest.
+    """
+    index = int(np.abs(EDGES - threshold).argmin())
+    if not np.isclose(EDGES[index], threshold, rtol=0, atol=1e-9):
+        raise UsageError(
+            f"mask IoU has no threshold {threshold:g}; the nearest is {EDGES[index]:g} "
+            "(thresholds are 0, 0.001, ..., 1)"
+        )
+
+    def statistic(sums: Numbers, n: Numbers) -> Numbers:
+        return ratio(sums[..., index], n)
+
+    return statistic
+
+
+def best_mask_iou(sums: Numbers, n: Numbers) -> Numbers:
+    """The maximum over thresholds of the mean IoU, a share 0..1; NaN over no images.
+
+    Each resampling has its own best threshold.
+
+    Args:
+        sums: (..., BINS) summed IoUs.
+        n: (...) images.
+    """
+    return ratio(sums.max(axis=-1), n)

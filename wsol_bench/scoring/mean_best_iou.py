@@ -1,0 +1,43 @@
+"""Mean best IoU: how well boxes overlap, without a threshold on the IoU.
+
+With b_n the predicted box of image n for its label and B_n its ground-truth boxes,
+
+    mean_best_iou = 1/N sum_n max_{b in B_n} IoU(b_n, b),
+
+a mean over images. Boxes are half-open, so the IoU is the plain one. An image without
+ground-truth boxes has 0. Records keep this maximum, so no map is needed.
+
+Source: the detection literature's mean best overlap (Uijlings et al., Selective search
+for object recognition, IJCV 2013, section 5.1, there a mean over an image's objects), with
+one predicted box per image in place of many.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol_bench.geometry import Boxes, box_iou
+
+
+def best_iou(box: Boxes, truths: Boxes) -> float:
+    """The maximum IoU of one box with several, 0..1; 0 where there is none.
+
+    Args:
+        box: (4,) half-open xyxy, in any pixels.
+        truths: (m, 4) in the same pixels.
+    """
+    return float(box_iou(box, truths).max(initial=0.0))
+
+
+def iou_column(ious: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What images add to `replicated_sums`, (n, 1); its `mean` reads the sums.
+
+    Args:
+        ious: (n,) best IoU of each image, 0..1.
+
+    Raises:
+        ValueError: an IoU is NaN or outside 0..1.
+    """
+    column = np.asarray(ious, np.float64).reshape(-1, 1)
+    if not ((column >= 0) & (column <= 1)).all():
+        raise ValueError("an IoU is NaN or outside 0..1")
+    return column

@@ -1,0 +1,146 @@
+"""Pointing game: does the maximum of a map hit the object?
+
+The map is brought to the image's own pixels, its first maximum in raster order is the
+point p, and M are the pixels of all objects of the class. With tolerance r = 15,
+
+    hit  <=>  some q in M has |p - q|^2 < r^2,
+    accuracy = mean over classes c of hits_c / examples_c.
+
+Every class that an image shows is an example of its own. The figure is a mean over
+classes, each with the same weight. A class without examples is left out of the mean;
+TorchRay lets it count as 0, which is the same where every class has examples.
+
+The paper's script for COCO counts a distance of exactly r as a hit (`closed`), TorchRay
+does not. On PASCAL VOC, M is the objects' boxes, filled, and an example is left out only
+when all its objects are difficult; on COCO the masks, crowds included. The difficult
+subset is whatever examples the caller's flags name: the authors published files of them.
+
+A constant map has no maximum: it is degenerate and never a hit, wherever the object lies.
+An example without a ground-truth pixel is refused.
+
+Source: Zhang et al., Top-down neural attention by excitation backprop, ECCV 2016, section
+4.1; TorchRay, torchray/benchmark/pointing_game.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol_bench.errors import DataError, RunError
+from wsol_bench.scoring.intervals import Interval, wilson_interval
+from wsol_bench.scoring.replicated_sums import Numbers, ratio
+
+TOLERANCE = 15.0
+"""Pixels of the image; Zhang et al. 2016, section 4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point in pixels of the image; whole numbers are centres of pixels."""
+
+    x: float
+    y: float
+
+
+def peak(values: NDArray[np.floating]) -> Point | None:
+    """The first maximum of a map in raster order; None for a constant map.
+
+    Args:
+        values: (height, width), the map on the image's own pixels.
+
+    Raises:
+        RunError: the map holds NaN or infinite values.
+    """
+    lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite(highest - lowest):
+        raise RunError("the map holds NaN or infinite values")
+    if lowest == highest:
+        return None
+    y, x = np.unravel_index(int(values.argmax()), values.shape)
+    return Point(float(x), float(y))
+
+
+def is_hit(
+    point: Point | None,
+    truth: NDArray[np.bool_],
+    *,
+    tolerance: float = TOLERANCE,
+    closed: bool = False,
+) -> bool:
+    """Whether a point is near enough to an object.
+
+    Args:
+        point: it may lie between pixels, as the centre (w/2, h/2) does; None, the peak of
+            a degenerate map, is never a hit.
+        truth: (height, width) bool, the pixels of all objects of the class.
+        tolerance: in pixels, above 0.
+        closed: whether a distance of exactly `tolerance` is a hit.
+
+    Raises:
+        DataError: the mask is empty.
+    """
+    if not truth.any():
+        raise DataError("the mask of the class is empty: there is nothing to point at")
+    if point is None:
+        return False
+    reach = int(np.ceil(tolerance))
+    top, left = max(int(point.y) - reach, 0), max(int(point.x) - reach, 0)
+    near = truth[top : int(point.y) + reach + 2, left : int(point.x) + reach + 2]
+    rows, columns = np.nonzero(near)
+    squared = (rows + top - point.y) ** 2 + (columns + left - point.x) ** 2
+    within = squared <= tolerance**2 if closed else squared < tolerance**2
+    return bool(within.any())
+
+
+def hit_columns(
+    hits: NDArray[np.bool_], classes: NDArray[np.integer], number: int
+) -> NDArray[np.float64]:
+    """What examples add to `replicated_sums`, (n, 2 * number): hits and examples per class.
+
+    For a subset, such as the difficult one, give its examples only.
+
+    Args:
+        hits: (n,) whether each example is a hit.
+        classes: (n,) class indices below `number`.
+        number: of classes of the dataset.
+    """
+    columns = np.zeros((len(hits), 2 * number))
+    every = np.arange(len(hits))
+    columns[every, classes] = hits
+    columns[every, number + classes] = 1
+    return columns
+
+
+def class_mean_accuracy(sums: Numbers, n: Numbers) -> Numbers:
+    """Mean over classes with examples of their share of hits, 0..1.
+
+    Args:
+        sums: (..., 2 * number) of `hit_columns`.
+        n: (...) examples; not used, because classes have equal weight.
+
+    Returns:
+        (...); NaN where no class has an example.
+    """
+    number = sums.shape[-1] // 2
+    hits, examples = sums[..., :number], sums[..., number:]
+    shares = np.where(examples > 0, ratio(hits, examples), 0.0)
+    return ratio(shares.sum(axis=-1), (examples > 0).sum(axis=-1))
+
+
+def example_accuracy(sums: Numbers, n: Numbers) -> Numbers:
+    """Share of hits over all examples, 0..1, beside the mean over classes; NaN over none."""
+    return ratio(sums[..., : sums.shape[-1] // 2].sum(axis=-1), n)
+
+
+def class_intervals(total: Numbers, confidence: float = 0.95) -> tuple[Interval, ...]:
+    """Wilson's interval of each class's accuracy; 0..100 for a class without examples.
+
+    Args:
+        total: (2 * number,) summed `hit_columns`.
+        confidence: such as 0.95.
+    """
+    number = total.size // 2
+    return tuple(
+        wilson_interval(int(total[c]), int(total[number + c]), confidence) for c in range(number)
+    )
