@@ -2,23 +2,30 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
+from wsol_bench.specs import specs_in
 
 DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
 """Table 1's methods in its order, and the floor beneath them."""
 
-SIGMA = 0.02
-"""Of Backprop's Gaussian, as a share of the map's side."""
-
 
 DEFAULT_DATA = "demo"
 DEFAULT_ENGINE = "local"
+
+REMOVED: Mapping[str, str] = MappingProxyType(
+    {
+        "layer": "is an option of each method now: --methods grad_cam:layer=NAME.",
+        "layers": "is an option of each method now: methods='grad_cam:layer=NAME'.",
+        "sigma": "is an option of Backprop now: --methods backprop:sigma=VALUE.",
+    }
+)
+"""A setting that is gone -> how it is spelled now."""
 
 ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"all": ("vgg16", "alexnet", "googlenet")}
@@ -36,7 +43,7 @@ class RunSettings:
             takes the dataset's own where it has some, else torchvision's.
         data: the folder or tar of a dataset, or the name of an embedded one.
         layout: of the dataset; None looks at the folder.
-        methods: names of `list methods`, in the order of the rows.
+        methods: specs of methods with their options, in the order of the rows.
         protocol: a name of `list protocols`, or the path of a TOML file.
         out: the run's folder, or None to keep no records.
         limit: only the first so many images.
@@ -45,8 +52,6 @@ class RunSettings:
             which now and then moves a box by a pixel.
         device: "auto", or what torch calls it, such as "cuda:1".
         threads: for decoding and boxes; None takes one per core.
-        sigma: of Backprop's Gaussian, as a share of the map's side.
-        layers: method -> layer in place of the arch's own.
         blacklist: file of 1-based indices left out of localization errors.
         changes: field=value pairs that replace fields of the protocol.
         boxes: "label" draws the box of the label's class, the only one that can
@@ -79,8 +84,6 @@ class RunSettings:
     batch_size: int = 32
     device: str = "auto"
     threads: int | None = None
-    sigma: float = SIGMA
-    layers: dict[str, str] = field(default_factory=dict)
     blacklist: Path | None = None
     changes: tuple[str, ...] = ()
     boxes: Literal["label", "top5"] = "label"
@@ -111,6 +114,8 @@ class RunSettings:
         """
         known = [each.name for each in fields(cls)]
         for name in values:
+            if name in REMOVED:
+                raise UsageError(f"{name}: {REMOVED[name]}")
             if name not in known:
                 raise unknown_name("setting", name, known)
         for name in ("out", "blacklist"):
@@ -119,7 +124,7 @@ class RunSettings:
             if values.get(name) is not None:
                 values[name] = expanded(values[name])
         if "methods" in values:
-            values["methods"] = names_in(values["methods"])
+            values["methods"] = tuple(map(str, specs_in(values["methods"])))
         return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from wsol_bench.bench.case import Case, place
+from wsol_bench.bench.case import Case, bind
 from wsol_bench.networks.archs.entry import Arch, Preprocessing, Topology
 from wsol_bench.networks.forward import Network
 
@@ -61,7 +61,7 @@ def case() -> Case:
         device=torch.device("cpu"),
         network=network,
         plain=plain,
-        placed=place(network, roles),
+        bound=bind(network, roles),
         inputs=inputs.contiguous(memory_format=torch.channels_last),
         plain_inputs=inputs,
         labels=torch.tensor([1, 5, 2]),

@@ -45,8 +45,8 @@ def test_every_task_runs(case: Case) -> None:
 
 
 def test_a_network_that_cannot_carry_a_method_is_timed_without_it(case: Case) -> None:
-    without = {name: placed for name, placed in case.placed.items() if name != "cam"}
-    names = groups(replace(case, placed=without))
+    without = {name: placed for name, placed in case.bound.items() if name != "cam"}
+    names = groups(replace(case, bound=without))
     assert ("grad_cam",) in names
     assert len(names) == len(set(names))
     assert not any("cam" in group for group in names)
@@ -93,10 +93,10 @@ def test_the_pipeline_is_timed_over_all_images_with_each_group(
 
 def test_with_all_methods_the_baselines_come_along(case: Case, small_dataset: Path) -> None:
     dataset = open_dataset(small_dataset)
-    pipeline = pipeline_of(case, tuple(case.placed))
+    pipeline = pipeline_of(case, tuple(case.bound))
     made = list(records_of(pipeline, dataset, [dataset.examples[:2]], threads=1))
     methods = {record.method for each in made for record in each.records}
-    assert methods > set(case.placed)
+    assert methods > set(case.bound)
     assert "center" in methods
 
 

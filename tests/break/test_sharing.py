@@ -56,7 +56,7 @@ def test_a_killed_process_leaves_claims_that_hold_up_nobody(
 
 def test_two_different_commands_at_the_same_moment_do_not_mix(program, tmp_path):
     folder = tmp_path / "run"
-    runs = [program.start(folder), program.start(folder, "--sigma=0.1")]
+    runs = [program.start(folder), program.start(folder, "--methods=backprop:sigma=0.1")]
     codes = sorted(run.wait() for run in runs)
     assert codes == [0, 2]
     (refused,) = [run for run in runs if "holds the records of another run" in run.said]

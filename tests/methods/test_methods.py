@@ -16,9 +16,9 @@ from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Size
 from wsol_bench.methods.backprop import smooth
 from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.methods.entry import BoxMethod, MapMethod
 from wsol_bench.networks.archs.catalog import ARCHS
-from wsol_bench.networks.forward import PIXELS, Asks, Network
+from wsol_bench.networks.forward import PIXELS, Network, Requests
 
 MAP_METHODS = {name: method for name, method in METHODS.items() if isinstance(method, MapMethod)}
 BOX_METHODS = {name: method for name, method in METHODS.items() if isinstance(method, BoxMethod)}
@@ -26,7 +26,8 @@ NETS = [(arch, topology) for arch, entry in ARCHS.items() for topology in entry.
 
 every_map_method = pytest.mark.parametrize("method", MAP_METHODS.values(), ids=MAP_METHODS)
 
-RAW = Settings(sigma=0.0)
+RAW = {"backprop": {"sigma": 0.0}}
+"""Options under which a method is compared with a library that does not smooth."""
 
 
 # Contracts, over the tables
@@ -50,8 +51,8 @@ def maps_of(
     method: MapMethod, network: Network, layer: str, images: Tensor, classes: list[int]
 ) -> Tensor:
     """Its maps of one class per image, by a pass of its own."""
-    forward = network.forward(images, method.asks(layer))
-    return method.maps(forward, layer, torch.tensor(classes), Settings())
+    forward = network.forward(images, method.requests(layer))
+    return method.maps(forward, layer, torch.tensor(classes))
 
 
 CLASSES, OTHERS = [5, 0, 5], [4, 1, 2]
@@ -90,11 +91,13 @@ class Tiny:
 
     def run(self, *rows: int) -> dict[str, list[Tensor]]:
         """Every method's maps of CLASSES and of OTHERS, by one pass over some of the images."""
-        asks = Asks.merge(MAP_METHODS[name].asks(layer) for name, layer in self.placed.items())
-        forward = self.network.forward(self.images[list(rows)], asks)
+        requests = Requests.merge(
+            MAP_METHODS[name].requests(layer) for name, layer in self.placed.items()
+        )
+        forward = self.network.forward(self.images[list(rows)], requests)
         choices = [torch.tensor(classes)[list(rows)] for classes in (CLASSES, OTHERS)]
         return {
-            name: [MAP_METHODS[name].maps(forward, layer, one, Settings()) for one in choices]
+            name: [MAP_METHODS[name].maps(forward, layer, one) for one in choices]
             for name, layer in self.placed.items()
         }
 
@@ -139,7 +142,9 @@ def tiny(request: pytest.FixtureRequest) -> Tiny:
 def test_maps_are_finite_float32_of_the_size_of_their_layer(method, tiny):
     layer = tiny.layer(method)
     for maps in tiny.maps(method):
-        read = tiny.network.forward(tiny.images, Asks(features=frozenset({layer}))).features(layer)
+        read = tiny.network.forward(tiny.images, Requests(features=frozenset({layer}))).features(
+            layer
+        )
         assert maps.shape == (3, *read.shape[2:])
         assert maps.dtype == torch.float32
         assert not maps.requires_grad
@@ -336,8 +341,8 @@ def ours(name: str, net: nn.Module, classifier: str, layer: str) -> Tensor:
     method = MAP_METHODS[name]
     network = Network(net, classifier)
     method.check(network, layer)
-    forward = network.forward(IMAGES, method.asks(layer))
-    return method.maps(forward, layer, torch.tensor(LABELS), RAW)
+    forward = network.forward(IMAGES, method.requests(layer))
+    return method.maps(forward, layer, torch.tensor(LABELS), **RAW.get(name, {}))
 
 
 @several_nets
@@ -419,8 +424,9 @@ def test_maps_of_a_hand_set_network():
     network = Network(hand_set_net(), "linear")
 
     def maps(name: str, layer: str, label: int) -> list[list[float]]:
-        forward = network.forward(image, MAP_METHODS[name].asks(layer))
-        return MAP_METHODS[name].maps(forward, layer, torch.tensor([label]), RAW)[0].tolist()
+        forward = network.forward(image, MAP_METHODS[name].requests(layer))
+        options = RAW.get(name, {})
+        return MAP_METHODS[name].maps(forward, layer, torch.tensor([label]), **options)[0].tolist()
 
     assert maps("cam", "features", 0) == [[2, 0], [0, -5]]
     assert maps("grad_cam", "features", 0) == [[0.5, 0], [0, 0]]  # over 4 cells, after a ReLU
@@ -448,8 +454,8 @@ def test_backprops_sigma_is_a_share_of_the_side():
     scipy_ndimage = pytest.importorskip("scipy.ndimage")
     net, method = deep_net(), MAP_METHODS["backprop"]
     raw = ours("backprop", net, "8", PIXELS)
-    forward = Network(net, "8").forward(IMAGES, method.asks(PIXELS))
-    found = method.maps(forward, PIXELS, torch.tensor(LABELS), Settings(sigma=0.1))
+    forward = Network(net, "8").forward(IMAGES, method.requests(PIXELS))
+    found = method.maps(forward, PIXELS, torch.tensor(LABELS), sigma=0.1)
     for one, smoothed in zip(raw.numpy(), found.numpy(), strict=True):
         expected = scipy_ndimage.gaussian_filter(one, 0.1 * 12)
         assert smoothed == pytest.approx(expected, rel=1e-5)  # float32 sums of 12 weights

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import graph, rules
 from wsol_bench.networks.archs.layers import Concat
-from wsol_bench.networks.forward import PIXELS, Asks, Network
+from wsol_bench.networks.forward import PIXELS, Network, Requests
 
 # The code runs in float32; here in float64, so that a wrong share cannot hide in a
 # tolerance. What is left are sums of some hundred terms in another order.
@@ -398,7 +398,9 @@ def excite(
 ) -> list[Tensor]:
     """The signals asked for, True being the contrastive one."""
     network = Network(net, "classifier")
-    forward = network.forward(images, Asks(excitations=frozenset((layer, one) for one in asked)))
+    forward = network.forward(
+        images, Requests(excitations=frozenset((layer, one) for one in asked))
+    )
     return [forward.excitation(layer, torch.tensor(classes), contrastive=one) for one in asked]
 
 
@@ -462,10 +464,10 @@ def test_images_of_a_batch_do_not_mix():
 
 def test_two_layers_asked_of_one_pass_are_those_of_two():
     net, images = branching(0, alive=True)
-    asks = Asks(excitations=frozenset({("conv", True), ("average", False)}))
-    forward = Network(net, "classifier").forward(images, asks)
+    requests = Requests(excitations=frozenset({("conv", True), ("average", False)}))
+    forward = Network(net, "classifier").forward(images, requests)
     classes = torch.tensor([1, 2])
-    for layer, contrastive in asks.excitations:
+    for layer, contrastive in requests.excitations:
         (expected,) = excite(net, images, layer, [1, 2], contrastive)
         found = forward.excitation(layer, classes, contrastive=contrastive)
         assert torch.allclose(found, expected, rtol=EXACT, atol=EXACT)
@@ -558,7 +560,7 @@ def normed_net() -> nn.Sequential:
 def test_batch_norm_folded_into_its_convolution_gives_the_same_scores():
     net = normed_net()
     images = torch.randn(3, 3, 8, 8).double()
-    scores = Network(net, "classifier").forward(images, Asks()).scores
+    scores = Network(net, "classifier").forward(images, Requests()).scores
     assert torch.allclose(scores, net.eval()(images), rtol=1e-10, atol=1e-10)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsol_bench.errors import UsageError
-from wsol_bench.networks.forward import PIXELS, Asks, Network
+from wsol_bench.networks.forward import PIXELS, Network, Requests
 
 # Both sides compute the same operations in float64, in another order at most.
 EXACT = 1e-12
@@ -80,8 +80,8 @@ def plainly(net: nn.Module, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     return kept, plain(kept[PIXELS])
 
 
-def asked(**options: Any) -> Asks:
-    return Asks(**{name: frozenset(layers) for name, layers in options.items()})
+def asked(**options: Any) -> Requests:
+    return Requests(**{name: frozenset(layers) for name, layers in options.items()})
 
 
 class Count(TorchDispatchMode):
@@ -138,8 +138,8 @@ def test_gradients_are_those_of_autograd_on_the_module(net, images, layers):
 
 def test_two_choices_of_classes_can_be_asked_of_one_pass(net, images):
     network, other = Network(net, "classifier"), torch.tensor([1, 1, 0])
-    asks = asked(gradients=["second", PIXELS], excitations=[("pool", True)])
-    both = network.forward(images, asks)
+    requests = asked(gradients=["second", PIXELS], excitations=[("pool", True)])
+    both = network.forward(images, requests)
     answers = {}
     for classes in (CLASSES, other):
         answers[classes] = (
@@ -148,7 +148,7 @@ def test_two_choices_of_classes_can_be_asked_of_one_pass(net, images):
             both.excitation("pool", classes, contrastive=True),
         )
     for classes, found in answers.items():
-        alone = network.forward(images, asks)
+        alone = network.forward(images, requests)
         assert torch.equal(found[0], alone.gradient("second", classes))
         assert torch.equal(found[1], alone.gradient(PIXELS, classes))
         assert torch.equal(found[2], alone.excitation("pool", classes, contrastive=True))
@@ -162,18 +162,18 @@ def test_two_choices_of_classes_can_be_asked_of_one_pass(net, images):
 
 def test_one_pass_answers_every_question(net, images):
     network = Network(net, "classifier")
-    asks = asked(
+    requests = asked(
         features=["second", "first"],
         gradients=["second", "first", PIXELS],
         excitations=[("pool", True), ("pool", False)],
     )
     with Count() as whole:
-        forward = network.forward(images, asks)
+        forward = network.forward(images, requests)
     assert whole.calls["convolution"] == 5  # the stem and two in each block, once
     with Count() as after:
         forward.features("second")
         forward.features("first")
-        for layer in asks.gradients:
+        for layer in requests.gradients:
             forward.gradient(layer, CLASSES)
     # One backward pass for the three gradients: each of five convolutions is passed
     # once, those three of few channels by a convolution (see stem.py).
@@ -182,8 +182,8 @@ def test_one_pass_answers_every_question(net, images):
 
 
 def test_a_question_asked_again_costs_nothing(net, images):
-    asks = asked(gradients=["second", PIXELS], excitations=[("pool", True), ("pool", False)])
-    forward = Network(net, "classifier").forward(images, asks)
+    requests = asked(gradients=["second", PIXELS], excitations=[("pool", True), ("pool", False)])
+    forward = Network(net, "classifier").forward(images, requests)
     first = [
         forward.gradient("second", CLASSES),
         forward.excitation("pool", CLASSES, contrastive=True),
@@ -196,7 +196,7 @@ def test_a_question_asked_again_costs_nothing(net, images):
     assert set(again.calls) <= {"unbind", "detach", "alias"}
 
 
-def saved_shapes(network: Network, images: Tensor, asks: Asks) -> list[tuple[int, ...]]:
+def saved_shapes(network: Network, images: Tensor, requests: Requests) -> list[tuple[int, ...]]:
     """The shapes of what a pass keeps for a backward pass."""
     shapes: list[tuple[int, ...]] = []
 
@@ -205,15 +205,15 @@ def saved_shapes(network: Network, images: Tensor, asks: Asks) -> list[tuple[int
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        network.forward(images, asks)
+        network.forward(images, requests)
     return shapes
 
 
 @pytest.mark.parametrize(
-    "asks", [asked(), asked(features=BLOCKS), asked(excitations=[("stem", True)])]
+    "requests", [asked(), asked(features=BLOCKS), asked(excitations=[("stem", True)])]
 )
-def test_no_graph_is_recorded_where_no_gradient_is_asked(net, images, asks):
-    assert saved_shapes(Network(net, "classifier"), images, asks) == []
+def test_no_graph_is_recorded_where_no_gradient_is_asked(net, images, requests):
+    assert saved_shapes(Network(net, "classifier"), images, requests) == []
 
 
 def test_only_the_head_is_recorded_where_only_its_gradient_is_asked(net, images):
@@ -232,16 +232,16 @@ def test_a_gradient_at_the_head_passes_no_convolution_on_the_way_back(net, image
 
 
 def test_a_pass_under_no_grad_can_still_be_asked_for_gradients(net, images):
-    network, asks = Network(net, "classifier"), asked(gradients=["second", PIXELS])
-    expected = network.forward(images, asks)
+    network, requests = Network(net, "classifier"), asked(gradients=["second", PIXELS])
+    expected = network.forward(images, requests)
     with torch.no_grad():
-        forward = network.forward(images, asks)
-        for layer in asks.gradients:
+        forward = network.forward(images, requests)
+        for layer in requests.gradients:
             assert torch.equal(forward.gradient(layer, CLASSES), expected.gradient(layer, CLASSES))
 
 
 def test_asks_are_merged_into_all_that_any_of_them_asks():
-    merged = Asks.merge(
+    merged = Requests.merge(
         [
             asked(features=["a"], gradients=["b"]),
             asked(features=["a", "c"], excitations=[("d", True)]),
@@ -251,7 +251,7 @@ def test_asks_are_merged_into_all_that_any_of_them_asks():
     assert merged == asked(
         features=["a", "c"], gradients=["b"], excitations=[("d", True), ("d", False)]
     )
-    assert Asks.merge([]) == Asks()
+    assert Requests.merge([]) == Requests()
 
 
 # What it leaves behind
@@ -278,8 +278,10 @@ def state_of(net: nn.Module) -> dict[str, Any]:
 
 def use(net: nn.Module, images: Tensor) -> None:
     network = Network(net, "classifier").to(torch.device("cpu"))
-    asks = asked(features=["second"], gradients=["second", PIXELS], excitations=[("pool", True)])
-    forward = network.forward(images, asks)
+    requests = asked(
+        features=["second"], gradients=["second", PIXELS], excitations=[("pool", True)]
+    )
+    forward = network.forward(images, requests)
     forward.gradient(PIXELS, CLASSES)
     forward.excitation("pool", CLASSES, contrastive=True)
 
@@ -386,4 +388,4 @@ def test_a_network_that_returns_several_tensors_is_refused():
             return self.classifier(x), F.relu(x)
 
     with pytest.raises(UsageError, match="one tensor of scores"):
-        Network(Two(), "classifier").forward(torch.ones(1, 3), Asks())
+        Network(Two(), "classifier").forward(torch.ones(1, 3), Requests())

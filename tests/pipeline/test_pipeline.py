@@ -1,6 +1,6 @@
 """Images to records: preprocessing by hand, order, batches, and what goes wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +14,13 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError, RunError, UnreadableImage
 from wsol_bench.geometry import Size, Window, box_iou
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.methods.catalog import METHODS, find_methods
+from wsol_bench.methods.entry import BoundMethod, MapMethod
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Preprocessing
-from wsol_bench.networks.forward import PIXELS, Asks, Network
+from wsol_bench.networks.forward import PIXELS, Network, Requests
 from wsol_bench.networks.numbers import PRECISIONS, exact_float32, normalise
-from wsol_bench.pipeline.pipeline import Pipeline, Placed, records_of
+from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.record import Record
@@ -81,20 +81,16 @@ def small_net() -> nn.Sequential:
 ROLES = {"features": "4", "excitation": "2"}
 
 
-def pipeline_of(net: nn.Module, classifier: str = "7", **options) -> Pipeline:
-    """All methods of the table on a net, as a run would place them."""
-    placed = [
-        Placed(method, ROLES[method.role] if method.role else PIXELS)
-        for method in METHODS.values()
-        if isinstance(method, MapMethod)
-    ]
+def pipeline_of(
+    net: nn.Module, classifier: str = "7", specs: Iterable[str] = tuple(METHODS), **options
+) -> Pipeline:
+    """All methods of the table on a net, as a run would bind them."""
+    network = Network(net, classifier).to(CPU)
     settings = {
-        "network": Network(net, classifier).to(CPU),
+        "network": network,
         "preprocessing": CAFFE,
-        "methods": tuple(placed),
-        "baselines": tuple(each for each in METHODS.values() if isinstance(each, BoxMethod)),
+        "methods": tuple(row.to(network, ROLES) for row in find_methods(specs)),
         "protocol": PROTOCOLS["gradcam-iccv17"],
-        "settings": Settings(),
         "device": CPU,
     }
     return Pipeline(**settings | options)
@@ -201,7 +197,7 @@ def test_an_image_reaches_the_network_with_its_channels_in_order():
     dataset = Pictures(
         {"one": coloured}, [Example("one", 1, 0, np.array([[0.0, 0, 9, 9]]), Size(10, 20))]
     )
-    record, *_ = run(pipeline_of(net, "2", methods=()), dataset)
+    record, *_ = run(pipeline_of(net, "2", specs=["center"]), dataset)
     # Blue, green, red: 90 - 104, 200 - 117, 10 - 123, by falling score.
     assert record.classes.tolist() == [1, 0, 2]
     assert record.scores == pytest.approx([83, -14, -113], rel=1e-6)  # means of 1,024 cells
@@ -242,9 +238,7 @@ def test_a_warp_averages_when_it_shrinks_and_shows_the_whole_image():
 
 def test_records_come_in_the_order_of_the_examples_and_methods(records):
     examples = pictures(9).examples
-    map_methods = [name for name, one in METHODS.items() if isinstance(one, MapMethod)]
-    box_methods = [name for name, one in METHODS.items() if isinstance(one, BoxMethod)]
-    expected = [(one.image_id, name) for one in examples for name in map_methods + box_methods]
+    expected = [(one.image_id, name) for one in examples for name in METHODS]
     assert [(record.image_id, record.method) for record in records] == expected
 
 
@@ -312,7 +306,7 @@ def test_a_run_made_again_gives_the_same_records_value_for_value(records):
 
 
 def test_the_blacklist_counts_in_the_official_order_of_images():
-    pipeline = pipeline_of(small_net(), methods=(), blacklist=frozenset({101, 3}))
+    pipeline = pipeline_of(small_net(), specs=["center"], blacklist=frozenset({101, 3}))
     found = {record.index: record.blacklisted for record in run(pipeline, pictures(4))}
     assert found == {100: False, 101: True, 102: False, 103: False}
 
@@ -328,10 +322,14 @@ def test_every_protocol_runs_to_records(protocol):
         assert 0 <= y0 < y1 <= record.height
 
 
+def at_pixels(method: MapMethod) -> BoundMethod:
+    return BoundMethod(method.name, method.title, method, layer=PIXELS)
+
+
 def constant(value: float) -> MapMethod:
     """A method that gives the same value in every cell."""
 
-    def maps(forward, layer, classes, settings) -> Tensor:
+    def maps(forward, layer, classes) -> Tensor:
         return torch.full_like(forward.gradient(layer, classes)[:, 0], value)
 
     return replace(METHODS["backprop"], name="constant", maps=maps)
@@ -341,7 +339,7 @@ def constant(value: float) -> MapMethod:
     ("value", "state"), [(0.0, MapState.ZERO), (2.0, MapState.CONSTANT), (-1.0, MapState.CONSTANT)]
 )
 def test_a_degenerate_map_is_counted_and_has_the_whole_image_as_its_box(value, state):
-    pipeline = pipeline_of(small_net(), methods=(Placed(constant(value), PIXELS),), baselines=())
+    pipeline = pipeline_of(small_net(), methods=(at_pixels(constant(value)),))
     for record in run(pipeline, pictures(3)):
         assert record.map_state is state
         assert record.box.tolist() == [0, 0, record.width, record.height]
@@ -365,14 +363,14 @@ def test_scores_that_overflow_are_an_error_too():
 
 
 def test_a_map_that_is_nan_is_an_error_that_names_the_image_and_the_method():
-    def maps(forward, layer, classes, settings) -> Tensor:
+    def maps(forward, layer, classes) -> Tensor:
         found = forward.gradient(layer, classes)[:, 0].clone()
         found[classes == 2, 3, 3] = float("nan")  # the third image's label
         return found
 
     broken = replace(METHODS["backprop"], name="broken", maps=maps)
     with pytest.raises(RunError, match=r"picture07, broken: the map holds NaN"):
-        run(pipeline_of(small_net(), methods=(Placed(broken, PIXELS),)), pictures(9))
+        run(pipeline_of(small_net(), methods=(at_pixels(broken),)), pictures(9))
 
 
 @pytest.mark.parametrize("missing", ["picture09", "picture05", "picture01"])
@@ -466,11 +464,11 @@ class Cramped:
         self.network, self.images, self.batches = network, images, []
         self.precision = network.precision
 
-    def forward(self, inputs: Tensor, asks: Asks):
+    def forward(self, inputs: Tensor, requests: Requests):
         self.batches.append(len(inputs))
         if len(inputs) > self.images:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return self.network.forward(inputs, asks)
+        return self.network.forward(inputs, requests)
 
 
 @pytest.mark.parametrize("keep_maps", [False, True])
@@ -506,7 +504,7 @@ def test_memory_that_does_not_hold_one_image_is_an_error_of_the_run():
 
 def test_another_error_of_the_network_is_not_taken_for_memory():
     class Broken(Cramped):
-        def forward(self, inputs: Tensor, asks: Asks):
+        def forward(self, inputs: Tensor, requests: Requests):
             raise RuntimeError("expected scalar type Float but found Double")
 
     pipeline = pipeline_of(small_net())
@@ -535,7 +533,7 @@ def test_batches_are_taken_as_they_are_needed():
 
 def test_half_precision_moves_the_scores_a_little_and_excitation_is_in_float32():
     exact, half = (Network(small_net(), "7", PRECISIONS[name]) for name in ("fp32", "bf16"))
-    asks = Asks(
+    requests = Requests(
         features=frozenset({"4"}),
         gradients=frozenset({"4", PIXELS}),
         excitations=frozenset({("2", True)}),
@@ -543,7 +541,7 @@ def test_half_precision_moves_the_scores_a_little_and_excitation_is_in_float32()
     inputs, classes = torch.randn(5, 3, SIDE, SIDE), torch.arange(5)
     answers = []
     for network in (exact, half):
-        forward = network.forward(inputs, asks)
+        forward = network.forward(inputs, requests)
         answers.append(
             [
                 forward.scores,

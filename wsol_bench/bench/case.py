@@ -1,6 +1,7 @@
 """A case of the benchmark: a network and a batch of images on a device."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import cycle, islice, product
@@ -11,14 +12,13 @@ from torch import Tensor, nn
 
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import NotApplicable, UsageError, find
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import MapMethod
+from wsol_bench.methods.catalog import METHODS, find_methods
+from wsol_bench.methods.entry import BoundMethod
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Arch, Topology
-from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import normalise
 from wsol_bench.networks.weights.load import load_weights
-from wsol_bench.pipeline.pipeline import Placed
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.runs.prepare import find_device
@@ -100,7 +100,7 @@ class Case:
         network: ours, on the device.
         plain: the same network as unmodified torch modules, which other libraries take.
             It has its own parameters, and these require gradients.
-        placed: method -> the method bound to its layer, for those that the network supports.
+        bound: method -> the method bound to its layer, for those that the network supports.
         inputs: (n, 3, side, side) float32 of n images, in the memory format of our pipeline.
         plain_inputs: the same in torch's default memory format.
         labels: (n,) int64 on the CPU.
@@ -113,7 +113,7 @@ class Case:
     device: torch.device
     network: Network
     plain: nn.Module
-    placed: Mapping[str, Placed]
+    bound: Mapping[str, BoundMethod]
     inputs: Tensor
     plain_inputs: Tensor
     labels: Tensor
@@ -169,7 +169,7 @@ def cases(settings: BenchSettings, dataset: Dataset) -> Iterator[Case]:
             device=device,
             network=network,
             plain=plain,
-            placed=place(network, topology.roles),
+            bound=bind(network, topology.roles),
             inputs=inputs,
             plain_inputs=inputs.contiguous(),
             labels=labels,
@@ -187,19 +187,15 @@ def random_net(topology: Topology, classes: int = CLASSES) -> nn.Module:
     return module.eval()
 
 
-def place(network: Network, roles: Mapping[str, str]) -> dict[str, Placed]:
+def bind(network: Network, roles: Mapping[str, str]) -> dict[str, BoundMethod]:
     """Binds each map method to its layer; the checks with another target class cost the same."""
-    placed = {}
-    for name, method in METHODS.items():
-        if not isinstance(method, MapMethod) or method.subject != "label":
+    bound = {}
+    for row in find_methods(METHODS):
+        if not row.makes_map or row.target_class != "label":
             continue
-        layer = roles[method.role] if method.role else PIXELS
-        try:
-            method.check(network, layer)
-        except NotApplicable:
-            continue
-        placed[name] = Placed(method, layer)
-    return placed
+        with suppress(NotApplicable):
+            bound[row.name] = row.to(network, roles)
+    return bound
 
 
 def _batch(

@@ -136,7 +136,7 @@ def _measure_case(
 
 def _sweep(case: Case, settings: BenchSettings) -> SweepCost:
     """Measures the sweep on the network's own maps if it has real weights, else on noise."""
-    own = settings.weights is not None and "grad_cam" in case.placed
+    own = settings.weights is not None and "grad_cam" in case.bound
     maps, kind = (maps_from(case), "its Grad-CAM maps") if own else (smooth_maps(), "smooth noise")
     return measure_sweep(maps, kind, case.rounds)
 

@@ -11,9 +11,8 @@ from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.timing import Task
 from wsol_bench.boxes.extract import extract_box
 from wsol_bench.geometry import Size
-from wsol_bench.methods.entry import Settings
 from wsol_bench.networks.determinism import repeatable
-from wsol_bench.networks.forward import Asks, Forward
+from wsol_bench.networks.forward import Forward, Requests
 from wsol_bench.scoring.ilsvrc import rank_classes
 
 TOGETHER = (
@@ -34,8 +33,8 @@ DETERMINISTIC = "{}, deterministic"
 
 def groups(case: Case) -> list[tuple[str, ...]]:
     """The methods of each task, without duplicates."""
-    wanted = [tuple(name for name in group if name in case.placed) for group in TOGETHER]
-    alone = [(name,) for name in case.placed]
+    wanted = [tuple(name for name in group if name in case.bound) for group in TOGETHER]
+    alone = [(name,) for name in case.bound]
     return [group for group in dict.fromkeys([*alone, *wanted]) if group]
 
 
@@ -46,22 +45,20 @@ def method_tasks(case: Case) -> dict[str, Task]:
     tasks[DETERMINISTIC.format("+".join(most_expensive))] = _repeatably(
         _localize(case, most_expensive)
     )
-    if "grad_cam" in case.placed:
+    if "grad_cam" in case.bound:
         tasks[FIVE] = lambda: _localize_five(case)
     return tasks
 
 
 def asker(case: Case, names: Sequence[str]) -> Callable[[Tensor], Forward]:
     """A function from inputs to a forward pass that records what these methods request."""
-    placed = [case.placed[name] for name in names]
-    asks = Asks.merge(each.method.asks(each.layer) for each in placed)
-    return lambda inputs: case.network.forward(inputs, asks)
+    requests = Requests.merge(case.bound[name].requests() for name in names)
+    return lambda inputs: case.network.forward(inputs, requests)
 
 
 def maps_of(case: Case, forward: Forward, name: str, classes: Tensor) -> Tensor:
     """The maps of a method, (n, u, v), for one class per image."""
-    placed = case.placed[name]
-    return placed.method.maps(forward, placed.layer, classes, Settings())
+    return case.bound[name].maps(forward, classes)
 
 
 def draw(maps: Tensor | NDArray[np.float32]) -> None:

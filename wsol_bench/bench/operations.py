@@ -201,11 +201,11 @@ def _stages(case: Case) -> dict[str, list[Step]]:
     steps = [s for s in network.traced.graph.nodes if s.op not in ("placeholder", "output")]
     stages = {FORWARD: steps}
     for name in ("grad_cam", "backprop"):
-        if name in case.placed:
-            at = network.step(case.placed[name].layer)
+        if name in case.bound:
+            at = network.step(str(case.bound[name].layer))
             stages[f"gradient, {name}"] = [s for s in steps if at in graph.ancestors(s)]
-    if "c_mwp" in case.placed:
-        path = network.excitation_path(case.placed["c_mwp"].layer)
+    if "c_mwp" in case.bound:
+        path = network.excitation_path(str(case.bound["c_mwp"].layer))
         weighed = [
             step
             for step in (*path.above, path.classifier, *path.below)

@@ -112,7 +112,7 @@ class Peers:
         self._reasons: dict[str, str] = {}
         for name in names:
             make = find("peer", name, PEERS)
-            if METHOD not in case.placed:
+            if METHOD not in case.bound:
                 self._reasons[name] = f"{case.arch.name} does not support {METHOD}"
                 continue
             try:
@@ -209,7 +209,7 @@ def _captum(case: Case) -> Ways:
 def _torchcam(case: Case) -> Ways:
     """One pass with hooks, then one gradient per map."""
     library = import_module("torchcam.methods")
-    layer = case.placed[METHOD].layer
+    layer = str(case.bound[METHOD].layer)
 
     def five() -> list[Maps]:
         with library.GradCAM(case.plain, layer) as grad_cam:
@@ -256,7 +256,7 @@ def _pytorch_grad_cam(case: Case) -> Ways:
 
 
 def _layer(case: Case) -> torch.nn.Module:
-    return case.plain.get_submodule(case.placed[METHOD].layer)
+    return case.plain.get_submodule(str(case.bound[METHOD].layer))
 
 
 PEERS: Mapping[str, Callable[[Case], Ways]] = {

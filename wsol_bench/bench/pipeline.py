@@ -19,8 +19,7 @@ from wsol_bench.bench.case import PROTOCOL, Case
 from wsol_bench.bench.methods import groups
 from wsol_bench.bench.timing import Spread, Task, Times, interleaved
 from wsol_bench.datasets.example import Dataset, Example
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import BoxMethod, Settings
+from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.networks.numbers import normalise
 from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.protocols.views import VIEWS
@@ -28,7 +27,7 @@ from wsol_bench.protocols.views import VIEWS
 BARE = "bare loop"
 BARE_OURS = "bare loop, our forward"
 
-BASELINES = tuple(method for method in METHODS.values() if isinstance(method, BoxMethod))
+BASELINES = tuple(row for row in find_methods(METHODS) if not row.makes_map)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +124,12 @@ def measure_pipeline(case: Case, dataset: Dataset) -> PipelineCost:
 
 def pipeline_of(case: Case, names: Sequence[str]) -> Pipeline:
     """The pipeline of these methods; that of all methods includes the baselines."""
-    everything = set(names) == set(case.placed)
+    everything = set(names) == set(case.bound)
     return Pipeline(
         network=case.network,
         preprocessing=case.topology.preprocessing,
-        methods=tuple(case.placed[name] for name in names),
-        baselines=BASELINES if everything else (),
+        methods=(*(case.bound[name] for name in names), *(BASELINES if everything else ())),
         protocol=PROTOCOL,
-        settings=Settings(),
         device=case.device,
     )
 
@@ -140,7 +137,7 @@ def pipeline_of(case: Case, names: Sequence[str]) -> Pipeline:
 def _together(case: Case) -> list[tuple[str, ...]]:
     """Groups of several methods, and grad_cam alone if the network does not support CAM."""
     wanted = [group for group in groups(case) if len(group) > 1]
-    alone = [] if "cam" in case.placed else [("grad_cam",)]
+    alone = [] if "cam" in case.bound else [("grad_cam",)]
     return alone + wanted
 
 

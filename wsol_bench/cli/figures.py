@@ -5,9 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.cli.values import PATH, WHOLE, method_specs
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
-from wsol_bench.settings import DEFAULT_METHODS, SIGMA, RunSettings, names_in
+from wsol_bench.settings import RunSettings
+from wsol_bench.specs import split_specs
 
 
 def show(
@@ -16,11 +17,10 @@ def show(
     *,
     arch: str,
     weights: str | None = None,
-    methods: str = ",".join(DEFAULT_METHODS),
+    methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     asked: Annotated[str | None, Parameter("--class")] = None,
     protocol: str = DEFAULT_PROTOCOL,
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
-    sigma: float = SIGMA,
     device: str = "auto",
     out: Annotated[Path | None, PATH] = None,
     width_in: float | None = None,
@@ -35,34 +35,31 @@ def show(
     arch
         The network (see: list archs).
     weights
-        As of `run`; torchvision's where not given, which need a network once. demo: small
+        As of `run`; default: torchvision's, which are downloaded once. demo: small
         nets trained on rendered images, whose answer to a photograph means nothing.
     methods
-        Comma-separated (see: list methods).
+        Comma-separated specs NAME[:option=value]... (see: list methods).
     asked
         Draw this class instead of the best: an index, a WNID, or a name or part of it.
     protocol
         View and box rule (see: list protocols), or a TOML file of one.
     change
         FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be repeated.
-    sigma
-        Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
     device
         auto, cpu, cuda, cuda:1, mps.
     out
-        The figure's file, .png, .svg or .pdf; IMAGE-ARCH.png in this folder where not given.
+        The figure's file, .png, .svg or .pdf; default: IMAGE-ARCH.png in this folder.
     width_in
-        Of the figure, in inches; 1.8 a panel where not given.
+        Of the figure, in inches; default: 1.8 per panel.
     as_json
         One JSON object on stdout instead of the tables.
     """
     settings = RunSettings(
         arch=arch,
         weights=weights,
-        methods=names_in(methods),
+        methods=method_specs(methods),
         protocol=protocol,
         changes=tuple(change or ()),
-        sigma=sigma,
         device=device,
     )
     from wsol_bench.report.figures.single_image import print_show
@@ -96,7 +93,7 @@ def figure(
         where their IoUs lie furthest apart, degenerate where a map says nothing. Outcomes of
         `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
     methods
-        Comma-separated; all of the run's where not given.
+        Comma-separated names of rows; default: all of the run's.
     data
         The images' folder or tar, where it is not where the run says.
     out
@@ -108,7 +105,7 @@ def figure(
     """
     from wsol_bench.report.figures.figure import FigureOptions, print_figure
 
-    options = FigureOptions(images, names_in(methods or ""), data, width_in, seed)
+    options = FigureOptions(images, split_specs(methods or ""), data, width_in, seed)
     print_figure(run, options, out)
 
 

@@ -26,9 +26,11 @@ from wsol_bench.errors import (
     EXIT_RUN_FAILED,
     EXIT_USAGE,
     Interrupted,
+    UsageError,
     WsolBenchError,
 )
 from wsol_bench.runtime.streams import standard_streams
+from wsol_bench.settings import REMOVED
 
 PROGRAM = "wsol-bench"
 
@@ -129,6 +131,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     debug = "--debug" in tokens
     completed = _complete_gate([token for token in tokens if token != "--debug"])
     try:
+        _refuse_removed(completed)
         code = app(completed, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _fail(str(error), EXIT_USAGE, debug)
@@ -146,6 +149,18 @@ def _main(arguments: Sequence[str] | None) -> int:
             debug,
         )
     return code if isinstance(code, int) else EXIT_FINE
+
+
+def _refuse_removed(tokens: Sequence[str]) -> None:
+    """Refuses a flag that is gone, with its new spelling.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for token in tokens:
+        name = token.partition("=")[0]
+        if name.startswith("--") and name[2:] in REMOVED:
+            raise UsageError(f"{name}: {REMOVED[name[2:]]}")
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -1,21 +1,17 @@
 """The main command: parse, call, print."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.cli.values import PATH, WHOLE, method_specs
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
 from wsol_bench.settings import (
     DEFAULT_DATA,
-    DEFAULT_METHODS,
-    SIGMA,
     RunSettings,
-    names_in,
 )
 
 WHAT = Group("What to run", sort_key=1)
@@ -29,11 +25,9 @@ def run(
     *,
     arch: Annotated[str, Parameter(group=WHAT)],
     weights: Annotated[str | None, Parameter(group=WHAT)] = None,
-    methods: Annotated[str, Parameter(group=WHAT)] = ",".join(DEFAULT_METHODS),
+    methods: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
     protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
     change: Annotated[list[str] | None, Parameter("--set", group=WHAT, negative=())] = None,
-    layer: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
-    sigma: Annotated[float, Parameter(group=WHAT)] = SIGMA,
     data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
     layout: Annotated[str | None, Parameter(group=WHERE)] = None,
     limit: Annotated[int | None, WHOLE, Parameter(group=WHERE)] = None,
@@ -68,15 +62,12 @@ def run(
         .safetensors or .pth state dict. Where not given, the demo's for the demo, else
         torchvision's.
     methods
-        Comma-separated (see: list methods).
+        Comma-separated specs NAME[:option=value]..., such as grad_cam:layer=features.22 (see:
+        list methods, list methods NAME).
     protocol
         View, box rule and scoring (see: list protocols), or a TOML file of one.
     change
         FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be repeated.
-    layer
-        METHOD=NAME: read this layer instead of the arch's own. May be repeated.
-    sigma
-        Of backprop's Gaussian, as a share of the map's side; 0 leaves it raw.
     data
         Folder or tar with images and boxes, or "demo": rendered images that need nothing
         else on the disk.
@@ -137,7 +128,7 @@ def run(
         weights=weights,
         data=data,
         layout=layout,
-        methods=names_in(methods),
+        methods=method_specs(methods),
         protocol=protocol,
         changes=tuple(change or ()),
         boxes=boxes,
@@ -149,8 +140,6 @@ def run(
         batch_size=batch_size,
         device=device,
         threads=threads,
-        sigma=sigma,
-        layers=_layers_in(layer or []),
         blacklist=blacklist,
         gate=_gate_in(gate),
         precision=precision,
@@ -173,16 +162,6 @@ def run(
         for result in results:
             print_result(result)
     require_readable(results, settings.allow_unreadable)
-
-
-def _layers_in(pairs: Sequence[str]) -> dict[str, str]:
-    layers = {}
-    for pair in pairs:
-        method, equals, name = pair.partition("=")
-        if not (method and equals and name):
-            raise UsageError(f"--layer {pair}: expected METHOD=NAME, such as grad_cam=relu5_2.")
-        layers[method] = name
-    return layers
 
 
 def _gate_in(gate: str | None) -> float | str | None:

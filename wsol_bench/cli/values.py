@@ -7,7 +7,8 @@ from typing import Any
 from cyclopts import Parameter, Token
 
 from wsol_bench.errors import UsageError
-from wsol_bench.settings import expanded
+from wsol_bench.settings import DEFAULT_METHODS, expanded
+from wsol_bench.specs import split_specs
 
 
 def _whole(kind: Any, tokens: Sequence[Token]) -> int:
@@ -29,6 +30,13 @@ def _path(kind: Any, tokens: Sequence[Token]) -> Path:
 
 def _flag(tokens: Sequence[Token]) -> str:
     return tokens[0].keyword or "value"
+
+
+def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """The specs of a flag that may be repeated; by default those of Table 1 and the baseline."""
+    if texts is None:
+        return DEFAULT_METHODS
+    return tuple(spec for text in texts for spec in split_specs(text))
 
 
 WHOLE = Parameter(converter=_whole)

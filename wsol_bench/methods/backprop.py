@@ -1,12 +1,12 @@
-"""Backprop: the largest absolute gradient over the colour channels, smoothed.
+"""Backprop: the maximum absolute gradient over the colour channels, smoothed.
 
 With y^c the score of class c before the softmax and x the input tensor,
 
     map_ij = max_k | dy^c / dx_kij |,
 
-then a Gaussian whose sigma is a share of the map's side (0.02 where nothing else
-is said; 0 leaves the map raw). The smoothing decides the box: raw gradients are a
-scatter of single pixels whose largest component is next to nothing.
+then a Gaussian whose sigma is a share of the map's side (default: 0.02; 0 leaves the
+map raw). The smoothing decides the box: raw gradients are a scatter of single pixels
+whose largest component covers next to nothing.
 
 Source: Simonyan et al., Deep Inside Convolutional Networks, ICLR workshop 2014,
 section 3.1. The paper draws boxes with GraphCut; Grad-CAM's table does not say
@@ -14,32 +14,43 @@ how its Backprop row was smoothed, so sigma is explicit here.
 """
 
 from functools import lru_cache
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings, any_layer, on_cells
-from wsol_bench.networks.forward import Asks, Forward
+from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
+from wsol_bench.methods.options import Between
+from wsol_bench.networks.forward import Forward, Requests
+
+SIGMA = 0.02
+"""Of the Gaussian, as a share of the map's side."""
 
 _REACH = 4.0
 """The Gaussian is cut off at this many sigmas, as scipy.ndimage does."""
 
 
-def backprop(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+def backprop(
+    forward: Forward,
+    layer: str,
+    classes: Tensor,
+    *,
+    sigma: Annotated[float, Between(0, 1, "a share of the map's side")] = SIGMA,
+) -> Tensor:
     """Maps of one class per image.
 
     Args:
         forward: a pass over n images.
         layer: `PIXELS`, or a layer whose gradient is taken instead.
         classes: (n,) class indices.
-        settings: its `sigma`, as a share of the map's side.
+        sigma: of the Gaussian, as a share of the map's side; 0 leaves the map raw.
 
     Returns:
         (n, u, v) float32, >= 0, not normalised.
     """
     maps = on_cells(forward.gradient(layer, classes), layer).abs().amax(dim=1)  # (n, u, v)
-    return smooth(maps, settings.sigma)
+    return smooth(maps, sigma)
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:
@@ -75,8 +86,8 @@ def _gaussian(side: int, sigma: float) -> np.ndarray:
     return matrix
 
 
-def _asks(layer: str) -> Asks:
-    return Asks(gradients=frozenset({layer}))
+def _requests(layer: str, **options: Any) -> Requests:
+    return Requests(gradients=frozenset({layer}))
 
 
 BACKPROP = MapMethod(
@@ -84,7 +95,7 @@ BACKPROP = MapMethod(
     title="Backprop",
     source="Simonyan et al. 2013, section 3.1",
     role=None,
-    asks=_asks,
+    requests=_requests,
     maps=backprop,
     check=any_layer,
 )

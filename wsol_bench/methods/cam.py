@@ -16,21 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from wsol_bench.errors import NotApplicable
-from wsol_bench.methods.entry import MapMethod, Settings
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.networks import graph
-from wsol_bench.networks.forward import Asks, Forward, Network
+from wsol_bench.networks.forward import Forward, Network, Requests
 
 _AVERAGE_POOLING = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
-def cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+def cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     """Maps of one class per image.
 
     Args:
         forward: a pass over n images.
         layer: the layer that is averaged and fed to the linear one, (n, k, u, v).
         classes: (n,) class indices.
-        settings: not used.
 
     Returns:
         (n, u, v) float32 of either sign, not normalised.
@@ -43,7 +42,7 @@ def cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Te
 
 
 def check(network: Network, layer: str) -> None:
-    """Sees that the network is features, global average pooling, one linear layer.
+    """Checks that the network is features, global average pooling, one linear layer.
 
     Raises:
         NotApplicable: it is not, with what stands there instead.
@@ -79,8 +78,8 @@ def _before(network: Network, step: graph.Step) -> graph.Step:
     return source
 
 
-def _asks(layer: str) -> Asks:
-    return Asks(features=frozenset({layer}))
+def _requests(layer: str) -> Requests:
+    return Requests(features=frozenset({layer}))
 
 
 CAM = MapMethod(
@@ -88,7 +87,7 @@ CAM = MapMethod(
     title="CAM",
     source="Zhou et al. 2016, eqs. 1-2",
     role="features",
-    asks=_asks,
+    requests=_requests,
     maps=cam,
     check=check,
 )

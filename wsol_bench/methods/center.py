@@ -1,21 +1,31 @@
-"""The centred box: no network, no map, the floor that every method must beat.
+"""The centred box: no network, no map, the baseline that every method must beat.
 
-It covers 0.71 of the width and of the height, half of the image's area.
+By default it covers 0.71 of the width and of the height, half of the image's area.
 """
+
+from typing import Annotated
 
 import numpy as np
 
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.entry import BoxMethod
+from wsol_bench.methods.options import Between
 
 SHARE = 0.71
 """Of each side; the square root of one half, to two places."""
 
 
-def center(size: Size) -> Boxes:
-    """The centred box of an image of this size, (4,) half-open xyxy, not rounded."""
+def center(
+    size: Size, *, share: Annotated[float, Between(0, 1, "a share of each side")] = SHARE
+) -> Boxes:
+    """The centred box of an image of this size, (4,) half-open xyxy, not rounded.
+
+    Args:
+        size: of the image, in pixels.
+        share: of each side that the box covers.
+    """
     height, width = size
-    margin_x, margin_y = width * (1 - SHARE) / 2, height * (1 - SHARE) / 2
+    margin_x, margin_y = width * (1 - share) / 2, height * (1 - share) / 2
     return np.array([margin_x, margin_y, width - margin_x, height - margin_y])
 
 

@@ -1,27 +1,17 @@
 """What a method is: a function from a forward pass and classes to maps."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
 from wsol_bench.errors import UsageError
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.networks.forward import Asks, Forward, Network
-from wsol_bench.settings import SIGMA
+from wsol_bench.methods.options import Option, Value, options_of, written
+from wsol_bench.networks.forward import PIXELS, Forward, Network, Requests
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a user may set of the methods of a run.
-
-    Attributes:
-        layers: method -> layer that replaces its role's.
-        sigma: of `backprop`'s Gaussian, as a share of the map's side; 0 is raw.
-    """
-
-    layers: dict[str, str] = field(default_factory=dict)
-    sigma: float = SIGMA
+LAYER = Option("layer", str, None, text="layer to read in place of the arch's own")
+"""An option of every method that makes a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +22,158 @@ class MapMethod:
         name: what `--methods` takes.
         title: as a paper's table writes it.
         source: the paper.
-        role: the role of the layer it reads, or None for the pixels.
-        asks: layer -> what it will ask of a forward pass.
-        maps: (forward, layer, classes (n,), settings) -> (n, u, v) float32.
+        role: the role of the layer that it reads, or None for the pixels.
+        requests: (layer, **options) -> what it will request of a forward pass.
+        maps: (forward, layer, classes (n,), **options) -> (n, u, v) float32. Its
+            keyword-only parameters are the method's options.
         check: raises NotApplicable, with the reason, where the network and layer
-            cannot carry the method.
-        subject: which class its maps are asked about, a name of `subjects.SUBJECTS`.
+            do not support the method.
+        target_class: whose maps are made, a name of `target_class.TARGET_CLASSES`.
     """
 
     name: str
     title: str
     source: str
     role: str | None
-    asks: Callable[[str], Asks]
-    maps: Callable[[Forward, str, Tensor, Settings], Tensor]
+    requests: Callable[..., Requests]
+    maps: Callable[..., Tensor]
     check: Callable[[Network, str], None]
-    subject: str = "label"
+    target_class: str = "label"
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The layer, then the function's own options."""
+        return (LAYER, *options_of(self.maps))
 
 
 @dataclass(frozen=True, slots=True)
 class BoxMethod:
-    """A baseline that draws a box without looking at the image."""
+    """A baseline that predicts a box without looking at the image.
+
+    Attributes:
+        name, title, source: as of a `MapMethod`.
+        box: (size, **options) -> (4,) half-open xyxy. Its keyword-only parameters are
+            the method's options.
+    """
 
     name: str
     title: str
     source: str
-    box: Callable[[Size], Boxes]
+    box: Callable[..., Boxes]
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The function's options."""
+        return options_of(self.box)
 
 
 Method = MapMethod | BoxMethod
 
 
+@dataclass(frozen=True, slots=True)
+class BoundMethod:
+    """A method with its options, and the layer of one network: a row of a run.
+
+    Attributes:
+        name: of the row; unique in its run.
+        title: of the row, as tables show it.
+        method: the method.
+        options: every option but the layer, resolved.
+        layer: that it reads; None before it is bound to a network, and of a `BoxMethod`.
+    """
+
+    name: str
+    title: str
+    method: Method
+    options: Mapping[str, Value] = field(default_factory=dict)
+    layer: str | None = None
+
+    @property
+    def makes_map(self) -> bool:
+        """Whether it makes a map; a baseline predicts a box without one."""
+        return isinstance(self.method, MapMethod)
+
+    @property
+    def target_class(self) -> str:
+        """Whose maps are made."""
+        return self.method.target_class if isinstance(self.method, MapMethod) else "label"
+
+    def to(self, network: Network, roles: Mapping[str, str]) -> "BoundMethod":
+        """The method bound to a layer of a network.
+
+        Args:
+            network: checked for its support of the method.
+            roles: role -> the layer that the arch gives it.
+
+        Raises:
+            NotApplicable: the network does not support the method; the message says why.
+            UsageError: the network has no such layer.
+        """
+        if not isinstance(self.method, MapMethod):
+            return self
+        role = self.method.role
+        layer = self.layer or (roles[role] if role else PIXELS)
+        self.method.check(network, layer)
+        return replace(self, layer=layer)
+
+    def requests(self) -> Requests:
+        """What a bound method will request of a forward pass."""
+        if not isinstance(self.method, MapMethod):
+            return Requests()
+        return self.method.requests(self.layer, **self.options)
+
+    def maps(self, forward: Forward, classes: Tensor) -> Tensor:
+        """The maps of one class per image, (n, u, v) float32."""
+        return self._map_method.maps(forward, self.layer, classes, **self.options)
+
+    def box(self, size: Size) -> Boxes:
+        """The box of a baseline for an image of this size, (4,) half-open xyxy."""
+        if not isinstance(self.method, BoxMethod):
+            raise TypeError(f"{self.name} makes maps; its boxes come from them.")
+        return self.method.box(size, **self.options)
+
+    @property
+    def _map_method(self) -> MapMethod:
+        if not isinstance(self.method, MapMethod) or self.layer is None:
+            raise TypeError(f"{self.name} is bound to no layer of a network.")
+        return self.method
+
+
+def with_options(method: Method, spelled: str, given: Mapping[str, Value]) -> BoundMethod:
+    """A method with its options, not yet bound to a network.
+
+    Args:
+        method: the method.
+        spelled: its name in the row's name; a path is cut to its last part.
+        given: every option's value, the defaults included.
+    """
+    shown = [
+        f"{option.name}={written(given[option.name])}"
+        for option in method.options
+        if given[option.name] != option.default
+    ]
+    title = f"{method.title} ({', '.join(shown)})" if shown else method.title
+    layer = given.get(LAYER.name) if isinstance(method, MapMethod) else None
+    own = {name: value for name, value in given.items() if option_is_own(method, name)}
+    name = ":".join([spelled, *shown])
+    return BoundMethod(name, title, method, own, None if layer is None else str(layer))
+
+
+def option_is_own(method: Method, name: str) -> bool:
+    """Whether an option is one of the method's function, and not the layer."""
+    return not (isinstance(method, MapMethod) and name == LAYER.name)
+
+
 def any_layer(network: Network, layer: str) -> None:
-    """The check of a method that every network can carry, given the layer exists."""
+    """The check of a method that every network supports, given that the layer exists."""
     network.step(layer)
 
 
 def on_cells(values: Tensor, layer: str) -> Tensor:
-    """What was asked at a layer, seen to have cells, (n, k, u, v).
+    """The values of a layer, checked to have cells, (n, k, u, v).
 
     Raises:
-        UsageError: it has none, so there is no map to make of it.
+        UsageError: it has none, so no map can be made of it.
     """
     if values.dim() != 4:
         raise UsageError(

@@ -1,6 +1,6 @@
 """MWP and c-MWP: excitation backprop's signal, summed over channels.
 
-The marginal winning probability of a class is handed down from its score to a
+The marginal winning probability of a class is propagated from its score to a
 layer by the rules of `networks.rules`; the map is its sum over channels,
 
     map_ij = sum_k p_kij.
@@ -14,23 +14,22 @@ sections 3.2 (MWP) and 3.4 (contrastive MWP).
 
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings, on_cells
-from wsol_bench.networks.forward import Asks, Forward, Network
+from wsol_bench.methods.entry import MapMethod, on_cells
+from wsol_bench.networks.forward import Forward, Network, Requests
 
 
-def mwp(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+def mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     """Maps of one class per image, (n, u, v) float32, >= 0, summing to at most 1.
 
     Args:
         forward: a pass over n images.
         layer: the layer at whose output the signal is read.
         classes: (n,) class indices.
-        settings: not used.
     """
     return on_cells(forward.excitation(layer, classes, contrastive=False), layer).sum(dim=1)
 
 
-def c_mwp(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+def c_mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     """Maps of one class per image, (n, u, v) float32 of either sign, summing to about 0.
 
     Arguments as for `mwp`.
@@ -42,12 +41,12 @@ def _check(network: Network, layer: str) -> None:
     network.excitation_path(layer)
 
 
-def _asks_plain(layer: str) -> Asks:
-    return Asks(excitations=frozenset({(layer, False)}))
+def _requests_plain(layer: str) -> Requests:
+    return Requests(excitations=frozenset({(layer, False)}))
 
 
-def _asks_contrast(layer: str) -> Asks:
-    return Asks(excitations=frozenset({(layer, True)}))
+def _requests_contrast(layer: str) -> Requests:
+    return Requests(excitations=frozenset({(layer, True)}))
 
 
 MWP = MapMethod(
@@ -55,7 +54,7 @@ MWP = MapMethod(
     title="MWP",
     source="Zhang et al. 2016, section 3.2",
     role="excitation",
-    asks=_asks_plain,
+    requests=_requests_plain,
     maps=mwp,
     check=_check,
 )
@@ -64,7 +63,7 @@ C_MWP = MapMethod(
     title="c-MWP",
     source="Zhang et al. 2016, section 3.4",
     role="excitation",
-    asks=_asks_contrast,
+    requests=_requests_contrast,
     maps=c_mwp,
     check=_check,
 )

@@ -14,18 +14,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from wsol_bench.methods.entry import MapMethod, Settings, any_layer, on_cells
-from wsol_bench.networks.forward import Asks, Forward
+from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
+from wsol_bench.networks.forward import Forward, Requests
 
 
-def grad_cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) -> Tensor:
+def grad_cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     """Maps of one class per image.
 
     Args:
         forward: a pass over n images.
         layer: the layer of the feature maps, (n, k, u, v).
         classes: (n,) class indices.
-        settings: not used.
 
     Returns:
         (n, u, v) float32, >= 0, not normalised; all zero where no weighted sum of
@@ -35,8 +34,8 @@ def grad_cam(forward: Forward, layer: str, classes: Tensor, settings: Settings) 
     return torch.einsum("nk,nkuv->nuv", weights, forward.features(layer)).relu()
 
 
-def _asks(layer: str) -> Asks:
-    return Asks(features=frozenset({layer}), gradients=frozenset({layer}))
+def _requests(layer: str) -> Requests:
+    return Requests(features=frozenset({layer}), gradients=frozenset({layer}))
 
 
 GRAD_CAM = MapMethod(
@@ -44,7 +43,7 @@ GRAD_CAM = MapMethod(
     title="Grad-CAM",
     source="Selvaraju et al. 2017, eqs. 1-2",
     role="features",
-    asks=_asks,
+    requests=_requests,
     maps=grad_cam,
     check=any_layer,
 )
@@ -53,12 +52,12 @@ GRAD_CAM_OTHER = replace(
     name="grad_cam_other",
     title="Grad-CAM other",
     source="a check: the map of a random other class",
-    subject="other",
+    target_class="other",
 )
 GRAD_CAM_SHUFFLED = replace(
     GRAD_CAM,
     name="grad_cam_shuffled",
     title="Grad-CAM shuffled",
     source="a check: the map of a random image's label",
-    subject="shuffled",
+    target_class="shuffled",
 )

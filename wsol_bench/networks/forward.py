@@ -20,9 +20,7 @@ from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
 from wsol_bench.networks.requests import PIXELS, Requests
 from wsol_bench.networks.traced import Traced
 
-__all__ = ["PIXELS", "Asks", "Forward", "Network", "Requests"]
-
-Asks = Requests
+__all__ = ["PIXELS", "Forward", "Network", "Requests"]
 
 
 class Network:

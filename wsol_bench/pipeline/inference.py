@@ -13,21 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsol_bench.errors import RunError
-from wsol_bench.methods.entry import BoxMethod, MapMethod, Settings
+from wsol_bench.methods.entry import BoundMethod
 from wsol_bench.networks.archs.entry import Preprocessing
-from wsol_bench.networks.forward import Asks, Forward, Network
+from wsol_bench.networks.forward import Forward, Network, Requests
 from wsol_bench.networks.numbers import normalise
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS, Tensors, View
 from wsol_bench.scoring.ilsvrc import rank_classes
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A method at the layer of this network that it reads."""
-
-    method: MapMethod
-    layer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +29,8 @@ class Pipeline:
     Attributes:
         network: on its device.
         preprocessing: of its weights.
-        methods: those that make maps, in the order of the records.
-        baselines: those that need no network.
+        methods: bound to the network, in the order of the records.
         protocol: view, box rule, scoring.
-        settings: of the methods.
         device: where the network is.
         blacklist: 1-based indices left out of localization errors.
         keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
@@ -51,10 +41,8 @@ class Pipeline:
 
     network: Network
     preprocessing: Preprocessing
-    methods: tuple[Placed, ...]
-    baselines: tuple[BoxMethod, ...]
+    methods: tuple[BoundMethod, ...]
     protocol: Protocol
-    settings: Settings
     device: torch.device
     blacklist: frozenset[int] = frozenset()
     keep_maps: bool = False
@@ -67,9 +55,14 @@ class Pipeline:
         return VIEWS[self.protocol.view]
 
     @property
-    def asks(self) -> Asks:
-        """Everything that the methods will ask of a forward pass."""
-        return Asks.merge(placed.method.asks(placed.layer) for placed in self.methods)
+    def map_methods(self) -> tuple[BoundMethod, ...]:
+        """The methods that make maps; the others are baselines."""
+        return tuple(method for method in self.methods if method.makes_map)
+
+    @property
+    def requests(self) -> Requests:
+        """Everything that the methods will request of a forward pass."""
+        return Requests.merge(method.requests() for method in self.map_methods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +122,7 @@ class Pending:
         )
 
 
-def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pending:
+def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -> Pending:
     """Runs one batch through the network and its methods.
 
     Args:
@@ -140,7 +133,7 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pendin
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
     """
-    forward = forward_of(pipeline, [question.tensors for question in questions], asks)
+    forward = forward_of(pipeline, [question.tensors for question in questions], requests)
     scores = mean_scores(pipeline, forward)
     subjects = questions[0].classes
     classes = {name: np.array([each.classes[name] for each in questions]) for name in subjects}
@@ -159,11 +152,11 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> Pendin
     return Pending(scores, maps, tuple(class_maps), copied)
 
 
-def forward_of(pipeline: Pipeline, tensors: Sequence[Tensors], asks: Asks) -> Forward:
+def forward_of(pipeline: Pipeline, tensors: Sequence[Tensors], requests: Requests) -> Forward:
     """The forward pass of n images, each as the view's tensors."""
     stacked = torch.from_numpy(np.concatenate(tensors))
     inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
-    return pipeline.network.forward(inputs, asks)
+    return pipeline.network.forward(inputs, requests)
 
 
 def mean_scores(pipeline: Pipeline, forward: Forward) -> Tensor:
@@ -183,12 +176,12 @@ def maps_of(
     """
     tensors = pipeline.view.count
     made = {}
-    for placed in pipeline.methods:
-        asked = torch.from_numpy(np.repeat(classes[placed.method.subject], tensors))
-        maps = placed.method.maps(forward, placed.layer, asked, pipeline.settings)
+    for method in pipeline.map_methods:
+        targets = torch.from_numpy(np.repeat(classes[method.target_class], tensors))
+        maps = method.maps(forward, targets)
         by_image = maps.float().unflatten(0, (-1, tensors))  # (n, t, u, v)
         kept = as_kept(by_image).float() if pipeline.keep_maps else by_image
-        made[placed.method.name] = _to_cpu(kept)
+        made[method.name] = _to_cpu(kept)
     return made
 
 
@@ -227,7 +220,9 @@ class Room:
     log: Callable[[str], None]
     images: int | None = field(default=None)
 
-    def ask(self, pipeline: Pipeline, questions: Sequence[Question], asks: Asks) -> list[Pending]:
+    def ask(
+        self, pipeline: Pipeline, questions: Sequence[Question], requests: Requests
+    ) -> list[Pending]:
         """`ask`, in halves where the whole does not fit.
 
         Raises:
@@ -235,14 +230,14 @@ class Room:
         """
         if self.images is None or len(questions) <= self.images:
             try:
-                return [ask(pipeline, questions, asks)]
+                return [ask(pipeline, questions, requests)]
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
                 self._learn(len(questions), pipeline.device)
         half = (len(questions) + 1) // 2
         parts = questions[:half], questions[half:]
-        return [pending for part in parts for pending in self.ask(pipeline, part, asks)]
+        return [pending for part in parts for pending in self.ask(pipeline, part, requests)]
 
     def _learn(self, images: int, device: torch.device) -> None:
         if images == 1:

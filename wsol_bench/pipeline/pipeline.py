@@ -21,15 +21,15 @@ from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
-from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Placed, Question, Room
-from wsol_bench.pipeline.target_class import SUBJECTS
+from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Question, Room
+from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
 
-__all__ = ["Made", "Pipeline", "Placed", "records_of"]
+__all__ = ["Made", "Pipeline", "records_of"]
 
 _BATCHES_AHEAD = 2
 """How many batches are decoded before the network asks for them."""
@@ -95,7 +95,7 @@ def records_of(
     on_cpu = pipeline.device.type == "cpu"
     if on_cpu:
         keep_freed_memory()
-    asks, room = pipeline.asks, Room(tell)
+    requests, room = pipeline.requests, Room(tell)
     queued: deque[tuple[list[_Prepared], list[Pending]]] = deque()
     drawing: deque[_Drawing] = deque()
     with (
@@ -104,7 +104,7 @@ def records_of(
         repeatable(pipeline.deterministic),
     ):
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
-            queued.append((batch, room.ask(pipeline, [each.question for each in batch], asks)))
+            queued.append((batch, room.ask(pipeline, [each.question for each in batch], requests)))
             if len(queued) > (0 if on_cpu else 1):  # else the next batch would wait for this
                 drawing.append(_draw(pipeline, *queued.popleft(), pool))
             if len(drawing) > 1:
@@ -136,7 +136,7 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepare
     except UnreadableImage:
         image, readable = Image.new("RGB", (side, side)), False
     size = Size(image.height, image.width) if readable else Size(0, 0)
-    classes = {name: subject(example, dataset) for name, subject in SUBJECTS.items()}
+    classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
     question = Question(pipeline.view.tensors(image, side), classes)
     return _Prepared(example, size, question, readable)
 
@@ -212,7 +212,6 @@ def require_finite(scores: NDArray[np.float32], name: str) -> None:
 
 
 def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
-    names = [placed.method.name for placed in pipeline.methods]
     return [
         Record(
             image_id=example.image_id,
@@ -230,7 +229,7 @@ def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
             map_state=MapState.UNREADABLE,
             blacklisted=example.index in pipeline.blacklist,
         )
-        for name in names + [each.name for each in pipeline.baselines]
+        for name in (method.name for method in pipeline.methods)
     ]
 
 
@@ -252,11 +251,11 @@ class Localization:
 def localize(
     pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], size: Size, name: str
 ) -> dict[str, Localization]:
-    """The boxes of one image: one per map, then one per baseline.
+    """The box of each row for one image, in the rows' order.
 
     Args:
-        pipeline: view, box rule and baselines.
-        maps: method -> (t, u, v), one map for each of the view's tensors.
+        pipeline: view, box rule and methods.
+        maps: row -> (t, u, v), one map for each of the view's tensors.
         size: of the original image.
         name: of the image, for messages.
 
@@ -266,13 +265,14 @@ def localize(
     side = pipeline.preprocessing.size
     window = pipeline.view.window(size, side)
     found = {}
-    for method, made in maps.items():
+    for method in pipeline.methods:
+        if not method.makes_map:
+            found[method.name] = Localization(method.box(size), MapState.OK, None)
+            continue
         try:
-            joined = pipeline.view.join(made, side)
+            joined = pipeline.view.join(maps[method.name], side)
             box, state = extract_box(joined, size, pipeline.protocol.box_rule, window)
         except RunError as error:
-            raise RunError(f"{name}, {method}: {error}") from error
-        found[method] = Localization(box, state, joined)
-    for each in pipeline.baselines:
-        found[each.name] = Localization(each.box(size), MapState.OK, None)
+            raise RunError(f"{name}, {method.name}: {error}") from error
+        found[method.name] = Localization(box, state, joined)
     return found

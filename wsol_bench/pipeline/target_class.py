@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from wsol_bench.datasets.example import Dataset, Example
 
-Subject = Callable[[Example, Dataset], int]
+TargetClass = Callable[[Example, Dataset], int]
 """(example, its dataset) -> the class to ask about."""
 
 
@@ -41,6 +41,6 @@ def _number(example: Example, purpose: str) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-SUBJECTS: Mapping[str, Subject] = MappingProxyType(
+TARGET_CLASSES: Mapping[str, TargetClass] = MappingProxyType(
     {"label": own_label, "other": other_class, "shuffled": shuffled_label}
 )

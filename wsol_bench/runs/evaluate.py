@@ -13,7 +13,7 @@ from wsol_bench.engine import shards
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.resources import gpus_here
 from wsol_bench.errors import DataError, RunError, UsageError, find
-from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.run_folder import (
@@ -104,8 +104,8 @@ class Session:
 def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
     main = prepare(_opened_here(settings), session.source)
     parts = [part for part in (main, prepare_cam_arch(main)) if part and part.methods]
-    carried = {method.name for part in parts for method in part.methods}
-    missing = {name: why for name, why in main.not_applicable.items() if name not in carried}
+    supported = {method.name for part in parts for method in part.methods}
+    missing = {name: why for name, why in main.not_applicable.items() if name not in supported}
     if not parts:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
@@ -121,7 +121,8 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
             _score(part, folder, making.seconds)
             for part, folder, making in zip(parts, folders, made, strict=True)
         ]
-        merged = _merge(results, settings.methods, missing)
+        order = [row.name for row in find_methods(settings.methods)]
+        merged = _merge(results, order, missing)
         odd = disagreements(folders[0].read(COLUMNS), session.source.dataset.examples)
         session.notes.update(dict.fromkeys(odd.lines()))
         for part, folder, making, own in zip(parts, folders, made, results, strict=True):
@@ -207,7 +208,7 @@ def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> No
     if verbose and main.loaded.ignored:
         log(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
     for name, reason in missing.items():
-        log(f"{METHODS[name].title}: n/a on {main.arch.name}. {reason}.")
+        log(f"{name}: n/a on {main.arch.name}. {reason}.")
 
 
 @contextmanager

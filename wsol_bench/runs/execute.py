@@ -65,7 +65,7 @@ def make_records(
     """
     pipeline = part.pipeline
     shards = shards_of(len(part.source.dataset.examples))
-    kept = [placed.method.name for placed in pipeline.methods] if pipeline.keep_maps else []
+    kept = [row.name for row in pipeline.map_methods] if pipeline.keep_maps else []
     with Leases(folder) as leases, _logged(folder) as session:
         queue = ShardQueue(shards, folder.shards, leases, len(part.methods), kept)
         found = queue.survey()

@@ -1,7 +1,7 @@
 """What a run's `run.json` says: what decides its records, and how it went."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -23,7 +23,6 @@ def identify(
     loaded: LoadedNetwork,
     dataset: Dataset,
     pipeline: Pipeline,
-    order: Sequence[str],
 ) -> dict[str, Any]:
     """All that decides the records, as plain JSON values.
 
@@ -31,7 +30,6 @@ def identify(
 
     Args:
         arch, loaded, dataset, pipeline: of one network.
-        order: the names of all its methods, as they were asked for.
     """
     blacklist = sorted(pipeline.blacklist)
     return {
@@ -45,10 +43,10 @@ def identify(
         "classes": len(dataset.class_ids),
         "is_ilsvrc": is_ilsvrc(dataset),
         "protocol": as_plain(asdict(pipeline.protocol)),
-        "methods": {placed.method.name: placed.layer for placed in pipeline.methods},
-        "baselines": [baseline.name for baseline in pipeline.baselines],
-        "order": list(order),
-        "sigma": pipeline.settings.sigma,
+        "methods": {row.name: row.layer for row in pipeline.map_methods},
+        "baselines": [row.name for row in pipeline.methods if not row.makes_map],
+        "order": [row.name for row in pipeline.methods],
+        "options": {row.name: as_plain(dict(row.options)) for row in pipeline.methods},
         "precision": pipeline.network.precision.name,
         "keep_maps": pipeline.keep_maps,
         "class_boxes": pipeline.class_boxes,

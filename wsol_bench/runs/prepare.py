@@ -10,14 +10,14 @@ from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import NotApplicable, UsageError, find
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import BoxMethod, MapMethod, Method, Settings
+from wsol_bench.methods.catalog import METHODS, find_methods
+from wsol_bench.methods.entry import BoundMethod
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Arch
-from wsol_bench.networks.forward import PIXELS, Network
+from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
-from wsol_bench.pipeline.pipeline import Pipeline, Placed
+from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.runs.identify import identify
 from wsol_bench.settings import RunSettings, expanded
@@ -51,8 +51,8 @@ class Prepared:
     """One arch of a run, ready to run.
 
     Attributes:
-        methods: those asked for that this network can carry, in the order asked.
-        not_applicable: method -> why this network cannot carry it.
+        not_applicable: row -> why this network does not support its method.
+        unsupported: the specs of these rows.
         identity: what decides the records, for the manifest.
     """
 
@@ -61,9 +61,14 @@ class Prepared:
     loaded: LoadedNetwork
     source: Source
     pipeline: Pipeline
-    methods: tuple[Method, ...]
     not_applicable: dict[str, str]
+    unsupported: tuple[str, ...]
     identity: dict[str, object]
+
+    @property
+    def methods(self) -> tuple[BoundMethod, ...]:
+        """The rows that this network supports, in the order asked for."""
+        return self.pipeline.methods
 
 
 def open_source(settings: RunSettings, *, quiet: bool) -> Source:
@@ -94,11 +99,7 @@ def check(settings: RunSettings) -> None:
             f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
             f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
         )
-    for method in settings.methods:
-        find("method", method, METHODS)
-    for method in settings.layers:
-        if not isinstance(find("method", method, METHODS), MapMethod):
-            raise UsageError(f"--layer {method}=...: {method} reads no layer.")
+    find_methods(settings.methods)
     if not settings.methods:
         raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
     if settings.batch_size < 1:
@@ -107,8 +108,6 @@ def check(settings: RunSettings) -> None:
         raise UsageError(f"--allow-unreadable {settings.allow_unreadable}: expected 0 or more.")
     if settings.threads is not None and settings.threads < 1:
         raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
-    if not 0 <= settings.sigma <= 1:
-        raise UsageError(f"--sigma {settings.sigma:g}: expected a share of the side, 0 to 1.")
     find_device(settings.device)
 
 
@@ -123,36 +122,36 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         WeightsError, DataError, UsageError: something is missing or bad; names it.
     """
     arch = ARCHS[settings.arch]
-    asked = tuple(METHODS[name] for name in dict.fromkeys(settings.methods))
     blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
     loaded = load_weights(arch, source.weights, len(source.dataset.class_ids))
     precision = find("precision", settings.precision, PRECISIONS)
     network = Network(loaded.module, loaded.topology.roles["classifier"], precision)
-    placed, not_applicable = _place(network, loaded, asked, settings.layers)
+    bound, not_applicable = _bind(network, loaded, find_methods(settings.methods))
     device = find_device(settings.device)
     pipeline = Pipeline(
         network=network.to(device),
         preprocessing=loaded.topology.preprocessing,
-        methods=placed,
-        baselines=tuple(method for method in asked if isinstance(method, BoxMethod)),
+        methods=bound,
         protocol=resolve(settings.protocol, settings.changes),
-        settings=Settings(layers=settings.layers, sigma=settings.sigma),
         device=device,
         blacklist=blacklist,
         keep_maps=settings.keep_maps,
         class_boxes=settings.boxes == "top5",
         deterministic=_is_deterministic(settings, device),
     )
-    carried = {method.name: method for method in asked if method.name not in not_applicable}
     return Prepared(
         settings=settings,
         arch=arch,
         loaded=loaded,
         source=source,
         pipeline=pipeline,
-        methods=tuple(carried.values()),
         not_applicable=not_applicable,
-        identity=identify(arch, loaded, source.dataset, pipeline, list(carried)),
+        unsupported=tuple(
+            spec
+            for spec in dict.fromkeys(settings.methods)
+            if find_methods([spec])[0].name in not_applicable
+        ),
+        identity=identify(arch, loaded, source.dataset, pipeline),
     )
 
 
@@ -167,9 +166,7 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
         return None
     if not has_own_weights(ARCHS[name], main.source.weights):
         return None
-    return prepare(
-        replace(main.settings, arch=name, methods=tuple(main.not_applicable)), main.source
-    )
+    return prepare(replace(main.settings, arch=name, methods=main.unsupported), main.source)
 
 
 def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
@@ -196,20 +193,14 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def _place(
-    network: Network, loaded: LoadedNetwork, asked: tuple[Method, ...], layers: dict[str, str]
-) -> tuple[tuple[Placed, ...], dict[str, str]]:
-    """Each map method at its layer, and why those that cannot run cannot."""
-    placed, not_applicable = [], {}
-    for method in asked:
-        if isinstance(method, BoxMethod):
-            continue
-        default = loaded.topology.roles[method.role] if method.role else PIXELS
-        layer = layers.get(method.name, default)
+def _bind(
+    network: Network, loaded: LoadedNetwork, rows: tuple[BoundMethod, ...]
+) -> tuple[tuple[BoundMethod, ...], dict[str, str]]:
+    """Each row at its layer, and the reason of each that the network does not support."""
+    bound, not_applicable = [], {}
+    for row in rows:
         try:
-            method.check(network, layer)
+            bound.append(row.to(network, loaded.topology.roles))
         except NotApplicable as error:
-            not_applicable[method.name] = str(error)
-        else:
-            placed.append(Placed(method, layer))
-    return tuple(placed), not_applicable
+            not_applicable[row.name] = str(error)
+    return tuple(bound), not_applicable

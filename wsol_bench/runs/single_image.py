@@ -16,13 +16,14 @@ from wsol_bench.datasets.demo.classes import CLASSES as DEMO_CLASSES
 from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.images import read_image
 from wsol_bench.geometry import Boxes, Size, Window
+from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import Forward
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.networks.weights.class_count import count_classes
 from wsol_bench.pipeline.inference import forward_of, maps_of, mean_scores
 from wsol_bench.pipeline.pipeline import localize, require_finite
-from wsol_bench.pipeline.target_class import SUBJECTS
+from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.runs.prepare import (
     FALLBACK_WEIGHTS,
@@ -235,7 +236,7 @@ _WEIGHTS_KINDS: Mapping[str, _WeightsKind] = MappingProxyType(
 def _forward(prepared: Prepared, single: SingleImage) -> Forward:
     pipeline = prepared.pipeline
     tensors = pipeline.view.tensors(single.image, pipeline.preprocessing.size)
-    return forward_of(pipeline, [tensors], pipeline.asks)
+    return forward_of(pipeline, [tensors], pipeline.requests)
 
 
 def _class_score(
@@ -254,7 +255,8 @@ def _boxes_for(
     found: dict[str, MethodBox] = {}
     for prepared, forward in passes:
         found |= _boxes_of(prepared, forward, single)
-    return tuple(found[name] for name in passes[0][0].settings.methods if name in found)
+    rows = find_methods(passes[0][0].settings.methods)
+    return tuple(found[row.name] for row in rows if row.name in found)
 
 
 def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict[str, MethodBox]:
@@ -262,17 +264,16 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
     pipeline = prepared.pipeline
     (example,) = single.examples
     size = Size(single.image.height, single.image.width)
-    classes = {name: np.array([of(example, single)]) for name, of in SUBJECTS.items()}
+    classes = {name: np.array([of(example, single)]) for name, of in TARGET_CLASSES.items()}
     maps = {n: each[0].numpy() for n, each in maps_of(pipeline, forward, classes).items()}
     window = pipeline.view.window(size, pipeline.preprocessing.size)
-    layers = {placed.method.name: placed.layer for placed in pipeline.methods}
-    titles = {method.name: method.title for method in prepared.methods}
+    rows = {row.name: row for row in pipeline.methods}
     return {
         name: MethodBox(
             method=name,
-            title=titles[name],
+            title=rows[name].title,
             arch=prepared.arch.name,
-            layer=layers.get(name, ""),
+            layer=rows[name].layer or "",
             box=each.box,
             state=each.state,
             values=each.values,

@@ -252,10 +252,9 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
         "arch": "vgg16",
         "weights": "caffe:/a b/net.caffemodel",
         "data": "/data/val",
-        "methods": ["grad_cam", "center"],
+        "methods": ["grad_cam:layer=relu5_2", "center"],
         "protocol": "gradcam-iccv17",
         "changes": ["iou=0.3", "threshold=0.2"],
-        "layers": {"grad_cam": "relu5_2"},
         "limit": None,
         "batch_size": 32,
         "allow_missing": True,
@@ -266,7 +265,7 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
     }
     assert command_of(run) == (
         "wsol-bench run --arch vgg16 --weights caffe:net.caffemodel --data val "
-        "--methods grad_cam,center --allow-missing --layer grad_cam=relu5_2 "
+        "--methods grad_cam:layer=relu5_2,center --allow-missing "
         "--blacklist black.txt --set iou=0.3 --set threshold=0.2 --out run"
     )
 

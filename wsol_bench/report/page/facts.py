@@ -17,7 +17,7 @@ _DIGITS = 12
 _POSITIONAL = ("out",)
 """Settings that decide no figure and are left to the reader's machine."""
 
-_SPELT = {"changes": "set", "layers": "layer"}
+_SPELT = {"changes": "set"}
 """Settings whose flag has another name."""
 
 
@@ -91,7 +91,6 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     yield "its source", run.protocol.source
     layers = (f"{row.title}: {row.part.identity['methods'][row.method]}" for row in _maps(run))
     yield "layers", ", ".join(layers) or "none: no method makes maps"
-    yield "σ of Backprop's Gaussian", f"{identity['sigma']:g} of the map's side"
     left_out = identity["blacklist"]
     yield (
         "blacklist",
