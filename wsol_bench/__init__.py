@@ -46,6 +46,11 @@ def run(*, quiet: bool = True, **settings: Any) -> "RunResult":
 
     Raises:
         WsolBenchError: one of its kinds; the message says what to do.
+
+    Example:
+        >>> result = run(arch="alexnet", data="demo", methods="grad_cam,center", limit=4)
+        >>> [row.title for row in result.rows]
+        ['Grad-CAM', 'Centred box']
     """
     from wsol_bench.api import run_and_keep  # imports torch, which takes seconds
 

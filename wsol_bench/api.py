@@ -21,6 +21,8 @@ from wsol_bench.settings import RunSettings, names_in
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["RunResult"]
+
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunResult(Result):

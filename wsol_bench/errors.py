@@ -19,6 +19,20 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
+__all__ = [
+    "DataError",
+    "Interrupted",
+    "NotApplicable",
+    "RegressionError",
+    "RunError",
+    "UnreadableImage",
+    "UsageError",
+    "WeightsError",
+    "WsolBenchError",
+    "find",
+    "unknown_name",
+]
+
 Entry = TypeVar("Entry")
 
 EXIT_FINE = 0
@@ -105,6 +119,11 @@ def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
 
     Raises:
         UsageError: there is none; lists the known names.
+
+    Example:
+        >>> find("arch", "vgg61", {"vgg16": 1, "alexnet": 2})
+        Traceback (most recent call last):
+        wsol_bench.errors.UsageError: unknown arch 'vgg61'. Did you mean vgg16? ...
     """
     if name not in table:
         raise unknown_name(kind, name, table)

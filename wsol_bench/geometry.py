@@ -1,7 +1,7 @@
 """Boxes, intersection over union, and windows between input and image.
 
 A box is half-open xyxy in pixels of the original image: it covers the pixels
-x0 <= x < x1, y0 <= y < y1, so a width is x1 - x0 and nothing is ever added.
+x0 <= x < x1, y0 <= y < y1, so a width is x1 - x0 and nothing is added.
 The devkit's boxes are inclusive and add 1 to each width and height; a loader
 adds that 1 once, and the plain formula below then equals the devkit's.
 """
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Boxes", "Size", "Window", "box_iou", "whole_image_box"]
 
 Boxes = NDArray[np.float64]
 """Boxes of one image, (m, 4) float64, half-open xyxy."""
@@ -25,7 +27,7 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the original image that a map shows.
+    """The part of the original image that a map covers.
 
     Attributes:
         x0, y0, x1, y1: half-open, in original pixels.
@@ -52,7 +54,7 @@ def whole_image_box(size: Size) -> Boxes:
     return np.array([0.0, 0.0, size.width, size.height])
 
 
-def box_iou(box: Boxes, others: Boxes) -> NDArray[np.float64]:
+def box_iou(box: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     """Intersection over union of one box with several.
 
     Args:
@@ -61,7 +63,11 @@ def box_iou(box: Boxes, others: Boxes) -> NDArray[np.float64]:
 
     Returns:
         (m,) float64 in 0..1. An empty or inverted box (x1 <= x0 or y1 <= y0)
-        covers no pixel and has an IoU of 0 with everything, itself included.
+        covers no pixel and has an IoU of 0 with every box, itself included.
+
+    Example:
+        >>> box_iou([0, 0, 10, 10], [[0, 0, 10, 10], [5, 0, 15, 10]]).round(3).tolist()
+        [1.0, 0.333]
 
     Source:
         Russakovsky et al. 2015 (ILSVRC), section 4.2; the devkit's

@@ -28,6 +28,8 @@ from wsol_bench.records.run_folder import outcomes_of
 from wsol_bench.scoring.ilsvrc import check_metric, flags_of
 from wsol_bench.scoring.intervals import Interval
 
+__all__ = ["holm", "mcnemar_p", "paired_difference"]
+
 RESAMPLES = 10_000
 """The ends of a 95 % interval then differ by under 1 % of its length from seed to seed."""
 
@@ -110,7 +112,14 @@ def paired_difference(
         seed: of the resampling; the same flags and seed give the same interval.
 
     Raises:
-        ValueError: the flags are not of one length.
+        ValueError: the flags differ in length.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = np.array([1, 1, 1, 0] * 25) > 0, np.array([1, 0, 0, 0] * 25) > 0
+        >>> difference = paired_difference(first, second)
+        >>> difference.percent, difference.only_first, difference.only_second
+        (50.0, 50, 0)
     """
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(f"expected two (n,) arrays, got {first.shape} and {second.shape}")
@@ -138,7 +147,11 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     """The exact two-sided p that images favour neither row.
 
     Of the d = only_first + only_second images that tell the rows apart, each would
-    favour either row with chance 1/2: p = min(1, 2 P(X <= min)), X ~ B(d, 1/2).
+    favour either row with probability 1/2: p = min(1, 2 P(X <= min)), X ~ B(d, 1/2).
+
+    Example:
+        >>> mcnemar_p(1, 3)
+        0.625
     """
     from scipy.special import bdtr  # not at import: a light command need not wait for scipy
 
@@ -151,8 +164,12 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 def holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down correction of one table's p values, in their order.
 
-    The i-th smallest of m is multiplied by m - i + 1; none falls below one before
-    it, none passes 1.
+    The i-th smallest of m is multiplied by m - i + 1; no corrected value is lower than
+    the one before it, and none exceeds 1.
+
+    Example:
+        >>> holm([0.01, 0.5, 0.02])
+        [0.03, 0.5, 0.04]
     """
     values = np.asarray(ps, dtype=np.float64)
     order = np.argsort(values, kind="stable")

@@ -26,6 +26,8 @@ from wsol_bench.records.table import unreadable_in
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.ilsvrc import label_iou, score
 
+__all__ = ["rescore"]
+
 
 def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
     """The result of a run's records and maps under a protocol.

@@ -1,7 +1,7 @@
-"""A map becomes one box: to the image's size, threshold, largest component.
+"""Extraction of a box from a map: upsampling, threshold, connected component.
 
-The work is compiled and runs outside the interpreter lock, so that boxes of one
-batch are drawn while the network runs the next.
+The code is compiled and runs outside the interpreter lock, so that the boxes of one
+batch are extracted while the network runs the next.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,54 +20,72 @@ from wsol_bench.protocols.catalog import BoxRule
 from wsol_bench.protocols.resample import KERNELS
 from wsol_bench.runtime.compiled import compiled
 
+__all__ = ["MapState", "enlarge", "extract_box", "map_state"]
+
 Map = NDArray[np.float32]
 Runs = NDArray[np.int32]
 """One number for each run of kept pixels in a row."""
 
 
 def map_state(values: Map) -> MapState:
-    """Whether a map, (u, v), says anything.
+    """The state of a map, (u, v): whether it contains any information.
 
     Raises:
         RunError: a value is NaN or infinite; the caller names the image.
+
+    Example:
+        >>> import numpy as np
+        >>> map_state(np.zeros((7, 7), np.float32)).value
+        'zero'
     """
-    least, largest = float(values.min()), float(values.max())
-    if not np.isfinite(least) or not np.isfinite(largest):
+    minimum, maximum = float(values.min()), float(values.max())
+    if not np.isfinite(minimum) or not np.isfinite(maximum):
         raise RunError("the map holds NaN or infinite values")
-    if least == largest:
-        return MapState.ZERO if largest == 0 else MapState.CONSTANT
-    return MapState.OK if largest > 0 else MapState.EMPTY
+    if minimum == maximum:
+        return MapState.ZERO if maximum == 0 else MapState.CONSTANT
+    return MapState.OK if maximum > 0 else MapState.EMPTY
 
 
 def extract_box(
     values: Map, size: Size, rule: BoxRule, window: Window | None = None
 ) -> tuple[Boxes, MapState]:
-    """The box that a rule draws from a map.
+    """The predicted box: the box that a rule extracts from a map.
 
     Args:
-        values: (u, v) float32, one map, at the resolution it was made at.
-        size: of the original image.
+        values: (u, v) float32, one map, at the resolution at which it was computed.
+        size: height and width of the original image.
         rule: upsampling, threshold, connectivity, component.
-        window: the part of the image that the map shows; None is all of it.
+        window: the part of the image that the map covers; None means all of it.
 
     Returns:
-        (4,) float64 half-open xyxy in original pixels, and the map's state. Of
-        several largest components the one whose first pixel in raster order comes
-        first is taken. A degenerate map gets the whole image.
+        (4,) float64 half-open xyxy in original pixels, and the state of the map. Among
+        several largest components, the one whose first pixel in raster order comes
+        first is selected. The box of a degenerate map is the whole image.
 
     Raises:
         RunError: the map holds NaN or infinite values.
+
+    Example:
+        >>> import numpy as np
+        >>> from wsol_bench.geometry import Size
+        >>> from wsol_bench.protocols.catalog import PROTOCOLS
+        >>> values = np.zeros((4, 4), np.float32)
+        >>> values[1:3, 1:3] = 1
+        >>> rule = PROTOCOLS["gradcam-iccv17"].box_rule
+        >>> box, state = extract_box(values, Size(height=4, width=4), rule)
+        >>> box.tolist(), state.value
+        ([1.0, 1.0, 3.0, 3.0], 'ok')
     """
-    found, state = upsampled(values, size, rule, window or Window.whole(size))
-    if found is None:
+    enlarged, state = upsampled(values, size, rule, window or Window.whole(size))
+    if enlarged is None:
         return whole_image_box(size), state
-    # In float64: rounded to float32, 0.15 x 100 is above 15 and would leave 15 out.
-    threshold = rule.threshold * found.reference
+    # In float64: rounded to float32, 0.15 x 100 is above 15 and would exclude 15.
+    threshold = rule.threshold * enlarged.reference
     minimum = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
-    if minimum > found.maximum:
+    if minimum > enlarged.maximum:
         return whole_image_box(size), MapState.EMPTY
-    box = COMPONENTS[rule.component](found.values, minimum, rule.connectivity == 8)
-    return found.in_image(np.array(box, dtype=np.float64)), state
+    box = COMPONENTS[rule.component](enlarged.values, minimum, rule.connectivity == 8)
+    return enlarged.in_image(np.array(box, dtype=np.float64)), state
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +94,9 @@ class UpsampledMap:
 
     Attributes:
         values: (h, w) float32.
-        maximum: of the values, above 0.
-        reference: the value of which thresholds are multiples.
-        window: the part of the original image that the map shows.
+        maximum: maximum of the values, above 0.
+        reference: the value that thresholds are multiples of.
+        window: the part of the original image that the map covers.
     """
 
     values: Map
@@ -98,11 +116,11 @@ class UpsampledMap:
 def upsampled(
     values: Map, size: Size, rule: BoxRule, window: Window
 ) -> tuple[UpsampledMap | None, MapState]:
-    """A map brought to the original resolution, and its state.
+    """A map at the resolution of the original image, and its state.
 
     Args:
-        values, size, rule: as `extract_box` takes them.
-        window: the part of the image that the map shows.
+        values, size, rule: see `extract_box`.
+        window: the part of the image that the map covers.
 
     Returns:
         None for a degenerate map, whose box is the whole image.
@@ -123,20 +141,20 @@ def upsampled(
 
 
 def reference_of(values: Map, rule: BoxRule) -> float:
-    """The value of which the rule's threshold is a multiple: the maximum or the mean."""
+    """The value that the rule's threshold is a multiple of: the maximum or the mean."""
     return REFERENCES[rule.reference](values)
 
 
 @compiled
 def enlarge(values: Map, height: int, width: int) -> Map:
-    """Bilinear interpolation of a map with half-pixel centres, edges repeated.
+    """Bilinear interpolation of a map with half-pixel centres and replicated edges.
 
-    The same as torch's `interpolate(mode="bilinear", align_corners=False)`; it
-    does not average when it shrinks.
+    The same as torch's `interpolate(mode="bilinear", align_corners=False)`, without
+    antialiasing.
 
     Args:
         values: (u, v) float32.
-        height, width: of the result.
+        height, width: size of the result.
     """
     rows, columns = values.shape
     left, right, share = _taps(columns, width)
@@ -174,14 +192,14 @@ def largest_component(
 ) -> tuple[int, int, int, int]:
     """The box of the largest component of `values >= threshold`, half-open xyxy.
 
-    Rows are cut into runs; a run joins those of the row above that it touches.
-    The root of a component is its first run in raster order, so a tie in pixels
-    goes to the first root. Where nothing passes, the box is (0, 0, 0, 0).
+    Rows are divided into runs; a run is joined with the touching runs of the row above.
+    The root of a component is its first run in raster order, so a tie in the number of
+    pixels goes to the first root. If no pixel passes, the box is (0, 0, 0, 0).
 
     Args:
         values: (h, w).
-        threshold: the least value kept.
-        eight_connected: whether touching at a corner joins.
+        threshold: the minimum value of a kept pixel.
+        eight_connected: whether pixels that touch at a corner are connected.
     """
     height, width = values.shape
     most = height * ((width + 1) // 2)
@@ -210,7 +228,7 @@ def largest_component(
 def _join_rows(
     start: Runs, stop: Runs, root: Runs, above: int, first: int, count: int, reach: int
 ) -> None:
-    """Joins the runs first..count of a row with the runs above..first of the last."""
+    """Joins the runs first..count of a row with the runs above..first of the row before."""
     other = above
     for run in range(first, count):
         while other < first and stop[other] + reach <= start[run]:
@@ -239,7 +257,7 @@ def _box_of_largest(
         area[_root_of(root, run)] += stop[run] - start[run]
     if count == 0:
         return 0, 0, 0, 0
-    best = int(np.argmax(area))  # the first of equals
+    best = int(np.argmax(area))  # the first in raster order
     x0, y0, x1, y1 = stop[best], row[best], 0, 0
     for run in range(count):
         if _root_of(root, run) == best:
@@ -278,7 +296,7 @@ def _weigh_taps(
 
 
 def box_of_all(values: Map, threshold: float, eight_connected: bool) -> tuple[int, int, int, int]:
-    """The box round every pixel of `values >= threshold`, half-open xyxy."""
+    """The box of all pixels with `values >= threshold`, half-open xyxy."""
     kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
     rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
@@ -287,7 +305,7 @@ def box_of_all(values: Map, threshold: float, eight_connected: bool) -> tuple[in
 def peak_component(
     values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
-    """The box of the component that holds the largest value (the first of equals)."""
+    """The box of the component that contains the maximum (the first one on a tie)."""
     kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
     labels, _ = ndimage.label(kept, np.ones((3, 3)) if eight_connected else None)
     peak = labels.ravel()[values.argmax()]

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+__all__ = ["MapState"]
+
 
 class MapState(StrEnum):
     """Whether a map said anything; a degenerate one gets the whole image as box."""

@@ -23,6 +23,8 @@ from wsol_bench.datasets.solution import SOLUTION_NAME, Solution, read_solution
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
+__all__ = ["AnnotationFiles", "find_annotations"]
+
 XML_FOLDERS = (
     "ILSVRC/Annotations/CLS-LOC/val",
     "Annotations/CLS-LOC/val",

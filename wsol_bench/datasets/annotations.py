@@ -21,6 +21,8 @@ from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.runtime.names import shown
 
+__all__ = ["AnnotatedObject", "Annotation", "inclusive_box", "read_xml"]
+
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LARGEST_COORDINATE = 1_000_000
 """Beyond any image; keeps an area far from overflow."""
@@ -82,6 +84,10 @@ def inclusive_box(corners: Sequence[str], where: str) -> Corners:
     Raises:
         DataError: not a number, swapped corners, or no area (a maximum that
             equals its minimum; no box of ILSVRC's validation set is one pixel wide).
+
+    Example:
+        >>> inclusive_box(["0", "0", "99", "49"], "by hand")
+        (0.0, 0.0, 100.0, 50.0)
     """
     xmin, ymin, xmax, ymax = half_open_box(corners, where)
     return xmin, ymin, xmax + 1.0, ymax + 1.0

@@ -13,6 +13,8 @@ from wsol_bench.datasets.selection import BoxEnds, Selection, select
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import first_names, shown
 
+__all__ = ["assemble"]
+
 _OFFICIAL_ID = re.compile(r".*_val_([0-9]{8})", re.DOTALL)
 
 

@@ -14,6 +14,8 @@ from wsol_bench.datasets.selection import BOX_ENDS, BoxEnds, Selection
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.runtime.names import shown
 
+__all__ = ["LAYOUTS", "open_dataset"]
+
 LAYOUTS: dict[str, Layout] = {
     "kaggle": KAGGLE,
     "class-folders": CLASS_FOLDERS,

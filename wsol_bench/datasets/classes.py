@@ -18,6 +18,8 @@ from wsol_bench.datasets.scanning import is_file
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
+__all__ = ["ClassList", "find_classes", "official_classes"]
+
 MAPPING_NAME = "LOC_synset_mapping.txt"
 CLASSES_NAME = "classes.txt"
 OFFICIAL_SOURCE = "the 1,000 ILSVRC classes"

@@ -15,6 +15,8 @@ from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
 
+__all__ = ["ImageDataset"]
+
 
 # Not frozen: the interface `example.Dataset` declares plain attributes.
 @dataclass(slots=True)

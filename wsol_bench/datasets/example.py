@@ -8,6 +8,8 @@ from PIL import Image
 
 from wsol_bench.geometry import Boxes, Size
 
+__all__ = ["Dataset", "Example"]
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

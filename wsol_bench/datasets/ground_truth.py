@@ -8,6 +8,8 @@ from wsol_bench.datasets.classes import ClassList
 from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.geometry import Boxes, Size
 
+__all__ = ["GroundTruth", "ListedAnnotations"]
+
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:

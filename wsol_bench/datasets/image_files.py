@@ -7,6 +7,8 @@ from pathlib import Path
 from wsol_bench.datasets.images import read_bytes
 from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, scan_folder
 
+__all__ = ["ImageFiles", "images_in"]
+
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:

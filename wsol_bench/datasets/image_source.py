@@ -4,6 +4,8 @@ from typing import Protocol as Interface
 
 from wsol_bench.datasets.scanning import Skipped
 
+__all__ = ["ImageSource"]
+
 
 class ImageSource(Interface):
     """The images of a dataset by id. Can be pickled."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from wsol_bench.datasets.example import Example
 from wsol_bench.geometry import Size
 
+__all__ = ["Masks"]
+
 Mask = NDArray[np.bool_]
 """(height, width), True on the pixels that it covers."""
 

@@ -12,6 +12,8 @@ from wsol_bench.datasets.demo import DEFAULT_COUNT, DEFAULT_SEED, VERSION
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.subprograms import command_of, environment_of
 
+__all__ = ["demo_folder"]
+
 _END = 10.0
 """Seconds for a program that was interrupted to clean up after itself."""
 

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
+__all__ = ["is_file"]
+
 IMAGE_SUFFIXES = (
     *(".jpeg", ".jpg", ".jpe", ".jfif", ".png"),
     *(".webp", ".bmp", ".gif", ".tif", ".tiff"),

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+__all__ = ["Selection"]
+
 BoxEnds = Literal["inclusive", "half-open"]
 """Whether the maximum corner of a box is its last pixel or the pixel after it."""
 

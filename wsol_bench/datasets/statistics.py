@@ -10,6 +10,8 @@ import numpy as np
 
 from wsol_bench.geometry import Boxes, Size, box_iou
 
+__all__ = ["BoxStatistics", "statistics"]
+
 CENTRED_SIDE = 0.71
 """Side of the centred box as a share of the image's: half the area."""
 

@@ -15,6 +15,8 @@ from wsol_bench.methods.options import read_options
 from wsol_bench.methods.whole import WHOLE
 from wsol_bench.specs import NAME, Spec, parse_spec, short_name
 
+__all__ = ["METHODS"]
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "backprop": BACKPROP,

@@ -10,6 +10,8 @@ from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.options import Option, Value, options_of, written
 from wsol_bench.networks.forward import PIXELS, Forward, Network, Requests
 
+__all__ = ["BoundMethod", "BoxMethod", "MapMethod", "any_layer", "on_cells"]
+
 LAYER = Option("layer", str, None, text="layer to read in place of the arch's own")
 """An option of every method that makes a map."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+__all__ = ["PROTOCOLS", "BoxRule", "Protocol", "Sweep"]
+
 
 @dataclass(frozen=True, slots=True)
 class BoxRule:

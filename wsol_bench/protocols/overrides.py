@@ -28,6 +28,10 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     Raises:
         UsageError: an unknown name or field, or a value of the wrong kind.
         DataError: the file cannot be read.
+
+    Example:
+        >>> resolve("gradcam-iccv17", ["threshold=0.2"]).name
+        'gradcam-iccv17 (threshold=0.2)'
     """
     asked: dict[str, Any] = {}
     name = protocol

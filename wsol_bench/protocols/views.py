@@ -17,6 +17,8 @@ from PIL import Image
 from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.resample import matrix
 
+__all__ = ["VIEWS", "View"]
+
 Tensors = NDArray[np.uint8]
 """(t, side, side, 3) RGB."""
 Maps = NDArray[np.float32]

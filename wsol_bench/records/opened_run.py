@@ -16,6 +16,8 @@ from wsol_bench.protocols.catalog import BoxRule, Protocol, Sweep
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 
+__all__ = ["open_parts"]
+
 UNREAD = Size(0, 0)
 """Of an image that could not be read."""
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.geometry import Boxes
 
+__all__ = ["Record"]
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

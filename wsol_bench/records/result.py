@@ -13,6 +13,8 @@ from wsol_bench.scoring.ilsvrc import METRICS, Errors
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Result", "Row"]
+
 RESULT_SCHEMA = 1
 
 

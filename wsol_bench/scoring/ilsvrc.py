@@ -22,6 +22,8 @@ from wsol_bench.geometry import Boxes, box_iou
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.intervals import Rate
 
+__all__ = ["Errors", "Outcomes", "label_iou", "rank_classes", "score"]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -122,13 +124,18 @@ TRUTHS: Mapping[str, Callable[[Boxes], Boxes]] = MappingProxyType(
 
 
 def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The k best classes of each image by falling score, (n, min(k, C)).
+    """The k best classes of each image in descending order of score, (n, min(k, C)).
 
-    A tie goes to the lower class index, which torch's topk does not promise.
+    A tie goes to the lower class index, which torch's topk does not guarantee.
 
     Args:
-        scores: (n, C), free of NaN.
-        k: how many.
+        scores: (n, C), without NaN.
+        k: number of classes.
+
+    Example:
+        >>> import numpy as np
+        >>> rank_classes(np.float32([[0.5, 2.0, 2.0]]), 2).tolist()
+        [[1, 2]]
     """
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 

@@ -1,8 +1,10 @@
-"""Shares of wrong images and how sure they are."""
+"""Error rates and their confidence intervals."""
 
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
+
+__all__ = ["Interval", "Rate", "wilson_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +20,18 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many of n images are wrong."""
+    """The number of wrong images among n."""
 
     wrong: int
     n: int
 
     @property
     def percent(self) -> float:
-        """Per cent wrong; NaN where n is 0."""
+        """Percentage of wrong images; NaN if n is 0."""
         return 100.0 * self.wrong / self.n if self.n else float("nan")
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """The Wilson score interval; 0..100 where n is 0.
+        """The Wilson score interval; 0..100 if n is 0.
 
         Source:
             Wilson, Probable inference, JASA 22, 1927.
@@ -47,6 +49,11 @@ def wilson_interval(wrong: int, n: int, confidence: float) -> Interval:
         wrong: 0..n.
         n: number of images; 0 gives 0..100.
         confidence: such as 0.95.
+
+    Example:
+        >>> interval = wilson_interval(246, 500, 0.95)
+        >>> round(interval.low, 1), round(interval.high, 1)
+        (44.8, 53.6)
     """
     if n == 0:
         return Interval(0.0, 100.0)

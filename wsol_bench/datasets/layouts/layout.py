@@ -7,6 +7,8 @@ from pathlib import Path
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.selection import Selection
 
+__all__ = ["Layout"]
+
 
 def no_splits(path: Path) -> Sequence[str]:
     """The splits of a layout that has only one set of images."""

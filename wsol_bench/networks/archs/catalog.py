@@ -6,6 +6,8 @@ from wsol_bench.networks.archs.googlenet import GOOGLENET, GOOGLENET_CAM
 from wsol_bench.networks.archs.squeezenet import SQUEEZENET1_1
 from wsol_bench.networks.archs.vgg import VGG16, VGG16_CAM
 
+__all__ = ["ARCHS"]
+
 ARCHS: dict[str, Arch] = {
     "vgg16": VGG16,
     "alexnet": ALEXNET,

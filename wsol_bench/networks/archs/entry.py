@@ -10,6 +10,8 @@ from typing import Literal
 
 from torch import nn
 
+__all__ = ["Arch", "Preprocessing", "PublishedError", "Topology"]
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:

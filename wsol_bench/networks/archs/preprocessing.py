@@ -2,6 +2,8 @@
 
 from wsol_bench.networks.archs.entry import Preprocessing
 
+__all__ = ["caffe_input", "torchvision_half_input", "torchvision_input"]
+
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STD = (0.229, 0.224, 0.225)
 """torchvision's `ImageClassification` preset, RGB."""

@@ -27,6 +27,8 @@ from wsol_bench.networks.weights.fit import fit
 from wsol_bench.networks.weights.hub import hub_file
 from wsol_bench.runtime.names import shown
 
+__all__ = ["LoadedNetwork", "load_weights"]
+
 FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH that ends in .safetensors, .pth or .pt"
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo_weights"

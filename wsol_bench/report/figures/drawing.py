@@ -13,6 +13,8 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.figures import pdf_pictures, svg_pictures
 from wsol_bench.runtime.names import shown
 
+__all__ = ["Drawing"]
+
 FORMATS = ("png", "svg", "pdf")
 DPI = 300
 """Resolution of images in every format, and of a whole PNG."""
