@@ -38,13 +38,19 @@ class RunSettings:
     """The settings of one run; the command line's flags, one for one.
 
     Attributes:
-        arch: a name of `list archs`, or of a set of them.
+        arch: a spec of an arch, or the name of a set of them; from Python also an nn.Module
+            or an `Arch`.
         weights: "torchvision", "demo", "caffe:PATH" or a PATH to a state dict; None
             takes the dataset's own where it has some, else torchvision's.
         data: the folder or tar of a dataset, or the name of an embedded one.
         layout: of the dataset; None looks at the folder.
         methods: specs of methods with their options, in the order of the rows.
         protocol: a name of `list protocols`, or the path of a TOML file.
+        side: of the square input, in pixels; default: the weights'.
+        mean, std: one number per channel or one for all; default: the weights'.
+        scale: by which pixels, 0..255, are multiplied before the mean is subtracted; default:
+            the weights'.
+        order: of the channels; default: the weights'.
         out: the run's folder, or None to keep no records.
         limit: only the first so many images.
         allow_missing: go on where annotated images are absent.
@@ -71,12 +77,17 @@ class RunSettings:
         ray_address: HOST:PORT of a Ray cluster, or None to start Ray here.
     """
 
-    arch: str
+    arch: Any
     weights: str | None = None
     data: str = DEFAULT_DATA
     layout: str | None = None
     methods: tuple[str, ...] = DEFAULT_METHODS
     protocol: str = DEFAULT_PROTOCOL
+    side: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    scale: float | None = None
+    order: Literal["rgb", "bgr"] | None = None
     out: Path | None = None
     limit: int | None = None
     allow_missing: bool = False
@@ -98,7 +109,7 @@ class RunSettings:
 
     def by_arch(self) -> tuple["RunSettings", ...]:
         """The settings of each arch; those of a set get folders beneath `out`."""
-        if self.arch not in ARCH_SETS:
+        if not isinstance(self.arch, str) or self.arch not in ARCH_SETS:
             return (self,)
         return tuple(
             replace(self, arch=arch, out=self.out and self.out / arch)

@@ -26,8 +26,8 @@ from wsol_bench.networks.weights.files import (
     WeightsFile,
     read_caffe,
     read_safetensors,
-    read_state_dict,
 )
+from wsol_bench.networks.weights.reading import read_state_dict
 
 LONGEST_MESSAGE = 1_500
 

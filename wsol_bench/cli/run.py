@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE, method_specs
+from wsol_bench.cli.values import PATH, WHOLE, method_specs, numbers
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
 from wsol_bench.settings import (
@@ -16,9 +16,10 @@ from wsol_bench.settings import (
 
 WHAT = Group("What to run", sort_key=1)
 WHERE = Group("Which images", sort_key=2)
-HOW = Group("How", sort_key=3)
-MANY = Group("On many GPUs or machines", sort_key=4)
-OUTPUT = Group("Output", sort_key=5)
+INPUT = Group("Preprocessing, in place of the weights' own", sort_key=3)
+HOW = Group("How", sort_key=4)
+MANY = Group("On many GPUs or machines", sort_key=5)
+OUTPUT = Group("Output", sort_key=6)
 
 
 def run(
@@ -27,6 +28,11 @@ def run(
     weights: Annotated[str | None, Parameter(group=WHAT)] = None,
     methods: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
     protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
+    side: Annotated[int | None, WHOLE, Parameter(group=INPUT)] = None,
+    mean: Annotated[str | None, Parameter(group=INPUT)] = None,
+    std: Annotated[str | None, Parameter(group=INPUT)] = None,
+    scale: Annotated[str | None, Parameter(group=INPUT)] = None,
+    order: Annotated[Literal["rgb", "bgr"] | None, Parameter(group=INPUT)] = None,
     change: Annotated[list[str] | None, Parameter("--set", group=WHAT, negative=())] = None,
     data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
     layout: Annotated[str | None, Parameter(group=WHERE)] = None,
@@ -56,11 +62,23 @@ def run(
     Parameters
     ----------
     arch
-        The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these three.
+        The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these three;
+        torchvision:NAME, timm:NAME[:option=value]; FILE.py:FUNCTION or package.module:FUNCTION,
+        which returns an nn.Module.
     weights
-        torchvision, demo, demo:PATH, caffe:PATH of a .caffemodel, or the PATH of a
-        .safetensors or .pth state dict. Where not given, the demo's for the demo, else
-        torchvision's.
+        torchvision, timm, demo, demo:PATH, caffe:PATH of a .caffemodel, none, or the PATH of a
+        state dict or checkpoint of any suffix. Default: the demo's for the demo, else those of
+        the arch's library.
+    side
+        Of the square input, in pixels.
+    mean
+        One number per channel with commas between, or one for all, in the channels' order.
+    std
+        As mean.
+    scale
+        Pixels, 0 to 255, are multiplied by it before the mean is subtracted; such as 1/255.
+    order
+        Of the channels.
     methods
         Comma-separated specs NAME[:option=value]..., such as grad_cam:layer=features.22 (see:
         list methods, list methods NAME).
@@ -130,6 +148,11 @@ def run(
         layout=layout,
         methods=method_specs(methods),
         protocol=protocol,
+        side=side,
+        mean=numbers("--mean", mean),
+        std=numbers("--std", std),
+        scale=(numbers("--scale", scale) or (None,))[0],
+        order=order,
         changes=tuple(change or ()),
         boxes=boxes,
         keep_maps=keep_maps,

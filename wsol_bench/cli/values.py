@@ -39,6 +39,25 @@ def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(spec for text in texts for spec in split_specs(text))
 
 
+def numbers(flag: str, text: str | None) -> tuple[float, ...] | None:
+    """The numbers between commas; a fraction such as 1/255 is one.
+
+    Raises:
+        UsageError: a part is no number; names the flag.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"{flag} {text}: expected numbers with commas between.") from None
+
+
+def _number(text: str) -> float:
+    above, slash, below = text.partition("/")
+    return float(above) / float(below) if slash else float(above)
+
+
 WHOLE = Parameter(converter=_whole)
 """Of a flag that takes a whole number."""
 PATH = Parameter(converter=_path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.options import Option, Value, options_of, written
 from wsol_bench.networks.forward import PIXELS, Forward, Network, Requests
@@ -114,7 +114,9 @@ class BoundMethod:
         if not isinstance(self.method, MapMethod):
             return self
         role = self.method.role
-        layer = self.layer or (roles[role] if role else PIXELS)
+        layer = self.layer or (roles.get(role) if role else PIXELS)
+        if layer is None:
+            raise NotApplicable(f"no layer was found for {role}; name one with layer=NAME")
         self.method.check(network, layer)
         return replace(self, layer=layer)
 
@@ -168,7 +170,7 @@ def option_is_own(method: Method, name: str) -> bool:
 
 def any_layer(network: Network, layer: str) -> None:
     """The check of a method that every network supports, given that the layer exists."""
-    network.step(layer)
+    network.check_layer(layer)
 
 
 def on_cells(values: Tensor, layer: str) -> Tensor:

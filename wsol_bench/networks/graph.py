@@ -102,6 +102,21 @@ def ancestors(step: Step) -> set[Step]:
     return found
 
 
+def steps_alone(traced: fx.GraphModule) -> set[Step]:
+    """The steps through which every path from the input to the scores leads."""
+    last_use: dict[Step, int] = {}
+    steps = list(traced.graph.nodes)
+    for number, step in enumerate(steps):
+        for source in step.all_input_nodes:
+            last_use[source] = number
+    alone, needed_until = set(), 0
+    for number, step in enumerate(steps):
+        if needed_until <= number:  # no earlier value is read after this step
+            alone.add(step)
+        needed_until = max(needed_until, last_use.get(step, 0))
+    return alone
+
+
 def find_step(traced: fx.GraphModule, name: str) -> Step:
     """The step that gives the output of the layer of this dotted path.
 

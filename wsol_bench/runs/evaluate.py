@@ -167,6 +167,8 @@ def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, obje
     return {
         "device": ", ".join(making.devices),
         "weights_ignored": list(part.loaded.ignored),
+        "opening": part.pipeline.network.opening,
+        "network_notes": list(part.loaded.notes),
         "missing_images": len(part.source.dataset.missing_ids),
         **odd.facts(),
         "wnids": list(part.source.dataset.class_ids),
@@ -207,6 +209,8 @@ def _announce_gpus(settings: RunSettings) -> None:
 def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
     if verbose and main.loaded.ignored:
         log(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
+    for note in main.loaded.notes:
+        log(f"{main.arch.name}: {note}.")
     for name, reason in missing.items():
         log(f"{name}: n/a on {main.arch.name}. {reason}.")
 

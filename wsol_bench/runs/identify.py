@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +34,7 @@ def identify(
     blacklist = sorted(pipeline.blacklist)
     return {
         "arch": arch.name,
+        **({"arch_origin": dict(arch.origin)} if arch.origin else {}),
         "weights": loaded.name,
         "weights_sha256": loaded.sha256,
         "preprocessing": as_plain(asdict(pipeline.preprocessing)),
@@ -69,7 +70,7 @@ def describe(
     return {
         "identity": dict(identity),
         "status": "finished",
-        "settings": as_plain(asdict(settings)),
+        "settings": as_plain(asdict(replace(settings, arch=identity["arch"]))),
         VERSIONS: versions(),
         **facts,
         "result": result.to_json(),

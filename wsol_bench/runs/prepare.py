@@ -12,15 +12,16 @@ from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import NotApplicable, UsageError, find
 from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.methods.entry import BoundMethod
-from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.networks.archs.catalog import ARCHS, open_arch
 from wsol_bench.networks.archs.entry import Arch
+from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.runs.identify import identify
-from wsol_bench.settings import RunSettings, expanded
+from wsol_bench.settings import DEFAULT_ENGINE, RunSettings, expanded
 
 FALLBACK_WEIGHTS = "torchvision"
 """Where neither the user nor the dataset names any."""
@@ -92,7 +93,8 @@ def check(settings: RunSettings) -> None:
     Raises:
         UsageError: one does not; names the flag.
     """
-    find("arch", settings.arch, ARCHS)
+    _check_arch(settings)
+    changed_fields(settings)
     protocol = resolve(settings.protocol, settings.changes)
     if protocol.sweep:
         raise UsageError(
@@ -121,11 +123,15 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     Raises:
         WeightsError, DataError, UsageError: something is missing or bad; names it.
     """
-    arch = ARCHS[settings.arch]
+    arch = open_arch(settings.arch)
     blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
-    loaded = load_weights(arch, source.weights, len(source.dataset.class_ids))
-    precision = find("precision", settings.precision, PRECISIONS)
-    network = Network(loaded.module, loaded.topology.roles["classifier"], precision)
+    loaded = load_weights(
+        arch,
+        _weights_of(arch, settings, source),
+        len(source.dataset.class_ids),
+        changed_fields(settings),
+    )
+    network = loaded.network(find("precision", settings.precision, PRECISIONS))
     bound, not_applicable = _bind(network, loaded, find_methods(settings.methods))
     device = find_device(settings.device)
     pipeline = Pipeline(
@@ -167,6 +173,22 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
     if not has_own_weights(ARCHS[name], main.source.weights):
         return None
     return prepare(replace(main.settings, arch=name, methods=main.unsupported), main.source)
+
+
+def _check_arch(settings: RunSettings) -> None:
+    if isinstance(settings.arch, str):
+        open_arch(settings.arch)
+    elif (settings.workers or 1) > 1 or settings.engine != DEFAULT_ENGINE:
+        raise UsageError(
+            "arch: a module from Python lives in this process alone. For workers or Ray, write a "
+            "function that returns it into a file and give arch='FILE.py:FUNCTION'."
+        )
+
+
+def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
+    """What the user named, else the dataset's own where the arch has such, else the arch's."""
+    own = settings.weights is None and not has_own_weights(arch, source.weights)
+    return arch.default_weights if own else source.weights
 
 
 def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:

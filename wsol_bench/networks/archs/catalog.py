@@ -1,12 +1,22 @@
-"""The table of archs: what `--arch` takes."""
+"""The table of archs, and what else `--arch` takes."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.networks.archs.alexnet import ALEXNET, ALEXNET_CAM
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.googlenet import GOOGLENET, GOOGLENET_CAM
+from wsol_bench.networks.archs.own import factory_arch, module_arch
 from wsol_bench.networks.archs.squeezenet import SQUEEZENET1_1
+from wsol_bench.networks.archs.timm_models import timm_arch
+from wsol_bench.networks.archs.torchvision_models import torchvision_arch
 from wsol_bench.networks.archs.vgg import VGG16, VGG16_CAM
+from wsol_bench.runtime.user_code import names_user_code
+from wsol_bench.specs import Spec, parse_spec
 
-__all__ = ["ARCHS"]
+__all__ = ["ARCHS", "open_arch"]
 
 ARCHS: dict[str, Arch] = {
     "vgg16": VGG16,
@@ -17,3 +27,49 @@ ARCHS: dict[str, Arch] = {
     "alexnet_cam": ALEXNET_CAM,
     "googlenet_cam": GOOGLENET_CAM,
 }
+
+PREFIXES: Mapping[str, Callable[[Spec], Arch]] = MappingProxyType(
+    {"torchvision": torchvision_arch, "timm": timm_arch}
+)
+"""What stands before the first colon -> how the rest becomes an arch."""
+
+FORMS = (
+    "torchvision:NAME and timm:NAME take a library's models, FILE.py:FUNCTION or "
+    "package.module:FUNCTION a function of yours that returns an nn.Module"
+)
+
+
+def open_arch(arch: "str | Arch | Any") -> Arch:
+    """The arch of a spec, or of an object from Python.
+
+    Args:
+        arch: what `--arch` takes, an `Arch`, or an `nn.Module`.
+
+    Raises:
+        UsageError: there is none of this name; lists the nearest, and how to bring one's own.
+    """
+    if isinstance(arch, Arch):
+        return arch
+    if not isinstance(arch, str):
+        return _of_object(arch)
+    if arch in ARCHS:
+        return ARCHS[arch]
+    spec = parse_spec(arch)
+    prefix, colon, _ = spec.name.partition(":")
+    if colon and prefix in PREFIXES:
+        return PREFIXES[prefix](spec)
+    if names_user_code(spec.name):
+        return factory_arch(spec)
+    if spec.name in ARCHS:
+        raise UsageError(f"--arch {arch}: {spec.name} takes no options.")
+    raise UsageError(f"{unknown_name('arch', spec.name, ARCHS)} {FORMS}.")
+
+
+def _of_object(arch: Any) -> Arch:
+    from torch import nn
+
+    if not isinstance(arch, nn.Module):
+        raise UsageError(
+            f"arch: expected a name, an nn.Module or an Arch, got a {type(arch).__name__}. {FORMS}."
+        )
+    return module_arch(arch)

@@ -1,31 +1,35 @@
 """What an arch, a topology of it and its preprocessing are.
 
-The same name hides different nets: an `Arch` is the name, a `Topology` is one
-net under it, with the preprocessing that its published weights were trained for.
+The same name hides different networks: an `Arch` is the name, a `Topology` is one network under
+it, with the preprocessing that its published weights were trained for.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
+
+NO_ROLES: Mapping[str, str] = MappingProxyType({})
 
 __all__ = ["Arch", "Preprocessing", "PublishedError", "Topology"]
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a decoded RGB image, 0..255, becomes the numbers a net was trained on.
+    """How a decoded RGB image, 0..255, becomes the numbers that a network was trained on.
 
-    value = (pixel * scale - mean) / std, channel by channel, after the channels
-    were put in `order`. `mean` and `std` are in that order.
+    value = (pixel * scale - mean) / std, channel by channel, after the channels were put in
+    `order`. `mean` and `std` are in that order.
     """
 
     size: int
     """Side of the square input, in pixels."""
     order: Literal["rgb", "bgr"]
     scale: float
-    """1.0 for nets that were trained on 0..255, 1/255 for those on 0..1."""
+    """1.0 for networks that were trained on 0..255, 1/255 for those on 0..1."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -41,38 +45,49 @@ class PublishedError:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """One net under an arch's name.
+    """One network under an arch's name.
 
     Attributes:
-        build: number of classes -> the module in evaluation mode. Its parameters
-            may be uninitialised; a loader overwrites every one of them.
-        roles: "features" (Grad-CAM, CAM), "excitation" (MWP, c-MWP) and
-            "classifier" (the last layer with weights; its input is where the
-            contrast of c-MWP is taken) -> name of the layer, a submodule's
-            dotted path. The first two name a layer's output.
+        build: number of classes -> the module in evaluation mode.
+        roles: "features" (Grad-CAM, CAM), "excitation" (MWP, c-MWP) and "classifier" (the last
+            layer with weights; the contrast of c-MWP is taken at its input) -> name of the layer,
+            a submodule's dotted path. The first two name a layer's output.
         preprocessing: of the published weights.
         published: what `--gate` compares with, or None.
+        finds_roles: whether the network is opened by `opening.open_network`, which finds the
+            roles that `roles` leaves out; else it is traced as it is.
+        on_meta: whether `build` works without memory for parameters; a loader then overwrites
+            every one of them.
+        note: what a user must know of it, such as a preprocessing that was assumed, or "".
     """
 
-    build: Callable[[int], nn.Module]
+    build: Callable[[int], "nn.Module"]
     roles: Mapping[str, str]
     preprocessing: Preprocessing
     published: PublishedError | None = None
+    finds_roles: bool = False
+    on_meta: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Arch:
-    """A name that `--arch` takes.
+    """What `--arch` names.
 
     Attributes:
-        name: such as "vgg16".
+        name: such as "vgg16" or "timm:vit_tiny_patch16_224".
         title: as a paper's table writes it, such as "VGG-16".
-        topologies: "torchvision", "caffe" or "demo" -> the net that such weights
-            are for.
+        topologies: "torchvision", "caffe", "demo", "timm" or "own" -> the network that such
+            weights are for.
         companion: the arch that carries CAM where this one cannot, or None.
+        default_weights: what `--weights` is where neither the user nor the dataset names any.
+        origin: for the manifest, where code of the user's came from: path or qualified name, and
+            sha256; empty for the arches of the package and of libraries.
     """
 
     name: str
     title: str
     topologies: Mapping[str, Topology]
     companion: str | None = None
+    default_weights: str = "torchvision"
+    origin: Mapping[str, str] = field(default_factory=dict)

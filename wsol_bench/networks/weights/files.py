@@ -15,7 +15,6 @@ from torch import Tensor
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.weights.caffe import read_caffemodel
 from wsol_bench.networks.weights.file_checks import content_of, refuse_unreadable
-from wsol_bench.networks.weights.torch_files import load_without_code
 from wsol_bench.runtime.names import shown
 
 Shape = tuple[int, ...]
@@ -34,11 +33,13 @@ class WeightsFile:
         aligned: (shape in the file, number of axes wanted) -> the same shape
             under that number of axes, or unchanged when the format does not
             allow to read it so.
+        notes: what a user must know of how the entries were found in the file.
     """
 
     path: Path
     entries: Mapping[str, Tensor]
     aligned: Callable[[Shape, int], Shape]
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -100,33 +101,3 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
         found = safetensors.torch.load_file(path)
     # `load_file` maps the file: a copy does not change when the file does.
     return {name: found[name].clone() for name in sorted(found)}
-
-
-def read_state_dict(path: Path) -> WeightsFile:
-    """Reads a `.pth` state dict, bare or under "state_dict", with or without "module.".
-
-    Raises:
-        WeightsError: see `load_without_code`; or it is no state dict.
-    """
-    file = shown(str(path))
-    content = load_without_code(path)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content:
-        raise WeightsError(
-            f"{file}: expected a state dict, found a {type(content).__name__}"
-            f"{' without entries' if isinstance(content, Mapping) else ''}. "
-            "Save net.state_dict()."
-        )
-    for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            entry = f"entry {name!r}" if isinstance(name, str) else "an entry without a name"
-            raise WeightsError(
-                f"{file}: expected a state dict of tensors, but {entry} is of "
-                f"type {type(value).__name__}. Save net.state_dict(), or put it under 'state_dict'."
-            )
-    entries = dict(content)
-    # What torch.nn.DataParallel puts before every name.
-    if all(name.startswith("module.") for name in entries):
-        entries = {name.removeprefix("module."): value for name, value in entries.items()}
-    return WeightsFile(path, entries, as_it_is)

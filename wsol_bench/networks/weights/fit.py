@@ -1,13 +1,14 @@
-"""Fills a net with the entries of a weights file; every doubt is an error.
+"""Fills a network with the entries of a weights file; every doubt is an error.
 
-Nothing is guessed: an entry has the shape that the net wants, or the file is
-refused with the layer, what was expected and what came.
+Names are matched by the table of `checkpoints`; shapes are never guessed: an entry has the shape
+that the network wants, or the file is refused with the layer, what was expected and what came.
 """
 
 import torch
 from torch import Tensor, nn
 
 from wsol_bench.errors import WeightsError
+from wsol_bench.networks.weights.checkpoints import nearest_prefix
 from wsol_bench.networks.weights.files import Shape, WeightsFile
 from wsol_bench.runtime.names import shown
 
@@ -25,7 +26,7 @@ def fit(net: nn.Module, file: WeightsFile, classifier: str) -> tuple[str, ...]:
     Args:
         net: may be on the meta device; what it holds is replaced, not written to.
         file: the weights.
-        classifier: the layer whose first axis is the classes.
+        classifier: the layer whose first axis is the classes, or "" where there is none.
 
     Returns:
         The names of the entries that the net has no layer for, in the file's order.
@@ -58,11 +59,14 @@ def _refuse_missing(wanted: dict[str, Tensor], found: dict[str, Tensor], file: W
             f"{file.name}: layer {layer!r}: expected {parameter} of shape "
             f"{_written(wanted[missing[0]].shape)}, found nothing{more}. The file holds "
             f"{_listed(list(file.entries))}: are these weights of another net?"
+            f"{nearest_prefix(file, list(wanted))}"
         )
 
 
 def _refuse_other_classes(wanted: dict[str, Tensor], file: WeightsFile, classifier: str) -> None:
     name = f"{classifier}.weight"
+    if name not in wanted:
+        return
     expected = tuple(wanted[name].shape)
     shape = file.aligned(tuple(file.entries[name].shape), len(expected))
     if shape[1:] == expected[1:] and shape[:1] != expected[:1]:

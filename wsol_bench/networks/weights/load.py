@@ -1,37 +1,43 @@
 """`--weights`: from what a user writes to a network that can be run.
 
-torchvision       torchvision's IMAGENET1K_V1, fetched by torch.hub
+torchvision       torchvision's IMAGENET1K_V1, downloaded by torch.hub
+timm              timm's published file, downloaded by huggingface_hub
 demo              the weights that the package brings
 demo:PATH         a .safetensors of the same topology, as scripts/train_demo.py writes
-caffe:PATH        a .caffemodel, in the topology of the original Caffe net
-PATH              a .safetensors, .pth or .pt state dict of torchvision's topology
+caffe:PATH        a .caffemodel, in the topology of the original Caffe network
+none              no file: the module as the user's factory returns it, or untrained
+PATH              a state dict or checkpoint of any suffix, or a folder of Hugging Face's;
+                  PATH:entry=NAME chooses one of several state dicts, PATH:prefix=TEXT strips TEXT
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.archs.entry import Arch, Topology
-from wsol_bench.networks.weights.file_checks import sha256_of
-from wsol_bench.networks.weights.files import (
-    WeightsFile,
-    read_caffe,
-    read_safetensors,
-    read_state_dict,
-)
+from wsol_bench.networks.archs.own import OWN, WITHOUT_WEIGHTS, state_sha256
+from wsol_bench.networks.forward import Network
+from wsol_bench.networks.numbers import FP32, Precision
+from wsol_bench.networks.opening import Opened, open_network
+from wsol_bench.networks.weights import hub, reading
+from wsol_bench.networks.weights.checkpoints import match
+from wsol_bench.networks.weights.file_checks import refuse_unreadable
+from wsol_bench.networks.weights.files import WeightsFile, read_caffe, read_safetensors
 from wsol_bench.networks.weights.fit import fit
-from wsol_bench.networks.weights.hub import hub_file
+from wsol_bench.networks.weights.reading import NO_CHOICE, Choice
 from wsol_bench.runtime.names import shown
 
 __all__ = ["LoadedNetwork", "load_weights"]
 
-FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH that ends in .safetensors, .pth or .pt"
+FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH of a state dict; timm and none as well"
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo_weights"
+_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,12 @@ class LoadedNetwork:
 
     Attributes:
         module: in evaluation mode, on the CPU, float32, no parameter wants a gradient.
-        topology: the net that `module` is, with its roles and preprocessing.
+        topology: the network that `module` is, with its roles and preprocessing.
         name: the topology and the file, such as "caffe:bvlc_googlenet.caffemodel".
-        sha256: of the file.
-        ignored: entries of the file that the net has no layer for.
+        sha256: of the file; without one, of the module's parameters.
+        ignored: entries of the file that the network has no layer for.
+        opened: the network, where opening it found its roles; else None.
+        notes: what a user must know of how it was loaded and opened.
     """
 
     module: nn.Module
@@ -51,36 +59,64 @@ class LoadedNetwork:
     name: str
     sha256: str
     ignored: tuple[str, ...]
+    opened: Opened | None = None
+    notes: tuple[str, ...] = ()
+
+    def network(self, precision: Precision = FP32) -> Network:
+        """The network, ready for forward passes, on the CPU."""
+        if self.opened is None:
+            return Network(self.module, self.topology.roles["classifier"], precision)
+        self.opened.network.precision = precision
+        return self.opened.network
 
 
-def load_weights(arch: Arch, spec: str, classes: int) -> LoadedNetwork:
-    """Builds the topology that `spec` is for and fills it.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way to name weights.
+
+    Attributes:
+        topology: which topology they are for; "" for the arch's own.
+        locate: (arch, what follows the colon) -> the file.
+        read: (file, choice) -> its entries.
+    """
+
+    topology: str
+    locate: Callable[[Arch, str], Path]
+    read: Callable[[Path, Choice], WeightsFile]
+
+
+def load_weights(
+    arch: Arch, spec: str, classes: int, changes: Mapping[str, Any] | None = None
+) -> LoadedNetwork:
+    """Builds the topology that `spec` is for, fills it, and finds its roles where it must.
 
     Args:
-        arch: an entry of the table of archs.
+        arch: from `open_arch`.
         spec: one of the forms at the top of this module.
         classes: how many the dataset has.
+        changes: fields of the preprocessing that the user gave -> value.
 
     Raises:
-        WeightsError: the spec is of no known form, the arch has no such topology,
-            or the file is missing, unreadable, damaged or of another net.
+        WeightsError: the spec is of no known form, the arch has no such topology, or the file is
+            missing, unreadable, damaged or of another network.
+        UsageError: the module cannot be built or opened.
     """
-    source, argument = _source(spec)
+    source, argument, choice = find_source(spec)
     topology = _topology(arch, source, spec)
-    path = source.locate(arch, argument)
-    sha256 = sha256_of(path)
-    file = source.read(path)
-    # Nothing is initialised at random only to be overwritten.
-    with torch.device("meta"):
-        module = topology.build(classes)
-    ignored = fit(module, file, topology.roles["classifier"])
-    return LoadedNetwork(
-        module=module.eval().requires_grad_(False),
-        topology=topology,
-        name=f"{source.topology}:{shown(path.name)}",
-        sha256=sha256,
-        ignored=ignored,
-    )
+    if changes:
+        topology = replace(topology, preprocessing=replace(topology.preprocessing, **changes))
+    if spec == WITHOUT_WEIGHTS:
+        loaded = _without_weights(arch, topology, classes)
+    else:
+        path = source.locate(arch, argument)
+        loaded = _filled(topology, source.read(path, choice), choice, classes)
+        prefix = source.topology or next(iter(_own_first(arch)))
+        loaded = replace(
+            loaded, name=f"{prefix}:{shown(path.name)}", sha256=reading.sha256_of_all(path)
+        )
+    notes = (*loaded.notes, *((topology.note,) if topology.note and not changes else ()))
+    loaded = replace(loaded, module=loaded.module.eval().requires_grad_(False), notes=notes)
+    return _opened(loaded) if topology.finds_roles else loaded
 
 
 def has_own_weights(arch: Arch, spec: str) -> bool:
@@ -88,38 +124,84 @@ def has_own_weights(arch: Arch, spec: str) -> bool:
     return spec in SOURCES and SOURCES[spec].topology in arch.topologies
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One way to name weights: which topology, where the file is, how to read it."""
+def find_source(spec: str) -> tuple[Source, str, Choice]:
+    """Which way `spec` is written in, its path or "", and what it chooses within the file.
 
-    topology: str
-    locate: Callable[[Arch, str], Path]
-    read: Callable[[Path], WeightsFile]
-
-
-def _source(spec: str) -> tuple[_Source, str]:
-    """Tells which way `spec` is written in, and its path or ""."""
+    Raises:
+        WeightsError: it is of no known form.
+    """
     scheme, colon, argument = spec.partition(":")
-    key, argument = (scheme, argument) if scheme in SOURCES else (Path(spec).suffix.lower(), spec)
-    if key not in SOURCES or (colon and not argument):
-        raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}.")
-    return SOURCES[key], argument
+    if scheme in SOURCES and scheme != PATH:
+        if colon and not argument:
+            raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}.")
+        return SOURCES[scheme], argument, NO_CHOICE
+    path, choice = reading.split_choice(spec)
+    if not _may_be_a_path(path):
+        raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}. There is no such file.")
+    return SOURCES[PATH], path, choice
 
 
-def _topology(arch: Arch, source: _Source, spec: str) -> Topology:
-    if source.topology not in arch.topologies:
+def _may_be_a_path(text: str) -> bool:
+    """A path that exists, or one that was plainly meant as one."""
+    known = Path(text).suffix.lower() in (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
+    plain = known and ":" not in text
+    return plain or (bool(text) and (text.startswith("~") or Path(text).exists()))
+
+
+def _own_first(arch: Arch) -> list[str]:
+    """The topologies that a PATH may be for: the libraries' and the user's, in this order."""
+    return [each for each in ("torchvision", "timm", OWN) if each in arch.topologies]
+
+
+def _topology(arch: Arch, source: Source, spec: str) -> Topology:
+    own = _own_first(arch)
+    name = source.topology or (own[0] if own else "torchvision")
+    if name not in arch.topologies:
         raise WeightsError(
-            f"--weights {shown(spec)}: {arch.name} has no {source.topology!r} topology, only "
+            f"--weights {shown(spec)}: {arch.name} has no {name!r} topology, only "
             f"{', '.join(sorted(arch.topologies))}. Weights are one of {FORMS}."
         )
-    return arch.topologies[source.topology]
+    return arch.topologies[name]
+
+
+def _filled(topology: Topology, file: WeightsFile, choice: Choice, classes: int) -> LoadedNetwork:
+    module = _built(topology, classes)
+    matched = match(file, list(module.state_dict()), choice.prefix)
+    ignored = fit(module, matched, topology.roles.get("classifier", ""))
+    return LoadedNetwork(module, topology, "", "", ignored, notes=matched.notes)
+
+
+def _built(topology: Topology, classes: int) -> nn.Module:
+    if topology.on_meta:  # nothing is initialised at random only to be overwritten
+        with torch.device("meta"):
+            return topology.build(classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return topology.build(classes)
+
+
+def _without_weights(arch: Arch, topology: Topology, classes: int) -> LoadedNetwork:
+    if topology.on_meta:
+        raise WeightsError(f"--weights none: {arch.name} has no weights of its own. {FORMS}.")
+    module = _built(topology, classes).to("cpu").float()
+    notes = () if OWN in arch.topologies else ("--weights none: the network is untrained",)
+    return LoadedNetwork(module, topology, WITHOUT_WEIGHTS, state_sha256(module), (), notes=notes)
+
+
+def _opened(loaded: LoadedNetwork) -> LoadedNetwork:
+    side = loaded.topology.preprocessing.size
+    opened = open_network(loaded.module, (side, side), roles=loaded.topology.roles)
+    topology = replace(loaded.topology, roles=opened.roles)
+    return replace(loaded, topology=topology, opened=opened, notes=(*loaded.notes, *opened.notes))
 
 
 def _given(arch: Arch, argument: str) -> Path:
     try:
-        return Path(argument).expanduser()
+        path = reading.locate(Path(argument).expanduser())
     except RuntimeError as error:  # ~name of a user that is not there
         raise WeightsError(f"--weights {shown(argument)}: {error} Write the path out.") from error
+    refuse_unreadable(path)
+    return path
 
 
 def _in_package(arch: Arch, argument: str) -> Path:
@@ -134,12 +216,17 @@ def _in_package(arch: Arch, argument: str) -> Path:
     return path
 
 
+def _nowhere(arch: Arch, argument: str) -> Path:
+    raise WeightsError("--weights none: takes no path.")
+
+
+PATH = "PATH"
 SOURCES = {
-    "torchvision": _Source("torchvision", hub_file, read_state_dict),
-    "demo": _Source("demo", _in_package, read_safetensors),
-    "caffe": _Source("caffe", _given, read_caffe),
-    ".safetensors": _Source("torchvision", _given, read_safetensors),
-    ".pth": _Source("torchvision", _given, read_state_dict),
-    ".pt": _Source("torchvision", _given, read_state_dict),
+    "torchvision": Source("torchvision", hub.hub_file, reading.read_file),
+    "timm": Source("timm", hub.timm_file, reading.read_file),
+    "demo": Source("demo", _in_package, lambda path, _: read_safetensors(path)),
+    "caffe": Source("caffe", _given, lambda path, _: read_caffe(path)),
+    WITHOUT_WEIGHTS: Source("", _nowhere, reading.read_file),
+    PATH: Source("", _given, reading.read_file),
 }
-"""What stands before the colon, or else how the path ends."""
+"""What stands before the colon; PATH for a path without one."""

@@ -1,0 +1,79 @@
+"""`torchvision:NAME`: every classifier of torchvision, with the preprocessing of its weights."""
+
+import inspect
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from wsol_bench.errors import UsageError, unknown_name
+from wsol_bench.networks.archs.entry import NO_ROLES, Arch, Preprocessing, PublishedError, Topology
+from wsol_bench.networks.archs.options import plain_options
+from wsol_bench.networks.archs.preprocessing import torchvision_input
+from wsol_bench.specs import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PREFIX = "torchvision"
+
+EDITION = "IMAGENET1K_V1"
+"""The edition that `--weights torchvision` loads, where there are several."""
+
+_AS_PUBLISHED = {"transform_input": True, "init_weights": False}
+"""What torchvision itself passes with its published weights, to classes that take it."""
+
+
+def torchvision_arch(spec: Spec) -> Arch:
+    """The arch of `torchvision:NAME`; options go to its builder.
+
+    Raises:
+        UsageError: torchvision has no such classifier.
+    """
+    from torchvision import models  # takes seconds, and most runs need none of it
+
+    name = spec.name.partition(":")[2]
+    known = models.list_models(module=models)
+    if name not in known:
+        raise unknown_name("torchvision classifier", name, known)
+    published = models.get_model_weights(name)
+    edition = getattr(published, EDITION, None) or published.DEFAULT
+    topology = Topology(
+        build=partial(_build, name, plain_options(spec)),
+        roles=NO_ROLES,
+        preprocessing=_preprocessing(edition.transforms()),
+        published=_error(edition),
+        finds_roles=True,
+        on_meta=False,
+    )
+    return Arch(spec.text, spec.text, {PREFIX: topology}, default_weights=PREFIX)
+
+
+def _build(name: str, options: dict[str, Any], classes: int) -> "nn.Module":
+    from torchvision import models
+
+    builder = models.get_model_builder(name)
+    taken = inspect.signature(get_type_hints(builder)["return"]).parameters
+    extra = {key: value for key, value in _AS_PUBLISHED.items() if key in taken}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on initial values, which weights replace
+            net: nn.Module = builder(num_classes=classes, **{**extra, **options})
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"--arch torchvision:{name}: cannot be built with {options} ({error})."
+        ) from error
+    return net.eval()
+
+
+def _preprocessing(preset: Any) -> Preprocessing:
+    plain = torchvision_input(preset.crop_size[0])
+    mean, std = tuple(preset.mean), tuple(preset.std)
+    return Preprocessing(plain.size, plain.order, plain.scale, mean, std)
+
+
+def _error(edition: Any) -> PublishedError | None:
+    accuracy = edition.meta.get("_metrics", {}).get("ImageNet-1K")
+    if not accuracy:
+        return None
+    top1, top5 = (round(100 - accuracy[key], 3) for key in ("acc@1", "acc@5"))
+    return PublishedError(top1, top5, f"torchvision {edition}")
