@@ -4,11 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.datasets.layouts.bas_lists import BAS_LISTS
+from wsol_bench.datasets.layouts.box_table import BOX_TABLE
 from wsol_bench.datasets.layouts.class_folders import CLASS_FOLDERS
+from wsol_bench.datasets.layouts.coco import COCO
+from wsol_bench.datasets.layouts.cub import CUB
 from wsol_bench.datasets.layouts.flat import FLAT
+from wsol_bench.datasets.layouts.hugging_face import HUGGING_FACE
 from wsol_bench.datasets.layouts.kaggle import KAGGLE
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.layouts.tar import TAR
+from wsol_bench.datasets.layouts.ts_cam_list import TS_CAM_LIST
+from wsol_bench.datasets.layouts.voc import VOC
+from wsol_bench.datasets.layouts.webdataset import WEBDATASET
+from wsol_bench.datasets.layouts.wsol_metadata import WSOL_METADATA
 from wsol_bench.datasets.scanning import folder_entries
 from wsol_bench.datasets.selection import BOX_ENDS, BoxEnds, Selection
 from wsol_bench.errors import DataError, UsageError, unknown_name
@@ -17,6 +26,15 @@ from wsol_bench.runtime.names import shown
 __all__ = ["LAYOUTS", "open_dataset"]
 
 LAYOUTS: dict[str, Layout] = {
+    "cub": CUB,
+    "wsol-metadata": WSOL_METADATA,
+    "voc": VOC,
+    "coco": COCO,
+    "box-table": BOX_TABLE,
+    "ts-cam-list": TS_CAM_LIST,
+    "bas-lists": BAS_LISTS,
+    "hugging-face": HUGGING_FACE,
+    "webdataset": WEBDATASET,
     "kaggle": KAGGLE,
     "class-folders": CLASS_FOLDERS,
     "flat": FLAT,

@@ -88,7 +88,8 @@ class ImageDataset:
 
         Args:
             example: one of `examples`.
-            size: of the decoded image; default: the annotated size.
+            size: to resize the masks to, by the nearest pixel; default: their own size,
+                which in OpenImages is not always the image's.
 
         Raises:
             DataError: the dataset has no masks, or this one is absent or bad.
@@ -98,4 +99,4 @@ class ImageDataset:
                 f"{shown(self.name)} has no masks. Expected a dataset with masks, such as "
                 "CUB-200-2011 with its segmentations, COCO or OpenImages."
             )
-        return self.mask_source.read(example, size or example.size)
+        return self.mask_source.read(example, size)

@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """The masks of one example, in pixels of the original image.
+    """The masks of one example.
 
     Attributes:
         ground_truth: (height, width) bool, the union of the label's objects; all False
@@ -45,10 +45,10 @@ class MaskSource(Interface):
 
         Args:
             example: one of the dataset's.
-            size: of the decoded image, or None where it is not known: the masks then have
-                the size of their file or annotation.
+            size: to resize the masks to, or None to keep the size of their file or
+                annotation.
 
         Raises:
-            DataError: a mask is absent, unreadable or of another size; names the file.
+            DataError: a mask is absent or unreadable; names the file.
         """
         ...

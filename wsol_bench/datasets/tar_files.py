@@ -9,7 +9,7 @@ own bounds, so that a damaged or hostile tar costs neither memory nor an endless
 """
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
@@ -140,7 +140,7 @@ class _BoundedInfo(tarfile.TarInfo):
         return info
 
 
-def tar_headers(path: Path) -> Iterator[tarfile.TarInfo]:
+def tar_headers(path: Path) -> Generator[tarfile.TarInfo]:
     """The headers of a tar, in the tar's order.
 
     Raises:

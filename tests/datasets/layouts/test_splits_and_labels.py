@@ -1,0 +1,290 @@
+"""Splits, several labels of one image, and what each layout leaves out."""
+
+import json
+
+import layout_writers as writers
+import numpy as np
+import pytest
+
+from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.errors import DataError, UsageError
+
+
+def test_cubs_train_split_is_the_other_images(tmp_path) -> None:
+    root = writers.write_cub(tmp_path)
+    path = root / "train_test_split.txt"
+    path.write_text(path.read_text().replace("2 0", "2 1"))
+
+    test, train = open_dataset(root), open_dataset(root, split="train")
+
+    assert (test.split, train.split) == ("test", "train")
+    assert [each.image_id[-1] for each in test.examples] == ["2", "3"]
+    assert [each.image_id[-1] for each in train.examples] == ["5"]
+
+
+def test_surplus_rows_of_cubs_split_are_named_and_do_not_end_a_run(tmp_path) -> None:
+    root = writers.write_cub(tmp_path)
+    path = root / "train_test_split.txt"
+    path.write_text(path.read_text() + "8 0\n9 1\n")
+
+    (skipped,) = open_dataset(root).skipped
+
+    assert skipped.reason == "2 rows are for no image of images.txt: 8, 9"
+
+
+def test_an_unknown_split_lists_those_that_there_are(tmp_path) -> None:
+    root = writers.write_cub(tmp_path)
+    with pytest.raises(UsageError, match=r"unknown split 'tests'.*Known: test, train"):
+        open_dataset(root, split="tests")
+
+
+def test_a_split_of_a_layout_without_splits_is_refused(builder, tmp_path) -> None:
+    with pytest.raises(UsageError, match="one set of images only"):
+        open_dataset(builder.kaggle(tmp_path), split="val")
+
+
+@pytest.mark.parametrize(("ends", "message"), [("open", "unknown kind"), ("inclusive", "states")])
+def test_box_ends_that_make_no_sense_are_refused(builder, tmp_path, ends, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_dataset(builder.kaggle(tmp_path), box_ends=ends)
+
+
+def test_the_splits_of_wsol_metadata_are_its_folders(tmp_path) -> None:
+    root = writers.write_wsol(tmp_path)
+    train = root / "metadata/train"
+    (root / "metadata/test").rename(train)
+    writers.write_wsol(root, writers.SAMPLES[:1])
+
+    assert len(open_dataset(root).examples) == 1
+    assert len(open_dataset(root, split="train").examples) == 3
+    alone = open_dataset(train, images_needed=False)
+    assert (alone.split, len(alone.examples)) == ("train", 3)
+
+
+def test_box_ends_of_wsol_metadata_follow_the_names_unless_stated(tmp_path) -> None:
+    root = writers.write_wsol(tmp_path)
+    official, stated = open_dataset(root), open_dataset(root, box_ends="half-open")
+    for file in (root / "metadata/test").iterdir():
+        file.write_text(file.read_text().replace("ILSVRC2012_val_", "bird_"))
+    for image in (root / "dataset/val").iterdir():
+        image.rename(image.with_name(image.name.replace("ILSVRC2012_val_", "bird_")))
+
+    others = open_dataset(root)
+
+    assert (official.box_ends, stated.box_ends, others.box_ends) == (
+        "inclusive",
+        "half-open",
+        "half-open",
+    )
+    assert official.examples[1].boxes.tolist() == [[3, 3, 10, 10]]
+    assert stated.examples[1].boxes.tolist() == others.examples[1].boxes.tolist() == [[3, 3, 9, 9]]
+
+
+def test_without_images_the_annotations_are_the_dataset(tmp_path) -> None:
+    root = writers.write_wsol(tmp_path)
+    whole = index_sha256(open_dataset(root))
+    for image in (root / "dataset/val").iterdir():
+        image.unlink()
+
+    with pytest.raises(DataError, match="none of the 3 annotated images"):
+        open_dataset(root)
+    assert index_sha256(open_dataset(root, images_needed=False)) == whole
+    assert len(open_dataset(root, images_needed=False, limit=2).examples) == 2
+
+
+def test_ids_are_paths_where_file_names_repeat(tmp_path) -> None:
+    root = writers.write_wsol(tmp_path)
+    folder = root / "metadata/test"
+    writers.write_lines(folder / "image_ids.txt", ["v2/0/0.jpeg", "v2/1/0.jpeg"])
+    writers.write_lines(folder / "class_labels.txt", ["v2/0/0.jpeg,0", "v2/1/0.jpeg,1"])
+    boxes = ["v2/0/0.jpeg,1,1,5,5", "v2/1/0.jpeg,2,2,5,5"]
+    writers.write_lines(folder / "localization.txt", boxes)
+
+    dataset = open_dataset(root, images_needed=False)
+
+    assert [each.image_id for each in dataset.examples] == ["v2/0/0", "v2/1/0"]
+
+
+def test_an_image_of_several_classes_is_an_example_of_each(tmp_path) -> None:
+    root = writers.write_voc(tmp_path)
+    first = writers.SAMPLES[0]
+    more = writers.object_text("n01440764", (5, 6, 10, 12))
+    writers.write(root / f"Annotations/{first.image_id}.xml", writers.xml_text(first, more, 1))
+
+    dataset = open_dataset(root)
+
+    pairs = [(each.image_id[-1], each.label) for each in dataset.examples]
+    assert pairs == [("2", 0), ("2", 1), ("5", 0), ("3", 2)]
+    assert dataset.examples[0].boxes.tolist() == [[4, 5, 10, 12]]  # 1-based, inclusive
+    assert [each.index for each in dataset.examples] == [2, 2, 5, 293]
+    assert len(open_dataset(root, limit=1).examples) == 2  # a limit counts images
+
+
+def test_a_class_whose_objects_are_all_difficult_is_left_out_and_named(tmp_path) -> None:
+    root = writers.write_voc(tmp_path)
+    first = writers.SAMPLES[0]
+    hard = writers.object_text("n01440764", (5, 6, 10, 12)).replace(
+        "<bndbox>", "<difficult>1</difficult><bndbox>"
+    )
+    beside = writers.object_text("n01443537", (5, 6, 10, 12)).replace(
+        "<bndbox>", "<difficult>1</difficult><bndbox>"
+    )
+    text = writers.xml_text(first, hard + beside, 1)
+    writers.write(root / f"Annotations/{first.image_id}.xml", text)
+
+    dataset = open_dataset(root)
+
+    assert [each.label for each in dataset.examples] == [1, 0, 2]
+    assert len(dataset.examples[0].boxes) == 3
+    (skipped,) = dataset.skipped
+    assert skipped.name == "ILSVRC2012_val_00000002, n01440764"
+
+
+def test_vocs_lists_of_single_classes_are_no_splits(tmp_path) -> None:
+    root = writers.write_voc(tmp_path)
+    writers.write_lines(root / "ImageSets/Main/cat_test.txt", ["a -1"])
+    writers.write_lines(root / "ImageSets/Main/train.txt", [writers.SAMPLES[1].image_id])
+
+    assert [each.label for each in open_dataset(root, split="train").examples] == [0]
+    with pytest.raises(UsageError, match=r"Known: test, train\."):
+        open_dataset(root, split="cat_test")
+
+
+def test_a_voc_folder_may_be_given_above_its_only_year(tmp_path) -> None:
+    writers.write_voc(tmp_path / "VOCdevkit/VOC2007")
+
+    assert index_sha256(open_dataset(tmp_path)) == index_sha256(
+        open_dataset(tmp_path / "VOCdevkit/VOC2007")
+    )
+
+
+def test_cocos_crowds_count_as_boxes_only_where_there_is_no_other(tmp_path) -> None:
+    root = writers.write_coco(tmp_path)
+    content = writers.coco_content()
+    content["annotations"][1]["iscrowd"] = 1
+    content["annotations"][2]["iscrowd"] = 1
+    content["annotations"].append({**content["annotations"][3], "bbox": [1, 1, 0, 4]})
+    path = root / "annotations/instances_val2017.json"
+    path.write_text(json.dumps(content))
+
+    dataset = open_dataset(root)
+
+    assert [len(each.boxes) for each in dataset.examples] == [1, 1, 1]
+    assert dataset.examples[1].boxes.tolist() == [[3, 3, 10, 10]]
+    assert [each.reason for each in dataset.skipped] == ["its box has no area"]
+    assert index_sha256(open_dataset(path)) == index_sha256(dataset)
+
+
+@pytest.mark.parametrize("header", ["x,y,w,h", "x0,y0,x1,y1,box_ends"])
+def test_a_table_of_boxes_takes_sides_or_corners(tmp_path, header) -> None:
+    root = writers.write_box_table(tmp_path)
+    values = {"x,y,w,h": "3,3,7,7", "x0,y0,x1,y1,box_ends": "3,3,10,10,half-open"}[header]
+    line = f"{writers.SAMPLES[1].image_id},n01440764,{values}"  # an id without extension
+    writers.write_lines(root / "boxes.csv", [f"image,class,{header}", line])
+
+    (example,) = open_dataset(root).examples
+
+    assert example.boxes.tolist() == [[3, 3, 10, 10]]
+
+
+def test_a_parquet_table_gives_the_boxes_of_the_csv(tmp_path) -> None:
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    root = writers.write_box_table(tmp_path)
+    expected = index_sha256(open_dataset(root))
+    table = pyarrow.csv.read_csv(root / "boxes.csv")
+    pyarrow.parquet.write_table(table, root / "boxes.parquet")
+    (root / "boxes.csv").rename(root / "elsewhere.csv")
+
+    assert index_sha256(open_dataset(root)) == expected
+    assert index_sha256(open_dataset(root / "elsewhere.csv")) == expected
+
+
+def test_class_folders_of_any_name_need_a_list_of_classes(tmp_path) -> None:
+    names = {"n01440764": "red fish", "n01443537": "gold fish", "n01484850": "shark"}
+    root = writers.write_class_folders(tmp_path / "data")
+    (root / "LOC_synset_mapping.txt").unlink()
+    for wnid, name in names.items():
+        (root / "val" / wnid).rename(root / "val" / name)
+    for xml in (root / writers.OFFICIAL_XML_FOLDER).iterdir():
+        text = xml.read_text()
+        for wnid, name in names.items():
+            text = text.replace(wnid, name)
+        xml.write_text(text)
+    with pytest.raises(DataError, match="does not have any known layout"):
+        open_dataset(root)
+    writers.write_lines(root / "classes.txt", ["shark\tGreat white", "gold fish", "red fish"])
+
+    dataset = open_dataset(root)
+
+    assert dataset.class_names == ("Great white", "gold fish", "red fish")
+    assert [each.label for each in dataset.examples] == [1, 2, 0]
+
+
+def test_hugging_faces_unpacked_names_give_the_ids_and_labels(tmp_path) -> None:
+    whole = open_dataset(writers.write_class_folders(tmp_path / "folders"))
+    unpacked = writers.write_unpacked(tmp_path / "unpacked")
+    flat = writers.write_unpacked(tmp_path / "flat")
+    for image in (flat / "val").glob("*/*"):
+        image.rename(flat / "val" / image.name)
+    for folder in (flat / "val").iterdir():
+        if folder.is_dir():
+            folder.rmdir()
+
+    digests = {index_sha256(open_dataset(each)) for each in (unpacked, flat)}
+
+    assert digests == {index_sha256(whole)}
+    wrong = next((flat / "val").iterdir())
+    wrong.rename(wrong.with_name(wrong.name.replace(wrong.stem[-9:], "n01530575")))
+    with pytest.raises(DataError, match="n01530575"):
+        open_dataset(flat)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".bmp", ".gif", ".tif", ".jfif", ".jpe", ".PNG"])
+def test_images_of_every_suffix_are_read(builder, tmp_path, suffix) -> None:
+    root = builder.kaggle(tmp_path)
+    image = root / builder.image_folder / f"{builder.samples[0].image_id}.JPEG"
+    image.rename(image.with_suffix(suffix))
+
+    assert len(open_dataset(root).examples) == 3
+
+
+def test_a_file_named_like_an_image_that_is_not_read_is_listed(builder, tmp_path) -> None:
+    root = builder.kaggle(tmp_path)
+    builder.write(root / builder.image_folder / "photo.HEIC", b"x")
+    builder.write(root / builder.image_folder / "notes.txt", b"x")
+
+    (skipped,) = open_dataset(root).skipped
+
+    assert skipped.name == "photo.HEIC"
+    assert "its format is not read" in skipped.reason
+
+
+def test_two_swapped_annotations_are_refused(builder, tmp_path) -> None:
+    root = builder.kaggle(tmp_path)
+    first, second = (
+        root / builder.xml_folder / f"{each.image_id}.xml" for each in builder.samples[:2]
+    )
+    texts = first.read_text(), second.read_text()
+    second.write_text(texts[0])
+    first.write_text(texts[1])
+
+    with pytest.raises(DataError, match=r"00002\.xml is named for .*<filename> is .*00005"):
+        open_dataset(root)
+
+
+def test_images_in_parquet_are_read_from_every_row_group(tmp_path) -> None:
+    dataset = open_dataset(writers.write_hugging_face(tmp_path))
+
+    for sample in writers.SAMPLES:
+        assert dataset.images.read(sample.image_id) == writers.plain(sample)
+        assert "row group" in dataset.images.where(sample.image_id)
+
+
+def test_boxes_are_float64_in_every_layout(tmp_path) -> None:
+    for name, write in writers.WRITERS.items():
+        for example in open_dataset(write(tmp_path / name)).examples:
+            assert example.boxes.dtype == np.float64
+            assert example.boxes.shape[1] == 4

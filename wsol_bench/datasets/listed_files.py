@@ -1,0 +1,96 @@
+"""Images that a list names by relative paths, and the ids that they get."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from wsol_bench.datasets.image_files import ImageFiles
+from wsol_bench.datasets.scanning import image_id_of, is_utf8
+from wsol_bench.errors import DataError
+from wsol_bench.runtime.names import shown
+
+
+def ids_of(paths: Iterable[str]) -> dict[str, str]:
+    """Image id to path, in the order of the paths.
+
+    The id is the file's name without its extension, as in every layout. Where two paths
+    share a name, as in ImageNetV2 (0/1.jpeg and 5/1.jpeg), all ids are the paths without
+    their extension.
+
+    Args:
+        paths: relative, with / between folders; repeated paths count once.
+    """
+    distinct = list(dict.fromkeys(paths))
+    short = {image_id_of(path): path for path in distinct}
+    if len(short) == len(distinct):
+        return short
+    return {str(PurePosixPath(path).with_suffix("")): path for path in distinct}
+
+
+def relative_path(text: str, where: str) -> str:
+    """A path of a list, with / between folders.
+
+    Args:
+        text: as written; Windows' separators are accepted.
+        where: the file and line, for messages.
+
+    Raises:
+        DataError: it is empty, absolute, leads outside the folder, or is no text.
+    """
+    path = text.strip().replace("\\", "/").removeprefix("./")
+    parts = path.split("/")
+    plain = path.isprintable() and is_utf8(path) and ".." not in parts and "" not in parts
+    if not plain or parts[-1] == "." or PurePosixPath(path).stem == "" or len(path) > 1000:
+        raise DataError(
+            f"{where}: expected the relative path of an image, got {shown(text[:80])!r}. "
+            "Correct the line."
+        )
+    return path
+
+
+def find_listed(roots: Sequence[Path], paths: Mapping[str, str]) -> ImageFiles:
+    """The listed files that are present below the first folder that holds any of them.
+
+    Args:
+        roots: folders in which to look, nearest first; at least one.
+        paths: image id to path below a root. Where no root holds any of these paths, the
+            bare file names are looked for as well.
+
+    Returns:
+        Those present; none below the first root where there is none anywhere.
+    """
+    bare = {image_id: PurePosixPath(path).name for image_id, path in paths.items()}
+    for candidates in (paths, bare):
+        for root in dict.fromkeys(roots):
+            present = _present(root, candidates)
+            if present:
+                return ImageFiles(root, present)
+    return ImageFiles(roots[0], {})
+
+
+def _present(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
+    """The paths of files below a root, with one listing for each folder."""
+    listings: dict[str, frozenset[str]] = {}
+    present = {}
+    for image_id, path in paths.items():
+        folder, _, name = path.rpartition("/")
+        if folder not in listings:
+            listings[folder] = _names_in(root / folder)
+        if name in listings[folder]:
+            present[image_id] = path
+    return present
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if _is_file(entry))
+    except (OSError, ValueError):  # absent, closed, or a name that no file can have
+        return frozenset()
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a loop of links
+        return False
