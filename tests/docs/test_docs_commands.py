@@ -69,8 +69,8 @@ NOT_RUN = {
     "OMP_NUM_THREADS=1 python -m pytest ": THE_SUITE,
     "python -m wsol_bench run --arch vgg16 --methods grad_cam,hirescam,center": THE_COPY,
     "python -m wsol_bench run --arch resnet18 ": THE_COPY,
-    "wsol-bench data check CUB_200_2011": THE_COPY,
-    "wsol-bench data statistics CUB_200_2011": THE_COPY,
+    "wsol-bench data check tiny-imagenet-200": THE_COPY,
+    "wsol-bench data statistics tiny-imagenet-200": THE_COPY,
     "python scripts/train_demo.py ": "trains networks, for minutes on a GPU",
     "git ": "is no command of ours",
     "python -m wsol_bench run --arch vgg16 --data data/val --weights nets/mine.safetensors ": (

@@ -21,7 +21,14 @@ from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.runtime.names import shown
 
-__all__ = ["AnnotatedObject", "Annotation", "inclusive_box", "read_xml"]
+__all__ = [
+    "AnnotatedObject",
+    "Annotation",
+    "half_open_box",
+    "inclusive_box",
+    "read_xml",
+    "sized_box",
+]
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LARGEST_COORDINATE = 1_000_000

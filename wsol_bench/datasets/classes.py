@@ -18,7 +18,7 @@ from wsol_bench.datasets.scanning import is_file
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
-__all__ = ["ClassList", "find_classes", "official_classes"]
+__all__ = ["ClassList", "class_list", "find_classes", "official_classes"]
 
 MAPPING_NAME = "LOC_synset_mapping.txt"
 CLASSES_NAME = "classes.txt"

@@ -17,6 +17,8 @@ from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
 
+__all__ = ["MaskFiles"]
+
 HALF = 128
 """A pixel of a grey mask belongs to the object from half of the full value on.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from wsol_bench.datasets.example import Example
 from wsol_bench.geometry import Size
 
-__all__ = ["Masks"]
+__all__ = ["MaskSource", "Masks"]
 
 Mask = NDArray[np.bool_]
 """(height, width), True on the pixels that it covers."""

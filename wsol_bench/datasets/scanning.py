@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
-__all__ = ["is_file"]
+__all__ = ["image_id_of", "is_file"]
 
 IMAGE_SUFFIXES = (
     *(".jpeg", ".jpg", ".jpe", ".jfif", ".png"),

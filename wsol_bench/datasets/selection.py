@@ -1,6 +1,6 @@
 """Which of the annotated images a dataset takes, and how its files are read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -56,3 +56,9 @@ def select(
             break
         (chosen if image_id in present else missing).append(image_id)
     return chosen, missing
+
+
+def in_order(names: Iterable[str], first: Sequence[str]) -> list[str]:
+    """Names of splits: those of `first` in its order, then the others in theirs."""
+    ranks = {name: rank for rank, name in enumerate(first)}
+    return sorted(names, key=lambda name: ranks.get(name, len(ranks)))

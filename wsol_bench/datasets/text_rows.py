@@ -1,12 +1,14 @@
 """Rows of plain text files, each with the place that a message names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsol_bench.datasets.classes import read_text
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
+
+__all__ = ["Row", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,14 @@ class Row:
 
 
 def rows_of(
-    path: Path, separator: str | None, accepts: Callable[[int], bool], expected: str
+    path: Path, separator: str | None, counts: Container[int], expected: str
 ) -> Iterator[Row]:
     """The rows of a file; empty lines are passed over.
 
     Args:
         path: a UTF-8 file.
         separator: between fields, or None for any white space.
-        accepts: whether a row may have this many fields.
+        counts: how many fields a row may have.
         expected: what a row holds, for messages.
 
     Raises:
@@ -41,7 +43,7 @@ def rows_of(
         if not line.strip():
             continue
         fields = [field.strip() for field in line.split(separator)]
-        if not accepts(len(fields)):
+        if len(fields) not in counts:
             raise DataError(
                 f"{name}, line {number}: expected {expected}, got {shown(line[:80])!r}. "
                 "Correct the line."

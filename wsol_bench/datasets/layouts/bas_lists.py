@@ -45,7 +45,7 @@ def _file(path: Path) -> Path | None:
 
 def _lines(file: Path) -> Iterator[ListedImage]:
     labels = _labels(file.parent / LABELS)
-    for row in rows_of(file, ";", lambda n: n == 2, "a path, a width, a height, ; and boxes"):
+    for row in rows_of(file, ";", (2,), "a path, a width, a height, ; and boxes"):
         head = row.fields[0].split()
         if len(head) != 3:
             raise DataError(
@@ -72,7 +72,7 @@ def _labels(path: Path) -> dict[str, int]:
         relative_path(row.fields[0], row.where): whole_number(
             row.fields[1], "a class index", row.where
         )
-        for row in rows_of(path, ";", lambda n: n == 2, "a path; a class index")
+        for row in rows_of(path, ";", (2,), "a path; a class index")
     }
 
 

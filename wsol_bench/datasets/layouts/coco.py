@@ -24,7 +24,7 @@ from wsol_bench.datasets.ground_truth import GroundTruth, ListedAnnotations
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.listed_files import find_listed, ids_of
 from wsol_bench.datasets.scanning import is_file
-from wsol_bench.datasets.selection import Selection
+from wsol_bench.datasets.selection import Selection, in_order
 from wsol_bench.datasets.text_rows import first_line
 from wsol_bench.runtime.names import shown
 
@@ -42,7 +42,7 @@ def splits(path: Path) -> Sequence[str]:
     if is_file(path):
         return ()
     names = list(_files(path))
-    return sorted(names, key=lambda each: _DEFAULTS.index(each) if each in _DEFAULTS else 9)
+    return in_order(names, _DEFAULTS)
 
 
 def load(path: Path, selection: Selection) -> ImageDataset:

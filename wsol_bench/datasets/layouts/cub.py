@@ -93,7 +93,7 @@ def _root(path: Path) -> Path | None:
 
 def _read(path: Path, count: int) -> Table:
     table: dict[str, Row] = {}
-    for row in rows_of(path, None, lambda found: found == count, f"{count} values"):
+    for row in rows_of(path, None, (count,), f"{count} values"):
         if row.fields[0] in table:
             raise DataError(
                 f"{row.where}: a second row for {shown(row.fields[0][:40])}. Expected one row for "

@@ -34,7 +34,7 @@ from wsol_bench.datasets.scanning import (
     class_folder_entries,
     scan_folder,
 )
-from wsol_bench.datasets.selection import Selection
+from wsol_bench.datasets.selection import Selection, in_order
 from wsol_bench.datasets.text_rows import rows_of
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
@@ -137,8 +137,7 @@ def splits(path: Path) -> Sequence[str]:
         names = (file.stem for file in sorted((root / "ImageSets" / folder).glob("*.txt")))
         # Main also has a list for each class, such as cat_val.txt.
         known = [name for name in names if "_" not in name]
-        known.sort(key=lambda name: _DEFAULTS.index(name) if name in _DEFAULTS else 9)
-        found += [start + name for name in known]
+        found += [start + name for name in in_order(known, _DEFAULTS)]
     return found
 
 
@@ -181,9 +180,7 @@ def _has_folders(path: Path) -> bool:
 def _split_ids(root: Path, split: str, segmented: bool) -> frozenset[str]:
     folder = _SETS["segmentation-" if segmented else ""]
     path = root / "ImageSets" / folder / f"{split.removeprefix('segmentation-')}.txt"
-    ids = frozenset(
-        row.fields[0] for row in rows_of(path, None, lambda n: n in (1, 2), "an image's name")
-    )
+    ids = frozenset(row.fields[0] for row in rows_of(path, None, (1, 2), "an image's name"))
     if not ids:
         raise DataError(f"{shown(str(path))} is empty. Expected the name of an image on each line.")
     return ids

@@ -17,7 +17,7 @@ from wsol_bench.datasets.classes import ClassList, find_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, has_suffix, image_id_of, is_file
-from wsol_bench.datasets.selection import Selection
+from wsol_bench.datasets.selection import Selection, in_order
 from wsol_bench.datasets.tar_files import Member, TarImages, tar_headers, unusable_member
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
@@ -85,7 +85,7 @@ def splits(path: Path) -> Sequence[str]:
     if is_file(path):
         return ()
     names = list(_files(path))
-    return sorted(names, key=lambda each: _DEFAULTS.index(each) if each in _DEFAULTS else 9)
+    return in_order(names, _DEFAULTS)
 
 
 def load(path: Path, selection: Selection) -> ImageDataset:

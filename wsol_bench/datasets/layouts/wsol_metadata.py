@@ -28,7 +28,7 @@ from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.listed_files import find_listed, ids_of, relative_path
 from wsol_bench.datasets.mask_files import MaskFiles
 from wsol_bench.datasets.scanning import class_folder_entries, is_file
-from wsol_bench.datasets.selection import BoxEnds, Selection
+from wsol_bench.datasets.selection import BoxEnds, Selection, in_order
 from wsol_bench.datasets.text_rows import Row, rows_of, whole_number
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
@@ -51,8 +51,7 @@ def recognises(path: Path) -> bool:
 
 def splits(path: Path) -> Sequence[str]:
     """The splits that have boxes or masks: test first, then val."""
-    found = _folders(path)
-    return tuple(sorted(found, key=lambda name: (name not in _DEFAULTS, _rank(name), name)))
+    return in_order(_folders(path), _DEFAULTS)
 
 
 def load(path: Path, selection: Selection) -> ImageDataset:
@@ -64,7 +63,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
         for place, row in _by_path(folder / LABELS, 2, "a path and a class index").items()
     }
     sizes = _sizes(folder / SIZES)
-    rows = list(rows_of(folder / BOXES, ",", lambda n: n in (2, 3, 5), "a path and a box or mask"))
+    rows = list(rows_of(folder / BOXES, ",", (2, 3, 5), "a path and a box or mask"))
     roots = _roots(path, folder)
     ids = ids_of(listed)
     truths: dict[str, list[Corners]] = {}
@@ -109,10 +108,6 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     )
 
 
-def _rank(name: str) -> int:
-    return _DEFAULTS.index(name) if name in _DEFAULTS else 0
-
-
 def _folders(path: Path) -> dict[str, Path]:
     """Split to its folder: the path itself, or the folders in it or in its metadata."""
     if _holds_metadata(path):
@@ -133,7 +128,7 @@ def _holds_metadata(folder: Path) -> bool:
 
 
 def _paths(folder: Path) -> list[str]:
-    rows = rows_of(folder / IDS, ",", lambda n: n == 1, "the path of an image")
+    rows = rows_of(folder / IDS, ",", (1,), "the path of an image")
     paths = [relative_path(row.fields[0], row.where) for row in rows]
     if not paths:
         raise DataError(f"{shown(str(folder / IDS))} is empty. Expected a path on each line.")
@@ -142,7 +137,7 @@ def _paths(folder: Path) -> list[str]:
 
 def _by_path(path: Path, count: int, expected: str) -> dict[str, Row]:
     found: dict[str, Row] = {}
-    for row in rows_of(path, ",", lambda n: n == count, expected):
+    for row in rows_of(path, ",", (count,), expected):
         place = relative_path(row.fields[0], row.where)
         if place in found:
             raise DataError(
