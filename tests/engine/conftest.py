@@ -40,7 +40,7 @@ def batch(shard: Shard, images: int = 1) -> BatchResult:
     numbers = range(shard.start, min(shard.start + images, shard.stop))
     table = to_table(record(number, method) for number in numbers for method in METHODS)
     maps = {"cam": np.array([[[[number]]] for number in numbers], np.float16)}
-    return BatchResult(shard.number, len(numbers), table, maps)
+    return BatchResult(shard.number, numbers.start, len(numbers), table, maps)
 
 
 @pytest.fixture

@@ -10,10 +10,20 @@ import pytest
 from wsol_bench.engine import scheduler as module
 from wsol_bench.engine import shard_queue as queue_module
 from wsol_bench.engine.leases import Leases
-from wsol_bench.engine.messages import BatchResult, Failed, LogLine, Lost, Message, Ready, Stopped
+from wsol_bench.engine.messages import (
+    Alive,
+    BatchResult,
+    Failed,
+    LogLine,
+    Lost,
+    Message,
+    Ready,
+    Stopped,
+)
 from wsol_bench.engine.scheduler import Scheduler
 from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import SHARD, Shard, shards_of
+from wsol_bench.engine.watch import Watch
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.shard_files import ShardFiles, ShardState
@@ -460,9 +470,9 @@ def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
     assert (one.found.begun, one.found.damaged) == ({}, ())
 
 
-@pytest.mark.parametrize("rows", [3, 6, 8])
+@pytest.mark.parametrize("rows", [3, 8])
 def test_a_beginning_of_a_strange_length_is_not_used(rows, session, folder, make_batch, shards):
-    # Half an image; the whole shard; more than the shard.
+    # Half an image; more than the shard.
     table = pa.concat_tables([make_batch(shards[0], 3).table] * 2).slice(0, rows)
     folder.shards.write_part(0, table, make_batch(shards[0], 3).maps)
     one = session()
@@ -496,3 +506,169 @@ def test_records_of_another_version_are_neither_read_nor_replaced(session, folde
     with pytest.raises(DataError, match="columns are not those of this version"):
         session().run()
     assert folder.storage.read("records/00000.parquet") == before
+
+
+def test_a_complete_shard_whose_write_failed_is_written_by_the_next_session(
+    session, folder, monkeypatch, is_whole
+) -> None:
+    write = ShardFiles.write
+
+    def fail(files: ShardFiles, number: int, *content: object) -> None:
+        if number == 1:
+            raise DataError("records/00001.parquet: cannot be written (No space left on device)")
+        write(files, number, *content)
+
+    one = session()
+    with monkeypatch.context() as patched:
+        patched.setattr(ShardFiles, "write", fail)
+        with pytest.raises(DataError, match="No space left"):
+            one.run()
+    assert folder.shards.parts() == [1]
+    again = session()
+    again.run()
+    assert again.found.begun == {1: 3}  # all of it
+    assert again.found.damaged == ()
+    assert 1 not in {shard.number for _, shard in again.pool.given}
+    assert again.images == 2
+    assert is_whole()
+
+
+# Workers that do not answer, and those that do not get on
+
+
+class Seconds:
+    """A clock that a test advances."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def halting(one: Session, worker: int, processor: Callable[[], float] | None) -> Seconds:
+    """From its second image on a worker finishes nothing; it may still send signs of life."""
+    clock, work = Seconds(), one.pool.work
+    done: list[int] = []
+
+    def wait() -> Sequence[tuple[int, Message]]:
+        clock.now += 1.0
+        if one.pool.started:
+            return [one.pool.started.pop(0)]
+        messages: list[tuple[int, Message]] = []
+        for each, shards in sorted(one.pool.in_hand.items()):
+            if each == worker and not one.pool.replaced and len(done) > 1:
+                messages += [(each, Alive(processor()))] if processor else []
+            elif shards:
+                done.extend([each] if each == worker else [])
+                messages.append((each, work(each)))
+            else:
+                messages.append((each, Alive(0.0)))
+        return messages
+
+    one.pool.wait = wait  # type: ignore[method-assign]
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("processor", "seconds", "words"),
+    [
+        (None, 60, "has not answered for 30 s"),
+        (lambda: 1.0, 300, "answers, but has neither finished a batch nor used its processor"),
+    ],
+)
+def test_a_worker_that_hangs_is_reported_relieved_and_given_up(
+    processor, seconds, words, session, is_whole, monkeypatch
+) -> None:
+    one = session(2)
+    clock = halting(one, 0, processor)
+    monkeypatch.setattr(module, "Watch", lambda: Watch(clock))
+    one.run()
+    assert is_whole()
+    assert one.images == 8
+    assert words in one.said[0]
+    assert one.said[0].startswith("Worker 1 on this machine")
+    assert f"after {seconds} s it is replaced" in one.said[0]
+    assert one.said[1].startswith("Lost a worker on this machine: it has")
+    assert one.pool.replaced == [0]
+    # The shard that it had not started went to the other before it was given up.
+    assert {shard.number for worker, shard in one.pool.given if worker == 1} >= {1, 2}
+
+
+def test_a_long_batch_is_no_halt(session, is_whole, monkeypatch) -> None:
+    one = session(2)
+    busy = Seconds()
+
+    def compute() -> float:
+        busy.now += 0.9  # of every second
+        return busy.now
+
+    clock = halting(one, 0, compute)
+    wait = one.pool.wait
+
+    def end_at_last() -> Sequence[tuple[int, Message]]:
+        if clock.now > 1000:
+            return [(0, one.pool.work(0))] if one.pool.in_hand[0] else []
+        return wait()
+
+    one.pool.wait = end_at_last
+    monkeypatch.setattr(module, "Watch", lambda: Watch(clock))
+    one.run()
+    assert is_whole()
+    assert one.said == []
+    assert one.pool.replaced == []
+
+
+def test_a_worker_that_continues_makes_nothing_twice(session, is_whole, monkeypatch) -> None:
+    one = session(2)
+    clock = halting(one, 0, None)
+    wait, woken = one.pool.wait, []
+
+    def wake() -> Sequence[tuple[int, Message]]:
+        if clock.now < 45:
+            return wait()
+        clock.now += 1
+        woken.append(1)
+        return [
+            (worker, one.pool.work(worker) if shards else Alive(0.0))
+            for worker, shards in sorted(one.pool.in_hand.items())
+        ]
+
+    one.pool.wait = wake
+    monkeypatch.setattr(module, "Watch", lambda: Watch(clock))
+    one.run()
+    assert woken
+    assert one.said[1:] == ["Worker 1 on this machine continues."]
+    assert is_whole()
+    assert one.images == 8
+
+
+def test_a_stop_does_not_wait_for_a_worker_that_does_not_answer(session, monkeypatch) -> None:
+    one = session(1)
+    clock = halting(one, 0, None)
+    wait = one.pool.wait
+
+    def stop() -> Sequence[tuple[int, Message]]:
+        one.stop.asked = clock.now > 5
+        return wait()
+
+    one.pool.wait = stop
+    monkeypatch.setattr(module, "Watch", lambda: Watch(clock))
+    one.run()
+    assert clock.now < 5 + module.SILENT_WHEN_STOPPING + 3
+
+
+def test_time_in_which_the_run_itself_was_halted_is_not_the_workers() -> None:
+    clock = Seconds()
+    watch = Watch(clock)
+    watch.made_progress(0)
+    for _ in range(3):
+        clock.now += 1000
+        watch.tick()
+    assert watch.silence(0) == watch.standstill(0) < 10
+    watch.alive(0, 0.0, has_work=True)
+    assert watch.silence(0) == 0 < watch.standstill(0)
+    watch.alive(0, 0.0, has_work=False)  # an idle worker stands still, rightly
+    assert watch.standstill(0) == 0
+    watch.forget(0)
+    assert watch.workers() == []

@@ -21,6 +21,7 @@ import pyarrow as pa
 from wsol_bench.records.run_folder import CLAIMS, RunFolder
 from wsol_bench.records.storage.entry import Storage
 from wsol_bench.records.storage.messages import writing
+from wsol_bench.records.storage.retry import without_retries
 from wsol_bench.runtime.process_owner import Owner
 
 RENEWAL_INTERVAL = 10.0
@@ -40,6 +41,7 @@ class Leases:
             clock: a monotonic clock in seconds.
         """
         self._storage: Storage = folder.storage
+        self._once = without_retries(folder.storage)  # for what is repeated anyway or need not be
         self._path = folder.path
         self._clock = clock
         self._me = Owner.here()
@@ -87,8 +89,8 @@ class Leases:
             self._held.discard(number)
             self._observed.pop(number, None)
             with suppress(OSError):  # it expires
-                if _owner(self._read(number) or b"") == self._me:
-                    self._storage.remove(_name(number))
+                if _owner(self._once.read(_name(number))) == self._me:
+                    self._once.remove(_name(number))
 
     def holder(self, number: int) -> Owner | None:
         """The process that holds a shard's lease, or None if none does or it cannot be read."""
@@ -100,8 +102,8 @@ class Leases:
             self._renewals += 1
             for number in self._held:
                 with suppress(OSError, pa.ArrowException):  # a full disk must not end the run here
-                    if _owner(self._storage.read(_name(number))) == self._me:
-                        self._storage.write(_name(number), self._content())
+                    if _owner(self._once.read(_name(number))) == self._me:
+                        self._once.write(_name(number), self._content())
 
     def _renew_until_exit(self) -> None:
         while not self._ended.wait(RENEWAL_INTERVAL):

@@ -2,16 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from wsol_bench.datasets.example import Dataset
-from wsol_bench.pipeline.pipeline import Pipeline
-from wsol_bench.records.shard_files import Maps
 from wsol_bench.runtime.machine import version_of
+
+if TYPE_CHECKING:  # a worker sends its first sign of life before it imports torch
+    import pyarrow as pa
+
+    from wsol_bench.datasets.example import Dataset
+    from wsol_bench.pipeline.pipeline import Pipeline
+    from wsol_bench.records.shard_files import Maps
 
 OURS = "wsol_bench"
 """The package whose version must be equal in all workers."""
+
+HEARTBEAT = 2.0
+"""Seconds between two signs of life of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,8 @@ class OpenedJob:
         identity: everything that decides the records; equal on every machine.
     """
 
-    pipeline: Pipeline
-    dataset: Dataset
+    pipeline: "Pipeline"
+    dataset: "Dataset"
     identity: Mapping[str, object]
 
     @property
@@ -72,15 +78,17 @@ class BatchResult:
 
     Attributes:
         number: the shard's number.
+        start: the first image, among the examples.
         images: the number of images.
         table: their records, of `SCHEMA`.
         maps: method -> (n, t, u, v); empty when no maps are kept.
     """
 
     number: int
+    start: int
     images: int
-    table: pa.Table
-    maps: Maps = field(default_factory=dict)
+    table: "pa.Table"
+    maps: "Maps" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,17 @@ class LogLine:
     """A line for the user."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life, sent every `HEARTBEAT` seconds.
+
+    Attributes:
+        processor: the seconds of processor time that the worker's process has used.
+    """
+
+    processor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +133,4 @@ class Lost:
     why: str
 
 
-Message = Ready | BatchResult | LogLine | Failed | Stopped | Lost
+Message = Ready | BatchResult | LogLine | Alive | Failed | Stopped | Lost

@@ -1,15 +1,15 @@
 """The Ray actor that runs a worker."""
 
 import threading
+import time
 from queue import Empty, SimpleQueue
 
-from wsol_bench.engine.messages import Job, Message
+from wsol_bench.engine.messages import HEARTBEAT, Alive, Job, Message
 from wsol_bench.engine.shards import Shard
 from wsol_bench.engine.worker import Inbox, serve
 
 CALLS = 4
 """Concurrent calls of an actor: one blocks in `listen`, the others return at once."""
-_LISTEN_TIMEOUT = 5.0
 
 
 class RayWorker:
@@ -31,11 +31,11 @@ class RayWorker:
         self._inbox.stop()
 
     def listen(self) -> list[Message]:
-        """Returns the messages since the last call; waits a few seconds for the first."""
-        messages = []
+        """Returns the messages since the last call, or a sign of life where there are none."""
+        messages: list[Message] = []
         try:
-            messages.append(self._messages.get(timeout=_LISTEN_TIMEOUT))
+            messages.append(self._messages.get(timeout=HEARTBEAT))
             while True:
                 messages.append(self._messages.get_nowait())
         except Empty:
-            return messages
+            return messages or [Alive(time.process_time())]

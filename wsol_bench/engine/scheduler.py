@@ -12,9 +12,19 @@ from typing import Protocol as Interface
 
 import pyarrow as pa
 
-from wsol_bench.engine.messages import BatchResult, Failed, LogLine, Lost, Message, Ready, Stopped
+from wsol_bench.engine.messages import (
+    Alive,
+    BatchResult,
+    Failed,
+    LogLine,
+    Lost,
+    Message,
+    Ready,
+    Stopped,
+)
 from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import Shard
+from wsol_bench.engine.watch import Watch
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.runtime.interrupt import Stop
 
@@ -22,8 +32,17 @@ SHARDS_AHEAD = 2
 """Shards assigned to a worker at once, so that it never waits for the next one."""
 MAX_LOSSES = 3
 """Consecutive losses, at one batch or before a worker is ready, that end the run."""
-STOP_TIMEOUT = 60.0
+STOP_TIMEOUT = 20.0
 """Seconds for workers to finish their current batch after a stop request."""
+REPORT_AFTER = 30.0
+"""Seconds without an answer or without progress after which a worker is reported, gets no more
+shards and passes those that it has not started to idle workers."""
+GIVE_UP_SILENT = 60.0
+"""Seconds without an answer after which a worker is killed and replaced."""
+GIVE_UP_STANDING = 300.0
+"""Seconds with answers, but neither a batch nor processor time, after which it is, too."""
+SILENT_WHEN_STOPPING = 8.0
+"""Seconds without an answer after which a stop does not wait for a worker."""
 CHECKPOINT_INTERVAL = 30.0
 """Seconds between two writes of the finished batches of incomplete shards. A power cut or
 a kill costs at most this, and the current batches."""
@@ -44,7 +63,7 @@ class Pool(Interface):
         ...
 
     def replace(self, worker: int) -> None:
-        """Starts a worker in place of a lost one."""
+        """Starts a worker in place of one that is lost or given up, and kills the latter."""
         ...
 
     def stop(self) -> None:
@@ -91,6 +110,8 @@ class Scheduler:
         self._idle_since = self._checkpointed_at = monotonic()
         self._hosts: dict[int, str] = {}
         self._lost: set[int] = set()
+        self._watch = Watch()
+        self._suspended: set[int] = set()
         self.devices: set[str] = set()
         self.machines: list[Mapping[str, object]] = []
 
@@ -115,6 +136,8 @@ class Scheduler:
 
     def _assign(self) -> None:
         for worker, shards in self._assigned.items():
+            if worker in self._suspended:
+                continue
             while len(shards) < SHARDS_AHEAD:
                 shard = self._next()
                 if shard is None:
@@ -123,14 +146,28 @@ class Scheduler:
                 self._pool.give(worker, shard)
 
     def _next(self) -> Shard | None:
-        if self._returned:
-            return self._queue.rest_of(self._returned.popleft())
-        return self._queue.take()
+        while self._returned:
+            number = self._returned.popleft()
+            if self._queue.is_open(number):
+                return self._queue.rest_of(number)
+        return self._queue.take() or self._take_unstarted()
+
+    def _take_unstarted(self) -> Shard | None:
+        """A shard that a suspended worker has not started."""
+        for worker in self._suspended:
+            shards = self._assigned.get(worker, deque())
+            if len(shards) > 1:
+                return self._queue.rest_of(shards.pop().number)
+        return None
 
     def _receive(self) -> None:
         messages = self._pool.wait()
+        self._watch.tick()
         for worker, message in messages:
+            self._note_sign(worker, message)
             self._handle(worker, message)
+        self._check_workers()
+        messages = [each for each in messages if not isinstance(each[1], Alive)]
         if messages or any(self._assigned.values()):
             self._idle_since = monotonic()
         elif not self._queue.is_done():
@@ -138,10 +175,12 @@ class Scheduler:
 
     def _handle(self, worker: int, message: Message) -> None:
         if isinstance(message, BatchResult):
+            if not self._queue.expects(message):
+                return  # another worker has made it meanwhile
             self._queue.add(message)
             self._on_table(message.table, message.images)
             self._losses.pop(message.number, None)
-            self._drop_done(worker)
+            self._drop_finished()
         elif isinstance(message, Ready):
             self._check(message)
             self.devices.add(message.device)
@@ -160,11 +199,52 @@ class Scheduler:
         elif isinstance(message, Failed):
             raise message.error from RuntimeError(message.trace)
 
-    def _drop_done(self, worker: int) -> None:
-        """Removes finished shards from those assigned to a worker."""
-        shards = self._assigned[worker]
-        while shards and not self._queue.is_open(shards[0].number):
-            shards.popleft()
+    def _drop_finished(self) -> None:
+        """Removes finished shards from those assigned to workers."""
+        for worker, shards in self._assigned.items():
+            if not all(self._queue.is_open(shard.number) for shard in shards):
+                left = (shard for shard in shards if self._queue.is_open(shard.number))
+                self._assigned[worker] = deque(left)
+
+    def _note_sign(self, worker: int, message: Message) -> None:
+        if isinstance(message, Alive):
+            has_work = worker not in self._assigned or bool(self._assigned[worker])
+            self._watch.alive(worker, message.processor, has_work=has_work)
+        elif not isinstance(message, Lost):
+            self._watch.made_progress(worker)
+
+    def _check_workers(self) -> None:
+        """Reports workers that do not answer or stand still, and gives them up in the end."""
+        for worker in self._watch.workers():
+            silence, standstill = self._watch.silence(worker), self._watch.standstill(worker)
+            if silence >= GIVE_UP_SILENT:
+                self._handle_loss(worker, f"it has not answered for {silence:.0f} s")
+            elif standstill >= GIVE_UP_STANDING:
+                self._handle_loss(worker, f"it has made no progress for {standstill:.0f} s")
+            elif standstill >= REPORT_AFTER and worker not in self._suspended:
+                self._suspended.add(worker)
+                self._log(self._report_of(worker, silence >= REPORT_AFTER))
+            elif standstill < REPORT_AFTER and worker in self._suspended:
+                self._suspended.remove(worker)
+                self._log(f"{self._name_of(worker)} continues.")
+
+    def _report_of(self, worker: int, is_silent: bool) -> str:
+        what, limit = (
+            ("has not answered", GIVE_UP_SILENT)
+            if is_silent
+            else (
+                "answers, but has neither finished a batch nor used its processor",
+                GIVE_UP_STANDING,
+            )
+        )
+        return (
+            f"{self._name_of(worker)} {what} for {REPORT_AFTER:.0f} s. The shards that it has not "
+            f"started go to idle workers; after {limit:.0f} s it is replaced."
+        )
+
+    def _name_of(self, worker: int) -> str:
+        where = f" on {self._hosts[worker]}" if worker in self._hosts else ""
+        return f"Worker {worker + 1}{where}"
 
     def _check(self, ready: Ready) -> None:
         if ready.identity != self._identity:
@@ -176,6 +256,8 @@ class Scheduler:
             )
 
     def _handle_loss(self, worker: int, why: str) -> None:
+        self._watch.forget(worker)
+        self._suspended.discard(worker)
         if worker not in self._assigned:
             self._early_losses[worker] += 1
             if self._early_losses[worker] >= MAX_LOSSES:
@@ -221,7 +303,13 @@ class Scheduler:
         end = monotonic() + STOP_TIMEOUT
         failed: Failed | None = None
         while any(self._assigned.values()) and monotonic() < end:
-            for worker, message in self._pool.wait():
+            messages = self._pool.wait()
+            self._watch.tick()
+            for worker in self._watch.workers():
+                if self._watch.silence(worker) >= SILENT_WHEN_STOPPING:
+                    self._assigned.pop(worker, None)
+            for worker, message in messages:
+                self._note_sign(worker, message)
                 if isinstance(message, BatchResult):
                     self._handle(worker, message)
                 elif isinstance(message, Stopped | Failed | Lost):

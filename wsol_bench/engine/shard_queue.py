@@ -53,6 +53,10 @@ class _OpenShard:
         self.maps.append(maps)
         self.images += images
 
+    @property
+    def is_complete(self) -> bool:
+        return self.images == self.shard.images
+
     def joined(self) -> tuple[pa.Table, Maps]:
         maps = {m: np.concatenate([each[m] for each in self.maps]) for m in self.maps[0]}
         return pa.concat_tables(self.tables), maps
@@ -132,8 +136,10 @@ class ShardQueue:
                 self._leases.release(shard.number)
                 self.on_finished_elsewhere(shard.images)
             else:
-                self._open[shard.number] = self._part_of(shard)
-                return self.rest_of(shard.number)
+                progress = self._open[shard.number] = self._part_of(shard)
+                if not progress.is_complete:
+                    return self.rest_of(shard.number)
+                self._write(progress)  # which had failed, in an earlier session
         self._left = deque(sorted(self._left, key=lambda shard: shard.number))
         self._next_check = monotonic() + _RETRY_INTERVAL
         return None
@@ -147,19 +153,28 @@ class ShardQueue:
         progress = self._open[number]
         return replace(progress.shard, start=progress.shard.start + progress.images)
 
-    def add(self, part: BatchResult) -> None:
+    def expects(self, batch: BatchResult) -> bool:
+        """Whether a batch is the next one of a shard in progress."""
+        return self.is_open(batch.number) and self.rest_of(batch.number).start == batch.start
+
+    def add(self, batch: BatchResult) -> None:
         """Adds a finished batch; writes its shard when that is complete.
 
         Raises:
             DataError: the shard cannot be written.
         """
-        progress = self._open[part.number]
-        progress.add(part.table, part.maps, part.images)
-        if progress.images == progress.shard.images:
-            self._files.write(part.number, *progress.joined())
-            del self._open[part.number]
-            self._files.remove_part(part.number, self._kept)
-            self._leases.release(part.number)
+        progress = self._open[batch.number]
+        progress.add(batch.table, batch.maps, batch.images)
+        if progress.is_complete:
+            self._write(progress)
+
+    def _write(self, progress: _OpenShard) -> None:
+        """Writes a complete shard; its partial files are removed once it is written."""
+        number = progress.shard.number
+        self._files.write(number, *progress.joined())
+        del self._open[number]
+        self._files.remove_part(number, self._kept)
+        self._leases.release(number)
 
     def checkpoint(self) -> None:
         """Writes the finished batches of incomplete shards.
@@ -198,7 +213,7 @@ class ShardQueue:
             return progress
         table, maps = kept
         images, over = divmod(len(table), self._methods)
-        if over or not 0 < images < shard.images or any(len(a) < images for a in maps.values()):
+        if over or not 0 < images <= shard.images or any(len(a) < images for a in maps.values()):
             return progress
         progress.add(table, {method: array[:images] for method, array in maps.items()}, images)
         progress.kept = images

@@ -84,18 +84,18 @@ def process_shards(
         DataError, RunError: see `records_of`.
     """
     images = max(1, batch_size // opened.pipeline.view.count)
-    queued: deque[tuple[int, int]] = deque()
+    queued: deque[tuple[int, int, int]] = deque()
 
     def batches() -> Iterator[Sequence[Example]]:
         while (shard := take()) is not None:
             for start in range(shard.start, shard.stop, images):
                 batch = opened.dataset.examples[start : min(start + images, shard.stop)]
-                queued.append((shard.number, len(batch)))
+                queued.append((shard.number, start, len(batch)))
                 yield batch
 
     for made in records_of(opened.pipeline, opened.dataset, batches(), threads, log):
-        number, count = queued.popleft()
-        yield BatchResult(number, count, to_table(made.records), made.maps)
+        number, start, count = queued.popleft()
+        yield BatchResult(number, start, count, to_table(made.records), made.maps)
 
 
 def ready(opened: OpenedJob, host: str) -> Ready:

@@ -4,9 +4,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "pyarrow", "scipy")
 """Packages whose version may change a figure or a time."""
@@ -14,8 +15,10 @@ PACKAGES = ("wsol_bench", "torch", "torchvision", "numpy", "numba", "pillow", "p
 _CPU_FACTS = Path("/proc/cpuinfo")
 
 
-def machine(device: torch.device) -> dict[str, Any]:
+def machine(device: "torch.device") -> dict[str, Any]:
     """Processor, cores and threads, and the GPU if the device is one."""
+    import torch
+
     facts: dict[str, Any] = {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

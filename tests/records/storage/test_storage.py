@@ -178,10 +178,10 @@ def test_a_uri_that_cannot_be_opened_is_one_message(uri: str, said: str) -> None
 
 
 def test_a_uri_with_a_folder_beneath_it_is_still_one(tmp_path: Path) -> None:
-    storage = storage_of(Path(f"file://{tmp_path}/run") / "alexnet_cam")
+    storage = storage_of(Path(f"file://{tmp_path}/run") / "alexnet_cam").wrapped
     assert isinstance(storage, Disk)
     assert storage.path == tmp_path / "run" / "alexnet_cam"
-    remote = storage_of(Path("gs://bucket/run") / "alexnet_cam")
+    remote = storage_of(Path("gs://bucket/run") / "alexnet_cam").wrapped
     assert isinstance(remote, Remote)
     assert (remote.system.type_name, remote.base) == ("gcs", "bucket/run/alexnet_cam")
 
@@ -240,3 +240,43 @@ def test_a_failed_write_says_which_file_why_and_what_to_do(number: int, said: st
         raise OSError(number, os.strerror(number))
     assert os.strerror(number) in str(told.value)
     assert "out/records/1" in str(told.value)
+
+
+# Disks that fill up or go away
+
+
+def test_a_full_disk_without_links_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    flush, calls = os.fsync, []
+
+    def fill(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 1:  # the temporary file still fitted
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(handle)
+
+    monkeypatch.setattr("os.fsync", fill)
+    with pytest.raises(OSError, match="No space"):
+        Disk(tmp_path).create("run.json", b"{}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_run_folder_that_was_removed_is_noticed_at_the_next_write(
+    replaced: bool, tmp_path: Path
+) -> None:
+    disk = Disk(tmp_path / "run")
+    disk.make("records")
+    disk.make("parts")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    if replaced:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(FileNotFoundError, match="removed or replaced") as told:
+        disk.make("records")
+    assert told.value.errno == errno.ENOENT
+    assert not (tmp_path / "run" / "records").exists()

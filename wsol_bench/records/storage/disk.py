@@ -22,10 +22,16 @@ class Disk:
     def __init__(self, path: Path) -> None:
         """Refers to the folder; `make` creates it."""
         self.path = path
+        self._identity: tuple[int, int] | None = None
 
     def make(self, folder: str) -> None:
-        """See `Storage`."""
+        """See `Storage`; raises FileNotFoundError if the run's folder was removed since."""
+        if self._identity is not None and self._identity != _identity_of(self.path):
+            raise FileNotFoundError(
+                errno.ENOENT, "the folder was removed or replaced while the run was using it"
+            )
         (self.path / folder).mkdir(parents=True, exist_ok=True)
+        self._identity = _identity_of(self.path)
 
     def names(self, folder: str) -> list[str]:
         """See `Storage`."""
@@ -108,10 +114,25 @@ def _create_plainly(path: Path, content: bytes) -> bool:
     """For disks without hard links: a reader may briefly find the file incomplete."""
     try:
         with path.open("xb") as file:
-            file.write(content)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # such as a full disk
+                path.unlink(missing_ok=True)
+                raise
     except FileExistsError:
         return False
     return True
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder, or None if it does not exist."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _flush_folder(path: Path) -> None:

@@ -12,8 +12,8 @@ import pyarrow.fs as pafs
 
 from wsol_bench.errors import UsageError
 from wsol_bench.records.storage.disk import Disk
-from wsol_bench.records.storage.entry import Storage
-from wsol_bench.records.storage.remote import Remote
+from wsol_bench.records.storage.remote import Remote, patient
+from wsol_bench.records.storage.retry import Retrying
 
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>.*)")
 
@@ -23,17 +23,17 @@ def is_uri(path: Path) -> bool:
     return _URI.fullmatch(str(path)) is not None
 
 
-def storage_of(path: Path) -> Storage:
-    """The folder at a path, or at a URI such as s3://bucket/run.
+def storage_of(path: Path) -> Retrying:
+    """The folder at a path, or at a URI such as s3://bucket/run; errors that may pass are retried.
 
     Raises:
         UsageError: pyarrow does not support the URI or cannot reach it.
     """
     match = _URI.fullmatch(str(path))
     if match is None:
-        return Disk(path)
+        return Retrying(Disk(path), path)
     if match["scheme"] == "file":
-        return Disk(Path("/" + match["rest"]))
+        return Retrying(Disk(Path("/" + match["rest"])), path)
     uri = f"{match['scheme']}://{match['rest']}"
     if "?" in uri:
         raise UsageError(
@@ -47,7 +47,7 @@ def storage_of(path: Path) -> Storage:
             f"{uri}: cannot be opened ({_first_line(error)}). Expected a folder, or a URI that "
             "pyarrow knows (s3://, gs://, abfs://, hdfs://, file://)."
         ) from error
-    return Remote(system, base)
+    return Retrying(Remote(patient(system), base), path)
 
 
 def _first_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ _HINTS = {
     errno.EDQUOT: "Your disk quota is exhausted. Free some space",
     errno.EFBIG: "The file exceeds the size limit here. Raise the limit (ulimit -f)",
     errno.EROFS: "The disk is read-only. Make the folder writable",
+    errno.ENOENT: "Restore the folder, or give another",
     errno.EACCES: "You may not write there. Make the folder writable",
 }
 

@@ -1,5 +1,7 @@
 """A folder in any file system that pyarrow supports."""
 
+import errno
+import os
 from contextlib import suppress
 
 import pyarrow as pa
@@ -7,8 +9,23 @@ import pyarrow.fs as pafs
 
 from wsol_bench.records.storage.entry import is_left_over, temporary_name
 
+CONNECT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
+"""Timeouts of S3; pyarrow's own, of 1 and 3 s, are too short for a busy store."""
+
 PUTS_WHOLE = ("s3", "gcs", "abfs")
 """pyarrow's file systems in which a file appears only once it is complete."""
+
+_MISSING = "NO_SUCH_KEY"
+
+
+def patient(system: pafs.FileSystem) -> pafs.FileSystem:
+    """The same file system; S3 with longer timeouts, which a URI cannot set."""
+    if not isinstance(system, pafs.S3FileSystem):
+        return system
+    rebuild, (options,) = system.__reduce__()
+    return rebuild(
+        {**options, "connect_timeout": CONNECT_SECONDS, "request_timeout": REQUEST_SECONDS}
+    )
 
 
 class Remote:
@@ -39,8 +56,13 @@ class Remote:
 
     def read(self, name: str) -> bytes:
         """See `Storage`."""
-        with self.open(name) as file:
-            return file.readall()
+        try:
+            with self.open(name) as file:
+                return file.readall()
+        except OSError as error:
+            if _MISSING in str(error):  # removed since it was opened
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
+            raise
 
     def open(self, name: str) -> pa.NativeFile:
         """See `Storage`."""
