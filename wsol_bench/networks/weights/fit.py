@@ -85,7 +85,9 @@ def _entry(name: str, value: Tensor, like: Tensor, file: WeightsFile) -> Tensor:
             f"{where}: expected shape {_written(expected)}, found {_written(shape)}. "
             "Are these weights of another net?"
         )
-    wanted = FLOATS if like.is_floating_point() else COUNTS
+    wanted: tuple[torch.dtype, ...] = FLOATS if like.is_floating_point() else COUNTS
+    if parameter == COUNTER:  # no output depends on it
+        wanted = FLOATS + COUNTS
     if value.layout != torch.strided or value.is_meta or value.dtype not in wanted:
         odd = "no numbers (meta)" if value.is_meta else f"{value.dtype} ({value.layout})"
         raise WeightsError(

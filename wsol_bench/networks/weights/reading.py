@@ -20,7 +20,7 @@ from wsol_bench.networks.weights.files import WeightsFile, as_it_is, read_safete
 from wsol_bench.networks.weights.torch_files import load_without_code
 from wsol_bench.runtime.names import shown
 
-_START = 16
+_START = 32
 _LARGEST_HEADER = 100_000_000
 """Of a safetensors file, by the format's own definition."""
 _SHARDS = "weight_map"

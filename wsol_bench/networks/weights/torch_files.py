@@ -10,11 +10,13 @@ import io
 import pickletools
 import warnings
 import zipfile
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 
 from wsol_bench.errors import WeightsError
@@ -25,6 +27,8 @@ _ZIP_START = b"PK\x03\x04"
 _PICKLE_PART = "data.pkl"
 _BARE_PICKLES = 5
 """Before torch 1.6: a magic number, the protocol, the system, the object, its storages."""
+_NUMBERS = ("float64", "float32", "int64", "int32", "bool")
+"""The types of numpy's scalars that are read, such as a best accuracy."""
 _ALLOCATES = frozenset({"builtins bytearray", "__builtin__ bytearray"})
 
 
@@ -47,7 +51,8 @@ def load_without_code(path: Path) -> object:
             file.seek(0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's remarks on old pickle protocols
-                return torch.load(file, map_location="cpu", weights_only=True)
+                with torch.serialization.safe_globals(_harmless()):
+                    return torch.load(file, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except UnpicklingError as error:
@@ -58,6 +63,13 @@ def load_without_code(path: Path) -> object:
         ) from error
     except Exception as error:  # a damaged archive raises nearly anything
         raise _damaged(path, error) from error
+
+
+def _harmless() -> list[Any]:
+    """What programs save beside weights that holds values and runs nothing when it is made."""
+    scalar: Any = np.float64().__reduce__()[0]
+    names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("_core", "core")]
+    return [Namespace, np.dtype, *(type(np.dtype(name)) for name in _NUMBERS), *names]
 
 
 class _BoundedFile(io.BufferedReader):
