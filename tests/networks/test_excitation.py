@@ -1,5 +1,6 @@
 """Excitation backprop, derived a second time on the dense matrix of each operation."""
 
+import operator
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -159,6 +160,8 @@ CASES = {
     "max pooling, function": called(F.max_pool2d, winner_takes_all, 3, stride=2, padding=1),
     "relu": same(nn.ReLU),
     "relu, function": called(F.relu, all_of_it),
+    "relu, torch's function": called(torch.relu, all_of_it),
+    "relu, method": Case("relu", lambda: Calls(lambda x: x.relu()), all_of_it),
     "local response norm": same(lambda: nn.LocalResponseNorm(3, alpha=0.5, beta=0.75, k=1.0)),
     "dropout": same(nn.Dropout),
     "dropout, function": called(F.dropout, all_of_it, training=False),
@@ -201,7 +204,8 @@ def signals_like(output: Tensor) -> Tensor:
 
 
 def test_every_rule_of_the_table_has_a_case():
-    assert {case.key for case in CASES.values()} | {torch.cat} == set(rules.RULES)
+    joins = {torch.cat, operator.add, torch.add}  # of several inputs; tested below
+    assert {case.key for case in CASES.values()} | joins == set(rules.RULES)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -122,6 +122,10 @@ def _check(traced: fx.GraphModule, step: Step) -> None:
         layer.padding_mode != "zeros" or isinstance(layer.padding, str)
     ):
         raise NotApplicable(f"{what} pads with other than a number of zeros, which has no rule")
+    if rule is rules.by_sum and (
+        step.kwargs or not all(isinstance(each, fx.Node) for each in step.args)
+    ):
+        raise NotApplicable(f"{what} adds a constant or a multiple, which has no excitation rule")
     if rule in (rules.by_weights, rules.by_averages):
         source = step.all_input_nodes[0]
         if not graph.is_nonnegative(traced, source):

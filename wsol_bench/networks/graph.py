@@ -41,6 +41,7 @@ _FASTER: Mapping[type[nn.Module], Callable[[Any], nn.Module]] = MappingProxyType
 
 _KEEP_SIGN = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LocalResponseNorm)
 _KEEP_SIGN_FUNCTIONS = (F.max_pool2d, F.adaptive_avg_pool2d)
+_SUMS = (operator.add, torch.add)
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
@@ -161,11 +162,13 @@ def passes_values_on(traced: fx.GraphModule, step: Step) -> bool:
 def is_nonnegative(traced: fx.GraphModule, step: Step) -> bool:
     """Whether a step's output can be shown from the graph alone to be >= 0."""
     layer = layer_of(traced, step)
-    if isinstance(layer, nn.ReLU | nn.ReLU6) or step.target is F.relu:
+    if isinstance(layer, nn.ReLU | nn.ReLU6) or step.target in (F.relu, torch.relu, "relu"):
         return True
+    if step.target in _SUMS and (step.kwargs or len(step.all_input_nodes) != len(step.args)):
+        return False  # adds a constant or a multiple
     keeps_sign = isinstance(layer, (*_KEEP_SIGN, *PASS_THROUGH)) or (
         step.op == "call_function"
-        and step.target in (*PASS_THROUGH_FUNCTIONS, torch.cat, *_KEEP_SIGN_FUNCTIONS)
+        and step.target in (*PASS_THROUGH_FUNCTIONS, torch.cat, *_KEEP_SIGN_FUNCTIONS, *_SUMS)
     )
     return keeps_sign and all(is_nonnegative(traced, source) for source in step.all_input_nodes)
 

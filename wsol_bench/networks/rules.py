@@ -10,10 +10,15 @@ formula with f's transpose: p_in = x * fT(p_out / f(x)). The normaliser f(x) doe
 not depend on the signal: a pass computes it once and all its signals share it.
 Signals travel stacked, (s, n, k, u, v), over n images.
 
+A sum of branches x + y, as in a residual network, propagates x / (x + y) of its signal to x. The
+branches keep their signs, so a share may be below 0 or above 1: the paper states no rule, and this
+is that of both reference codes (Caffe's and TorchRay's).
+
 Source: Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016,
 section 3.2, eq. 3, and section 3.3 for max pooling and normalisation layers.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -115,6 +120,16 @@ def by_channels(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     return list(signals.split(widths, dim=2))
 
 
+def by_sum(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
+    """A sum of two branches: x / (x + y) to each, nothing where the sum is 0."""
+    branches = [widened(state.values[source].detach()) for source in step.all_input_nodes]
+    if len(branches) == 1:  # x + x
+        return [signals]
+    total = branches[0] + branches[1]
+    ratio = torch.where(total.abs() > _LEAST_NORMALISER, signals / total, 0.0)
+    return [ratio * branch for branch in branches]
+
+
 RULES: Mapping[object, Rule] = MappingProxyType(
     {
         nn.Conv2d: by_weights,
@@ -126,6 +141,8 @@ RULES: Mapping[object, Rule] = MappingProxyType(
         F.max_pool2d: to_winner,
         nn.ReLU: unchanged,
         F.relu: unchanged,
+        torch.relu: unchanged,
+        "relu": unchanged,
         nn.LocalResponseNorm: unchanged,
         nn.Dropout: unchanged,
         F.dropout: unchanged,
@@ -133,9 +150,11 @@ RULES: Mapping[object, Rule] = MappingProxyType(
         nn.Flatten: unchanged,
         torch.flatten: unchanged,
         torch.cat: by_channels,
+        operator.add: by_sum,
+        torch.add: by_sum,
     }
 )
-"""A layer's class or a function -> its rule."""
+"""A layer's class, a function, or the name of a tensor's method -> its rule."""
 
 
 def find_rule(traced: fx.GraphModule, step: Step) -> Rule | None:
