@@ -1,4 +1,4 @@
-"""What a caller in Python holds in hand: a result that still has its records and pictures."""
+"""The result of `wsol_bench.run`: errors, records and figures of one run."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -29,17 +29,17 @@ class RunResult(Result):
     """A result and the folder of its run.
 
     Attributes:
-        folder: the run's folder. Where the run named none, it lives as long as this object.
+        folder: the run's folder. A temporary one is deleted with this object.
     """
 
     folder: Path
 
     def to_frame(self, of: Literal["errors", "records"] = "errors") -> "pd.DataFrame":
-        """The result as a frame.
+        """The result as a data frame.
 
         Args:
-            of: "errors" gives one row per method, per cents and the ends of their
-                intervals; "records" one row per image and method, as `export --format csv`.
+            of: "errors": one row per method, with percentages and their intervals;
+                "records": one row per image and method, as `export --format csv`.
         """
         if of == "errors":
             return Result.to_frame(self)
@@ -56,20 +56,20 @@ class RunResult(Result):
         width_in: float = PAPER_WIDTH,
         seed: int = 0,
     ) -> Drawing:
-        """Images under the run's methods, as the command `figure` draws them.
+        """A figure of images under the run's methods, as the command `figure` draws it.
 
         Args:
-            images: an image id, several, or sets such as best, median, disagree:5, "too large".
-            methods: names of the run's methods; all where not given.
-            width_in: of the figure, in inches.
-            seed: of random images.
+            images: image ids, or sets such as best, median, disagree:5, "too large".
+            methods: names of the run's methods; default: all.
+            width_in: width of the figure in inches.
+            seed: of the set `random`.
 
         Returns:
-            A drawing that a notebook shows; `.save(path)` writes it. Maps are in it
-            where the run had `keep_maps=True`.
+            A drawing that a notebook displays; `.save(path)` writes it. It shows maps if
+            the run had `keep_maps=True`.
 
         Raises:
-            UsageError: what is given is no name; otherwise see `draw_run`.
+            UsageError: an argument is not a name; otherwise see `draw_run`.
             DataError: see `draw_run`.
         """
         wanted = _names("images", images)
@@ -81,7 +81,7 @@ class RunResult(Result):
 
 
 def _names(what: str, given: str | Sequence[str]) -> str:
-    """Names between commas, whichever way they are given."""
+    """Comma-separated names."""
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise UsageError(
@@ -92,11 +92,11 @@ def _names(what: str, given: str | Sequence[str]) -> str:
 
 
 def run_and_keep(settings: RunSettings, *, quiet: bool) -> RunResult:
-    """Runs one arch; its records are kept for as long as the result is.
+    """Runs one arch; without `out`, its records are deleted with the result.
 
     Args:
         settings: of one arch; `out` may be None.
-        quiet: say nothing on stderr.
+        quiet: print nothing on stderr.
 
     Raises:
         WsolBenchError: see `evaluate`.

@@ -15,7 +15,7 @@ from wsol_bench.geometry import Boxes
 
 
 @dataclass(frozen=True, slots=True)
-class TrueBoxes:
+class BoxArrays:
     """n images' boxes, t true boxes in all; half-open xyxy in original pixels.
 
     Attributes:
@@ -43,7 +43,7 @@ class TrueBoxes:
         return np.repeat(np.arange(self.n), self.counts)
 
 
-def records_of(table: pa.Table, method: str) -> TrueBoxes:
+def box_arrays_of(table: pa.Table, method: str) -> BoxArrays:
     """The boxes of one method's records, in the table's order.
 
     Args:
@@ -61,7 +61,7 @@ def records_of(table: pa.Table, method: str) -> TrueBoxes:
     flat = pa.compute.list_flatten(part["true_boxes"]).to_numpy()
     columns = [part[name].to_numpy() for name in ("x0", "y0", "x1", "y1")]
     sides = [part[name].to_numpy().astype(np.float64) for name in ("height", "width")]
-    return TrueBoxes(
+    return BoxArrays(
         boxes=np.stack(columns, axis=1),  # (n, 4)
         truths=flat.astype(np.float64).reshape(-1, 4),  # (t, 4)
         starts=np.cumsum(counts) - counts,

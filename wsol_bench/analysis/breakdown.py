@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.box_arrays import TrueBoxes, records_of
+from wsol_bench.analysis.box_arrays import BoxArrays, box_arrays_of
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.run_folder import outcomes_of
 from wsol_bench.scoring.ilsvrc import Errors, flags_of
@@ -68,7 +68,7 @@ def by_box_size(table: pa.Table, method: str, protocol: Protocol) -> tuple[Group
     Raises:
         DataError: a record has no true box; names it.
     """
-    shares = largest_shares(records_of(table, method))
+    shares = largest_shares(box_arrays_of(table, method))
     unreadable = np.isnan(shares)
     bins = np.where(unreadable, len(SIZE_NAMES), np.searchsorted(SIZE_EDGES, shares, side="right"))
     names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable.any() else SIZE_NAMES
@@ -81,7 +81,7 @@ def by_box_count(table: pa.Table, method: str, protocol: Protocol) -> tuple[Grou
     Returns:
         One group per name of `COUNT_NAMES`, in this order; each image is in one.
     """
-    counts = records_of(table, method).counts
+    counts = box_arrays_of(table, method).counts
     return _grouped(table, method, protocol, np.minimum(counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
 
 
@@ -102,7 +102,7 @@ def by_class(
     return _grouped(table, method, protocol, labels, class_names)
 
 
-def largest_shares(boxes: TrueBoxes) -> NDArray[np.float64]:
+def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
     """The share of each image's area that its largest true box covers, (n,).
 
     A box may leave the image, as the devkit's may, so a share can pass 1. An image

@@ -37,7 +37,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.box_arrays import TrueBoxes, records_of
+from wsol_bench.analysis.box_arrays import BoxArrays, box_arrays_of
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.run_folder import outcomes_of
@@ -103,14 +103,14 @@ def failure_kinds(
         raise UsageError(f"metric {metric}: has no boxes. Choose from {', '.join(CLASSES_OF)}.")
     flags = flags_of(outcomes_of(table, method), protocol)
     asked = CLASSES_OF[metric]
-    kinds = box_kinds(records_of(table, method), protocol.iou)
+    kinds = box_kinds(box_arrays_of(table, method), protocol.iou)
     if asked is not None:
         kinds[flags[asked].wrong] = KINDS.index(FailureKind.CLASS_WRONG)
     kinds[~flags[metric].wrong] = KINDS.index(FailureKind.RIGHT)
     return kinds
 
 
-def box_kinds(records: TrueBoxes, right_iou: float) -> NDArray[np.int64]:
+def box_kinds(records: BoxArrays, right_iou: float) -> NDArray[np.int64]:
     """The kind of every box as if it were wrong: SEVERAL to OTHER, (n,) codes into `KINDS`.
 
     Args:
@@ -134,7 +134,7 @@ def box_kinds(records: TrueBoxes, right_iou: float) -> NDArray[np.int64]:
 
 
 def _overlaps(
-    records: TrueBoxes,
+    records: BoxArrays,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of every true box: the share of the box inside it, its share covered, the IoU."""
     boxes, truths = records.boxes[records.image_of], records.truths  # (t, 4) each
@@ -149,7 +149,7 @@ def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _first_best(ious: NDArray[np.float64], records: TrueBoxes) -> NDArray[np.int64]:
+def _first_best(ious: NDArray[np.float64], records: BoxArrays) -> NDArray[np.int64]:
     """Where each image's first true box of best IoU stands, (n,)."""
     best = np.maximum.reduceat(ious, records.starts)  # (n,)
     places = np.where(ious == best[records.image_of], np.arange(len(ious)), len(ious))

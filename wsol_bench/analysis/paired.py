@@ -73,7 +73,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """Two rows under one metric.
 
     Attributes:
@@ -187,7 +187,7 @@ def compare_rows(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Comparison:
+) -> PairedComparison:
     """Compares two rows of one dataset: methods, archs, protocols or runs.
 
     Records are joined by `image_id`, whatever their order. Localization metrics
@@ -207,7 +207,7 @@ def compare_rows(
         resamples=resamples,
         seed=seed,
     )
-    return Comparison(first.name, second.name, metric, difference, difference.p)
+    return PairedComparison(first.name, second.name, metric, difference, difference.p)
 
 
 def compare_all(
@@ -217,7 +217,7 @@ def compare_all(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> tuple[Comparison, ...]:
+) -> tuple[PairedComparison, ...]:
     """All pairs of rows in order, their p values Holm-corrected together.
 
     Raises:
@@ -240,7 +240,7 @@ def compare_methods(
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> tuple[Comparison, ...]:
+) -> tuple[PairedComparison, ...]:
     """All pairs of methods of one run; see `compare_all`.
 
     Args:

@@ -26,7 +26,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ComparedError:
     """One figure of the paper and ours.
 
     Attributes:
@@ -61,7 +61,7 @@ class RemadeRow:
     """
 
     paper: PaperRow
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedError, ...]
     n: int
     reason: str
 
@@ -140,14 +140,16 @@ def _run(
             yield _not_run(row, result.not_applicable[row.method])
 
 
-def _cells(paper: PaperRow, ours: Row) -> Iterator[Cell]:
+def _cells(paper: PaperRow, ours: Row) -> Iterator[ComparedError]:
     for metric, figure in paper.figures.items():
         rate = getattr(ours.errors, metric)
-        yield Cell(metric, figure, rate.percent, rate.interval())
+        yield ComparedError(metric, figure, rate.percent, rate.interval())
 
 
 def _not_run(row: PaperRow, reason: str) -> RemadeRow:
-    cells = tuple(Cell(metric, figure, None, None) for metric, figure in row.figures.items())
+    cells = tuple(
+        ComparedError(metric, figure, None, None) for metric, figure in row.figures.items()
+    )
     return RemadeRow(row, cells, 0, reason)
 
 

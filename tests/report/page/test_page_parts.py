@@ -10,7 +10,7 @@ from PIL import Image
 from wsol_bench.protocols.catalog import BoxRule
 from wsol_bench.report.page.pictures import MAP_SIDE, THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.report.page.scale import scale_over, strip
-from wsol_bench.report.page.sets import PER_SET, Verdicts, sets_of
+from wsol_bench.report.page.sets import PER_SET, Outcomes, sets_of
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_a_strip_is_in_per_cent_of_its_axis() -> None:
     assert around_zero.low < 0 < around_zero.high
 
 
-def verdicts(n: int, methods: int = 3, seed: int = 0) -> Verdicts:
+def verdicts(n: int, methods: int = 3, seed: int = 0) -> Outcomes:
     random = np.random.default_rng(seed)
     degenerate = np.zeros((methods, n), bool)
     degenerate[0, n // 2] = True
-    return Verdicts(
+    return Outcomes(
         ious=random.random((methods, n)),
         kinds=random.integers(0, 7, (methods, n)),
         degenerate=degenerate,

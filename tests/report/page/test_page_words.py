@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wsol_bench.analysis.paired import Comparison, Difference, mcnemar_p
+from wsol_bench.analysis.paired import Difference, PairedComparison, mcnemar_p
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.cli.main import app
 from wsol_bench.report.page.errors import error_table
@@ -30,13 +30,13 @@ def opened(make_run: Any, **changes: Any) -> ReportRun:
     return run
 
 
-def against(only_first: int, only_second: int, p_holm: float) -> Comparison:
+def against(only_first: int, only_second: int, p_holm: float) -> PairedComparison:
     """A method against the centred box over 40 images."""
     percent = 2.5 * (only_first - only_second)
     interval = Interval(percent - 10, percent + 10)
     p = mcnemar_p(only_first, only_second)
     difference = Difference(40, only_first, only_second, percent, interval, p)
-    return Comparison("MWP", "Centred box", "top1_loc", difference, p_holm)
+    return PairedComparison("MWP", "Centred box", "top1_loc", difference, p_holm)
 
 
 def test_a_beaten_method_is_said_to_make_more_errors_than_the_centred_box(make_run: Any) -> None:
@@ -82,7 +82,7 @@ def test_a_beaten_method_is_said_to_make_more_errors_than_the_centred_box(make_r
     ],
 )
 def test_a_sentence_claims_what_the_pairs_verdict_claims(
-    comparison: Comparison, sentence: str, verdict: str
+    comparison: PairedComparison, sentence: str, verdict: str
 ) -> None:
     assert against_words("MWP", comparison) == sentence
     assert verdict_of(comparison) == verdict
@@ -226,7 +226,7 @@ def test_numbers_carry_a_true_minus_and_zero_no_sign(value: float, text: str) ->
 
 def test_points_are_written_with_their_interval() -> None:
     difference = Difference(40, 5, 1, 10.0, Interval(-0.5, 20.0), 0.2)
-    comparison = Comparison("a", "b", "top1_loc", difference, 0.2)
+    comparison = PairedComparison("a", "b", "top1_loc", difference, 0.2)
     assert points(comparison) == "+10.0 points, −0.5 to +20.0"
 
 

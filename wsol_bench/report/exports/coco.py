@@ -1,8 +1,8 @@
-"""COCO's two files: the true boxes as a dataset, and guesses as results upon it.
+"""COCO's two files: a dataset with the ground-truth boxes, and results for it.
 
 A result is {"image_id", "category_id", "bbox": [x, y, width, height], "score"}, a dataset
-has lists of images, annotations and categories with the same ids. Boxes are in pixels; a
-half-open box has its width and height without an added 1, as COCO's boxes do.
+has lists of images, annotations and categories with the same ids. Boxes are in pixels; the
+width and height of a half-open box are those of COCO, without an added 1.
 
 Source: https://cocodataset.org/#format-results, "Object Detection (bounding boxes)", and
 #format-data, "Object Detection".
@@ -22,7 +22,7 @@ from wsol_bench.runtime.names import shown
 
 
 class CocoResult(TypedDict):
-    """One box, as COCO's evaluation reads it."""
+    """One box in the format of COCO's evaluation."""
 
     image_id: int
     category_id: int
@@ -33,10 +33,9 @@ class CocoResult(TypedDict):
 def coco_results(
     guesses: Guesses, image_numbers: Mapping[str, int], category_ids: Sequence[int]
 ) -> list[CocoResult]:
-    """One object per guess, images in the order of their ids, best guesses first.
+    """One object per prediction, images in the order of their ids, best predictions first.
 
-    A guess with a box that covers no pixel is left out: COCO has no place for a class
-    without a box.
+    A prediction with an empty box is omitted: COCO has no classes without a box.
 
     Args:
         guesses: of each image, with scores.
@@ -44,7 +43,7 @@ def coco_results(
         category_ids: class index -> COCO's category_id, such as `DevkitIds.ids`.
 
     Raises:
-        UsageError: a guess has no score.
+        UsageError: a prediction has no score.
     """
     results: list[CocoResult] = []
     for image_id in sorted(guesses):
@@ -53,7 +52,7 @@ def coco_results(
             if x1 <= x0 or y1 <= y0:
                 continue
             if guess.score is None:
-                raise UsageError(f"{image_id}: a guess has no score, and COCO results need one.")
+                raise UsageError(f"{image_id}: a prediction has no score, which COCO results need.")
             results.append(
                 CocoResult(
                     image_id=image_numbers[image_id],
@@ -66,7 +65,7 @@ def coco_results(
 
 
 def image_numbers_of(table: pa.Table) -> dict[str, int]:
-    """Image id -> its 1-based place in the official list, from records."""
+    """Image id -> its 1-based index in the official list, from records."""
     return dict(zip(table["image_id"].to_pylist(), table["index"].to_pylist(), strict=True))
 
 
@@ -87,13 +86,13 @@ class Categories:
 def coco_dataset(
     table: pa.Table, categories: Categories, file_names: Mapping[str, str], what: str
 ) -> dict[str, Any]:
-    """The images of some records with their true boxes; unreadable images are left out.
+    """The images of some records with their ground-truth boxes; unreadable images are omitted.
 
     Args:
         table: records of one method.
-        categories: the run's classes; all of them are written.
-        file_names: image id -> the name of its file.
-        what: says where the boxes come from.
+        categories: the run's classes; all are written.
+        file_names: image id -> name of its file.
+        what: description of the dataset.
     """
     columns = ("image_id", "index", "label", "height", "width", "true_boxes")
     images: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Records as flat columns that people read: for a CSV file and for a data frame."""
+"""Records as flat columns, for a CSV file or a data frame."""
 
 import csv
 import io
@@ -14,22 +14,22 @@ from wsol_bench.records.opened_run import Part, own_protocol
 from wsol_bench.runtime.names import shown
 
 FAILURE_METRIC = "top1_loc"
-"""Under which an image is right or has a kind of failure."""
+"""The metric of the column `failure`."""
 
 _AS_STORED = ("height", "width", "x0", "y0", "x1", "y1", "iou", "map_state", "blacklisted")
 
 
 def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, list[Any]]:
-    """The records of some methods, method after method, each in the dataset's order.
+    """The records of some methods, one method after another, each in the dataset's order.
 
     Args:
         parts: of a run.
         methods: names of its methods.
 
     Returns:
-        Column -> a value per record. `rank` is the 1-based place of the label among the
-        best classes, or None where it is not among them; `true_boxes` are half-open
-        (x0, y0, x1, y1) in pixels; `failure` is the kind under top-1 localization. An
+        Column -> one value per record. `rank` is the 1-based rank of the label among the
+        best classes, or None if it is not among them; `true_boxes` are half-open
+        (x0, y0, x1, y1) in pixels; `failure` is the outcome under top-1 localization. An
         unreadable image has the size 0 x 0 and no predicted class.
     """
     carriers = {method: part for part in parts for method in part.methods}
@@ -78,9 +78,9 @@ def _quadruples(flat: Sequence[float]) -> list[tuple[float, ...]]:
 
 
 def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> None:
-    """Writes columns with a heading; true boxes as "x0 y0 x1 y1; x0 y0 x1 y1".
+    """Writes columns with a header; ground-truth boxes as "x0 y0 x1 y1; x0 y0 x1 y1".
 
-    Numbers have as many digits as give them back exactly.
+    Numbers are written with all digits that reproduce them exactly.
 
     Raises:
         DataError: the file cannot be written.

@@ -1,16 +1,14 @@
 """The prediction file of ILSVRC's CLS-LOC task: written, read, and scored.
 
 One line per image, in the alphabetical order of the images' file names. A line has up to
-five groups "class xmin ymin xmax ymax", best first, all numbers parted by spaces. The
-class is the devkit's id (see `datasets.devkit_ids`). A file may have more groups: scoring
-looks at the first five; it may have fewer: the devkit fills its matrix up with zeros,
-and 0 is no class.
+five groups "class xmin ymin xmax ymax", best first, separated by spaces. The class is the
+devkit's id (see `datasets.devkit_ids`). A line may have more groups, of which scoring reads
+the first five, or fewer: the devkit pads its matrix with zeros, and 0 is no class.
 
-Coordinates are 0-based and inclusive. The devkit's documentation says neither; its overlap
+Coordinates are 0-based and inclusive. The devkit's documentation states neither; its overlap
 adds 1 to each width and height (compute_overlap.m), which is the inclusive convention, and
-compares predictions with the annotations as they stand, whose smallest coordinate is 0 and
-whose largest is the image's side minus 1. `_line` and `_guess` are the only places where
-that 1 is taken off and put back.
+compares predictions with the annotations unchanged, whose minimum coordinate is 0 and whose
+maximum is the image's side minus 1. Only `_line` and `_guess` subtract and add that 1.
 
 Source: ILSVRC2015 devkit, readme.txt, sections 3.1-3.4; evaluation/eval_clsloc.m.
 """
@@ -37,15 +35,15 @@ NUMBERS_PER_GUESS = 5
 """A class and four corners."""
 
 NO_CLASS = 0
-"""The devkit's filling of short lines."""
+"""The devkit's padding of short lines."""
 
 
 def write_predictions(guesses: Guesses, path: Path, ids: DevkitIds) -> None:
     """Writes one line per image, in the order of the image ids.
 
-    A coordinate is written with as many digits as give it back exactly (if it is 0 or at
-    least a millionth of a pixel), so a file scores what the guesses score. An image
-    without guesses becomes one group of zeros.
+    A coordinate is written with all digits that reproduce it exactly (if it is 0 or at least
+    a millionth of a pixel), so that a file has the errors of its predictions. An image
+    without predictions becomes one group of zeros.
 
     Args:
         guesses: of each image, best first; see `guesses.guesses_of`.
@@ -63,18 +61,17 @@ def write_predictions(guesses: Guesses, path: Path, ids: DevkitIds) -> None:
 
 
 def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Guess, ...], ...]:
-    """Reads a prediction file: the guesses of each line, best first, without scores.
+    """Reads a prediction file: the predictions of each line, best first, without scores.
 
-    A box whose corners are swapped is kept: it overlaps nothing, as in the devkit.
+    A box with swapped corners is kept: it overlaps nothing, as in the devkit.
 
     Args:
-        path: the file, of this package or anybody's.
+        path: the file, written by this package or by another program.
         ids: of the dataset's classes.
 
     Raises:
         DataError: the file cannot be read or is empty, or a line is empty, has no whole
-            number of groups, or holds something that is no number, no id, or no pixel;
-            names the line.
+            number of groups, or holds an invalid number, id or pixel; names the line.
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -96,19 +93,19 @@ def score_predictions(
 ) -> Errors:
     """The errors of a prediction file, by the devkit's rules.
 
-    An image is right in classification when one of its first k guesses has the label's
-    class, in localization when one of them has both the class and a box with IoU of at
-    least one half with any true box. Classification counts every image, localization
-    leaves out the blacklist. `gt_known_loc` is a rate over 0 images: a file does not say
-    where a class would be that it does not name.
+    An image is right in classification if one of its first k predictions has the label's
+    class, in localization if one of them has both the class and a box with an IoU of at
+    least one half with any ground-truth box. Classification counts every image, localization
+    excludes the blacklist. `gt_known_loc` is a rate over 0 images, because a file has no boxes
+    for classes that it does not predict.
 
     Args:
         predictions: of each line. As many as there are examples: in their alphabetical
-            order. More: the line of an example is its `index`, so that a file of the
-            whole validation set can be scored on a part of it.
-        examples: with labels and true boxes.
-        protocol: its least IoU and its k.
-        blacklist: 1-based indices that localization leaves out.
+            order. If there are more, the line of an example is its `index`, so that a file of
+            the whole validation set can be scored on a subset.
+        examples: with labels and ground-truth boxes.
+        protocol: its minimum IoU and its k.
+        blacklist: 1-based indices that localization excludes.
 
     Raises:
         DataError: there are fewer lines than that needs.
@@ -162,7 +159,7 @@ def _line(guesses: Sequence[Guess], ids: DevkitIds) -> str:
 
 
 def _text(value: float, less: int = 0) -> str:
-    """A number less 0 or 1 in the shortest digits, without an error of rounding."""
+    """A number minus `less` in the shortest exact decimal form."""
     if value.is_integer():
         return str(int(value) - less)
     return format(Decimal(repr(value)) - less, "f")
@@ -173,7 +170,7 @@ def _guesses(line: str, where: str, ids: DevkitIds) -> tuple[Guess, ...]:
     if not fields or len(fields) % NUMBERS_PER_GUESS:
         raise DataError(
             f"{where}: expected groups of five numbers, class xmin ymin xmax ymax, got "
-            f"{len(fields)} numbers. An image without a guess is 0 0 0 0 0."
+            f"{len(fields)} numbers. An image without a prediction is 0 0 0 0 0."
         )
     groups = range(0, len(fields), NUMBERS_PER_GUESS)
     return tuple(_guess(fields[at : at + NUMBERS_PER_GUESS], where, ids) for at in groups)
@@ -183,8 +180,8 @@ def _guess(fields: Sequence[str], where: str, ids: DevkitIds) -> Guess:
     identity = _number(fields[0], where)
     if identity != NO_CLASS and identity not in ids.index_of:
         raise DataError(
-            f"{where}: {shown(fields[0][:40])} is no class id. Expected one of {shown(ids.source)} "
-            f"({min(ids.index_of)} to {max(ids.index_of)}), or 0 for none."
+            f"{where}: {shown(fields[0][:40])} is not a class id. Expected one of "
+            f"{shown(ids.source)} ({min(ids.index_of)} to {max(ids.index_of)}), or 0 for none."
         )
     x0, y0 = (_number(field, where) for field in fields[1:3])
     x1, y1 = (_one_more(field, where) for field in fields[3:5])

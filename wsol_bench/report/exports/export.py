@@ -1,4 +1,4 @@
-"""What `export` writes: a run in the forms of outside scorers, browsers and tables."""
+"""`export`: a run in the formats of other evaluation tools, browsers and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from wsol_bench.runtime.progress import log
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What to write.
+    """Options of an export.
 
     Attributes:
         path: the run's folder.
         out: the file or folder to write.
-        methods: whose records; empty takes all, where the form can hold several.
+        methods: whose records; default: all, if the format can hold several.
         class_map: "WNID id" lines for class ids, or None.
-        data: the images' folder or tar, where it is not where the run says.
+        data: the images' folder or tar; default: the one that the run was made on.
     """
 
     path: Path
@@ -50,8 +50,8 @@ def export_run(export: Export, form: str) -> None:
     """Writes a run in one of `FORMS`.
 
     Raises:
-        UsageError: the run has no such method, or the form needs exactly one.
-        DataError: no run lies there, or a file cannot be read or written.
+        UsageError: the run has no such method, or the format needs exactly one.
+        DataError: the folder holds no run, or a file cannot be read or written.
     """
     parts = open_parts(export.path)
     carriers = {name: part for part in parts for name in part.methods}
@@ -61,7 +61,7 @@ def export_run(export: Export, form: str) -> None:
 
 
 def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
-    """Image id -> class -> box, where the run made one for each of its best classes."""
+    """Image id -> class -> box, if the run has boxes of the best classes, else None."""
     found = {}
     columns = (table[name].to_pylist() for name in ("image_id", "classes", "class_boxes"))
     for image_id, classes, flat in zip(*columns, strict=True):
@@ -89,7 +89,10 @@ def _coco_dataset(export: Export, parts: Sequence[Part]) -> None:
     dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
     ids = table["image_id"].to_pylist()
     file_names = {image_id: Path(dataset.images.where(image_id)).name for image_id in ids}
-    what = f"{parts[0].identity['dataset']}, {len(table):,} images, true boxes of the label's class"
+    what = (
+        f"{parts[0].identity['dataset']}, {len(table):,} images, ground-truth boxes of the label's "
+        "class"
+    )
     write_coco(coco_dataset(table, _categories(export, parts), file_names, what), export.out)
 
 
@@ -103,11 +106,11 @@ def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
     name = f"{identity['dataset']} {identity['arch']} {identity['protocol']['name']}"
     columns = record_columns(parts, export.methods or parts[0].order)
     write_fiftyone(export.out, name, columns, dataset)
-    log(f"Look at it with: python {export.out / LOADER}")
+    log(f"To open it: python {export.out / LOADER}")
 
 
 def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
-    """The guesses of the one method asked for, and its records."""
+    """The predictions of the one method requested, and its records."""
     if len(export.methods) != 1:
         known = ", ".join(name for part in parts for name in part.methods)
         raise UsageError(f"export: this format needs --method with one of the run's: {known}.")
@@ -116,14 +119,14 @@ def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
     boxes = class_boxes_of(table)
     if boxes is None:
         log(
-            "The run kept the box of the label's class only; other classes get an empty box, "
-            "which changes no error. --boxes top5 makes all five."
+            "The run kept only the box of the label's class; other classes get an empty box, "
+            "which changes no error. Run with --boxes top5 for all five boxes."
         )
     return guesses_of(table, method, boxes, empty_others=boxes is None), table
 
 
 def _categories(export: Export, parts: Sequence[Part]) -> Categories:
-    """COCO's categories: the devkit's ids, or 1 to C where classes are not ILSVRC's."""
+    """COCO's categories: the devkit's ids, or 1 to C for classes that are not ILSVRC's."""
     manifest = parts[0].folder.manifest()
     wnids = manifest["wnids"]
     names = [first_name(name) for name in manifest["class_names"]]
@@ -142,4 +145,4 @@ FORMS: Mapping[str, Callable[[Export, Sequence[Part]], None]] = MappingProxyType
         "csv": _csv,
     }
 )
-"""What `--format` takes."""
+"""Values of `--format`."""

@@ -1,16 +1,16 @@
-"""A run as a folder that FiftyOne imports: true boxes, and a field of boxes per method.
+"""A run as a folder for FiftyOne: ground-truth boxes, and one field of boxes per method.
 
 OUT/data.json              image id -> its file; images stay where they are
 OUT/labels/true_boxes.json, OUT/labels/METHOD.json   FiftyOneImageDetectionDataset
 OUT/labels/predicted.json                            FiftyOneImageClassificationDataset
-OUT/data/                  images that lie in a tar, which FiftyOne cannot read
-OUT/load_in_fiftyone.py    puts all of them into one dataset
+OUT/data/                  images from a tar, which FiftyOne cannot read
+OUT/load_in_fiftyone.py    loads all of them into one dataset
 
-FiftyOne itself is not needed to write it. A box is [x, y, width, height] from the top
+FiftyOne is not needed to write the folder. A box is [x, y, width, height] from the top
 left, as shares of the image's sides.
 
 Source: https://docs.voxel51.com/user_guide/import_datasets.html, the sections on these
-two types; they say that a label's `attributes` become fields to filter by.
+two types: a label's `attributes` become fields that can be filtered.
 """
 
 import json
@@ -27,10 +27,10 @@ TRUE_BOXES, PREDICTED = "true_boxes", "predicted"
 LOADER = "load_in_fiftyone.py"
 
 _SUFFIX = ".jpg"
-"""FiftyOne cuts a suffix off the keys of data.json, so each gets one."""
+"""FiftyOne removes a suffix from the keys of data.json, so each key has one."""
 
 _SCRIPT = '''\
-"""Puts this folder into FiftyOne and opens its app: python {loader} [DATASET NAME]
+"""Loads this folder into FiftyOne and opens its app: python {loader} [DATASET NAME]
 
 Needs `pip install fiftyone`. Delete the dataset again with `fiftyone datasets delete`.
 """
@@ -73,13 +73,13 @@ if __name__ == "__main__":
 def write_fiftyone(
     out: Path, name: str, columns: Mapping[str, Sequence[Any]], dataset: ImageDataset
 ) -> None:
-    """Writes the folder; unreadable images, which nobody can look at, are left out.
+    """Writes the folder; unreadable images are omitted.
 
     Args:
-        out: a folder that is empty or not there.
+        out: a folder that is empty or does not exist.
         name: of the dataset in FiftyOne.
         columns: from `record_columns`.
-        dataset: where the images are.
+        dataset: opens the images.
 
     Raises:
         DataError: the folder is not empty or cannot be written, or an image is absent.
@@ -93,7 +93,7 @@ def write_fiftyone(
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
-            raise DataError(f"{shown(str(out))}: is not empty. Give a new folder.")
+            raise DataError(f"{shown(str(out))}: the folder is not empty. Give a new one.")
         (out / "labels").mkdir()
         for field, values in labels.items():
             _write_json(out / "labels" / f"{field}.json", {"labels": values})
@@ -107,13 +107,13 @@ def write_fiftyone(
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Field -> image id -> its label: lists of boxes, or the predicted class."""
+    """Field -> image id -> its label: a list of boxes, or the predicted class."""
     fields: dict[str, dict[str, Any]] = {TRUE_BOXES: {}, PREDICTED: {}}
     for row in rows:
         image_id = row["image_id"]
-        fields[TRUE_BOXES].setdefault(image_id, list(_true(row)))
+        fields[TRUE_BOXES].setdefault(image_id, list(_ground_truth(row)))
         fields[PREDICTED].setdefault(image_id, row["predicted_class"])
-        fields.setdefault(row["method"], {})[image_id] = [_drawn(row)]
+        fields.setdefault(row["method"], {})[image_id] = [_predicted(row)]
     return fields
 
 
@@ -122,7 +122,7 @@ def _write_json(path: Path, content: object) -> None:
 
 
 def _image_file(image_id: str, dataset: ImageDataset, out: Path) -> str:
-    """The path of an image's file, written out first where it has none of its own."""
+    """The path of an image's file, which is written first if the image lies in a tar."""
     own = Path(dataset.images.where(image_id))
     if own.is_file():
         return str(own.resolve())
@@ -132,13 +132,13 @@ def _image_file(image_id: str, dataset: ImageDataset, out: Path) -> str:
     return copy.relative_to(out).as_posix()
 
 
-def _true(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _ground_truth(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for box in row["true_boxes"]:
         yield {"label": row["class"], "bounding_box": _shares(box, row), "attributes": _who(row)}
 
 
-def _drawn(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The method's box for the label's class, with what became of it."""
+def _predicted(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's box for the label's class, with its outcome."""
     corners = tuple(row[name] for name in ("x0", "y0", "x1", "y1"))
     return {
         "label": row["class"],

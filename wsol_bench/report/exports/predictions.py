@@ -1,4 +1,4 @@
-"""What a method would hand in for an image: up to five classes, each with a box."""
+"""The predictions of a method for an image: up to five classes, each with a box."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Corners = tuple[float, float, float, float]
 """One box, half-open (x0, y0, x1, y1) in original pixels."""
 
 EMPTY_BOX: Corners = (0.0, 0.0, 0.0, 0.0)
-"""Covers no pixel, so it is right for no image; stands for a box that was not made."""
+"""Covers no pixel and is never right; stands for a box that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Guess:
 
     Attributes:
         label: class index; -1 for a class that the dataset does not have.
-        box: half-open; `EMPTY_BOX` where none was made.
-        score: before the softmax; None where a file does not say.
+        box: half-open; `EMPTY_BOX` if there is none.
+        score: before the softmax; None if a file has none.
     """
 
     label: int
@@ -30,7 +30,7 @@ class Guess:
 
 
 Guesses = Mapping[str, Sequence[Guess]]
-"""Image id -> its guesses by falling score."""
+"""Image id -> its predictions in descending order of score."""
 
 
 def guesses_of(
@@ -40,25 +40,25 @@ def guesses_of(
     *,
     empty_others: bool = False,
 ) -> dict[str, tuple[Guess, ...]]:
-    """The guesses of one method's records: their best classes, each with its box.
+    """The predictions in one method's records: the best classes, each with its box.
 
-    A record knows the box of the label's class only. The boxes of the other classes come
-    from `boxes`, or are left empty: that changes no error, because a class that is not the
-    label is wrong whatever its box, but such a file says nothing about those classes.
+    A record holds the box of the label's class only. The boxes of the other classes come
+    from `boxes`, or are empty. That changes no error, because a class that is not the label
+    is wrong whatever its box, but such a file has no information about those classes.
 
     Args:
         table: records of `store.SCHEMA`.
         method: whose records count.
         boxes: image id -> class index -> box, for classes other than the label.
-        empty_others: give `EMPTY_BOX` to a class whose box is not known.
+        empty_others: use `EMPTY_BOX` for a class whose box is not known.
 
     Raises:
-        UsageError: a box is not known and `empty_others` is not given.
+        UsageError: a box is not known and `empty_others` is False.
         DataError: the table has no record of the method.
     """
     part = table.filter(pa.compute.equal(table["method"], method))
     if not len(part):
-        raise DataError(f"no record of {method}. Export a method that the run has.")
+        raise DataError(f"there are no records of {method}. Export a method that the run has.")
     columns = ("image_id", "label", "classes", "scores", "x0", "y0", "x1", "y1")
     found: dict[str, tuple[Guess, ...]] = {}
     for image_id, label, classes, scores, *corners in zip(
@@ -69,8 +69,8 @@ def guesses_of(
         unknown = [one for one in classes if one not in known]
         if unknown and not empty_others:
             raise UsageError(
-                f"{image_id}: the records of {method} hold the box of the label's class alone, and "
-                f"{len(unknown)} of its {len(classes)} best classes are others. Run with --boxes "
+                f"{image_id}: the records of {method} hold only the box of the label's class, and "
+                f"{len(unknown)} of the {len(classes)} best classes are others. Run with --boxes "
                 "top5 for all five boxes, or allow empty boxes for the others."
             )
         found[image_id] = tuple(

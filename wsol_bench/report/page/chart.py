@@ -1,7 +1,7 @@
 """The geometry of the charts of error against threshold, in pixels of their SVG.
 
-A chart is as wide as a phone's page, so that its letters have one size everywhere;
-wider pages show several side by side.
+A chart is as wide as the page on a phone, so that its font size is the same everywhere;
+wider pages show several charts side by side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ WIDTH, HEIGHT = 350, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44
 
 MARKERS = 6
-"""Shapes and dashes that the templates draw; rows beyond them start again."""
+"""Number of line styles in the templates; further rows repeat them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the SVG, in pixels."""
+class Point2D:
+    """A point of the SVG, in pixels."""
 
     x: float
     y: float
@@ -30,14 +30,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve, drawn.
+    """One curve as drawn.
 
     Attributes:
-        curve: what it shows.
-        style: which colour, dash and shape, 0..MARKERS - 1.
+        curve: its values.
+        style: index of its colour, dash and marker, 0..MARKERS - 1.
         path: the SVG path, or "" for a baseline, whose error has no threshold.
-        level: a baseline's height, or None.
-        own, oracle: where its two marks stand, or None.
+        level: the height of a baseline, or None.
+        own, oracle: positions of its two marks, or None.
         note: which earlier curve hides this one, or "".
     """
 
@@ -45,8 +45,8 @@ class Line:
     style: int
     path: str
     level: float | None
-    own: Place | None
-    oracle: Place | None
+    own: Point2D | None
+    oracle: Point2D | None
     note: str
 
 
@@ -58,7 +58,7 @@ class Chart:
         metric: a name of `LOCALIZATION`.
         lines: one per row.
         x_ticks, y_ticks: (pixel, label).
-        own_x, own_label: where the protocol's threshold stands, and its value.
+        own_x, own_label: position and value of the protocol's threshold.
         width, height: of the SVG.
         left, right, top, bottom: the plot's edges.
         x_title: of the axis.
@@ -90,7 +90,7 @@ def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], rule: BoxRule) -> tuple
 
 
 def _coincidences(curves: Mapping[str, Sequence[ErrorCurve]]) -> tuple[str, ...]:
-    """Of each row, the first row before it whose curve is the same, and under which metrics."""
+    """For each row, the first earlier row with the same curve, and the metrics where it is so."""
     rows = range(len(next(iter(curves.values()))))
     return tuple(_coincidence(curves, row) for row in rows)
 
@@ -108,11 +108,11 @@ def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int) -> str:
 
 
 _NEAR = 0.95
-"""Of the thresholds: curves that are the same at so many hide each other."""
+"""Share of the thresholds: curves that agree at more of them hide each other."""
 
 
 def _alike(one: ErrorCurve, other: ErrorCurve) -> float:
-    """At which share of the thresholds two curves have the same error; 0 for a baseline."""
+    """The share of the thresholds at which two curves have the same error; 0 for a baseline."""
     if one.oracle is None or other.oracle is None or len(one.points) != len(other.points):
         return 0.0
     same = sum(a == b for a, b in zip(one.points, other.points, strict=True))
@@ -129,8 +129,8 @@ def _chart(
 ) -> Chart:
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
 
-    def place(point: Point) -> Place:
-        return Place(
+    def position(point: Point) -> Point2D:
+        return Point2D(
             round(_LEFT + x.at(point.threshold) / 100 * (right - _LEFT), 1),
             round(bottom - y.at(point.rate.percent) / 100 * (bottom - _TOP), 1),
         )
@@ -142,10 +142,10 @@ def _chart(
             Line(
                 curve=curve,
                 style=number % MARKERS,
-                path=_path([place(point) for point in curve.points]) if swept else "",
-                level=None if swept else place(curve.own).y,
-                own=place(curve.own) if swept else None,
-                oracle=place(curve.oracle) if curve.oracle else None,
+                path=_path([position(point) for point in curve.points]) if swept else "",
+                level=None if swept else position(curve.own).y,
+                own=position(curve.own) if swept else None,
+                oracle=position(curve.oracle) if curve.oracle else None,
                 note=notes[number],
             )
         )
@@ -153,11 +153,11 @@ def _chart(
     return Chart(
         metric=metric,
         lines=tuple(lines),
-        x_ticks=tuple((place(Point(t, own.rate)).x, f"{t:g}") for t in x.ticks),
+        x_ticks=tuple((position(Point(t, own.rate)).x, f"{t:g}") for t in x.ticks),
         y_ticks=tuple(
             (round(bottom - y.at(t) / 100 * (bottom - _TOP), 1), f"{t:g}") for t in y.ticks
         ),
-        own_x=place(own).x,
+        own_x=position(own).x,
         own_label=f"{rule.threshold:g}",
         width=WIDTH,
         height=HEIGHT,
@@ -172,5 +172,5 @@ def _chart(
 _REFERENCES = {"max": "maximum", "mean": "mean"}
 
 
-def _path(places: Sequence[Place]) -> str:
-    return "M" + "L".join(f"{place.x:g} {place.y:g}" for place in places)
+def _path(points: Sequence[Point2D]) -> str:
+    return "M" + "L".join(f"{point.x:g} {point.y:g}" for point in points)

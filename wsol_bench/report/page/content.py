@@ -1,4 +1,4 @@
-"""Everything that a page shows, gathered from runs before any of it is written as HTML."""
+"""The content of a page, gathered from the runs before it is written as HTML."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -31,12 +31,12 @@ class RunView:
 
     Attributes:
         run: the run.
-        facts: how its figures came about.
-        sentences: what to know of it first.
-        charts: of error against threshold; none where no maps were kept.
+        facts: the conditions of its figures.
+        sentences: its summary.
+        charts: of error against threshold; empty if no maps were kept.
         groups, failures: metric -> tables.
         classes: its errors by class.
-        gallery: its pictures, or None.
+        gallery: its images, or None.
         no_pictures: why there are none, or "".
     """
 
@@ -59,11 +59,11 @@ class Page:
         views: one per run.
         errors: the table of all runs.
         pairs: metric -> paired comparisons.
-        definitions: what the terms of the first sentences mean.
+        definitions: of the terms in the summaries.
         across_note: why runs are not compared with each other, or "".
-        paper_sentence: how ours stand to the paper's figures.
-        metrics: those that boxes can change; the page shows one of them at a time.
-        max_mb, megabytes: the limit, and about what the page has.
+        paper_sentence: how our figures compare with the paper's.
+        metrics: of localization; the page shows one of them at a time.
+        max_mb, megabytes: the limit, and the approximate size of the page.
         version: of the package.
         images: key -> data URI, for all galleries.
     """
@@ -82,7 +82,7 @@ class Page:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of the data, each once."""
+        """What a reader must know about the data, each note once."""
         return tuple(dict.fromkeys(view.facts.note for view in self.views if view.facts.note))
 
     @property
@@ -92,7 +92,7 @@ class Page:
 
     @property
     def any_charts(self) -> bool:
-        """Whether any run's maps could be cut at other thresholds."""
+        """Whether any run's maps could be thresholded at other values."""
         return any(view.charts for view in self.views)
 
     @property
@@ -107,11 +107,11 @@ class Page:
 
 
 def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
-    """Everything that a page of these runs shows but its pictures.
+    """The content of a page of these runs, without its images.
 
     Args:
         runs: at least one.
-        max_mb: the limit of the page's size, which the page states.
+        max_mb: limit of the page's size, which the page states.
         quiet: show no progress.
     """
     errors = error_table(runs)
@@ -131,7 +131,7 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
 
 
 def bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Progress]:
-    """A progress bar on stderr; none where there is nothing to do."""
+    """A progress bar on stderr; none if there is nothing to do."""
     return progress(what, total, quiet=quiet or not total)
 
 

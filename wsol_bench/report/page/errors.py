@@ -1,4 +1,4 @@
-"""The table in the paper's form: ours beside the paper's, intervals drawn."""
+"""The table of errors: our figures with their intervals, compared with the paper's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class PaperFigure:
 
     Attributes:
         percent: as published.
-        inside: whether it lies in our interval; None where the protocols differ, so
-            that there is nothing to judge.
+        inside: whether it lies in our interval; None if the protocols differ, so that
+            they cannot be compared.
     """
 
     percent: float
@@ -32,8 +32,8 @@ class ErrorCell:
         metric: a name of `METRICS`.
         rate: of wrong images.
         interval: 95 % Wilson.
-        strip: where it is drawn, or None where it is only written.
-        paper: the paper's figure, or None where it has none.
+        strip: its drawing, or None if there is only a number.
+        paper: the paper's figure, or None if it has none.
     """
 
     metric: str
@@ -51,7 +51,7 @@ class ErrorRow:
         title: of the row.
         is_floor: whether it is the centred box.
         cells: one per name of `METRICS`.
-        note: the protocol of the paper's figures where it is another, or "".
+        note: the protocol of the paper's figures if it differs from ours, or "".
     """
 
     title: str
@@ -67,7 +67,7 @@ class ErrorBlock:
     Attributes:
         run: the run.
         rows: its methods.
-        not_applicable: (method, why the network cannot carry it).
+        not_applicable: (method, why the network does not support it).
     """
 
     run: ReportRun
@@ -77,7 +77,7 @@ class ErrorBlock:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A figure of the paper, and where it stands.
+    """A figure of the paper, and its place in the table.
 
     Attributes:
         run: the run's label.
@@ -94,7 +94,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """The table of all runs, drawn on one axis.
+    """The table of all runs, with one axis.
 
     Attributes:
         scale: of every strip.
@@ -106,7 +106,7 @@ class ErrorTable:
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """Every figure of the paper that stands in the table."""
+        """Every figure of the paper in the table."""
         return tuple(
             Published(block.run.label, cell.metric, cell.interval, cell.paper)
             for block in self.blocks
@@ -117,26 +117,26 @@ class ErrorTable:
 
     @property
     def judged(self) -> tuple[Published, ...]:
-        """The paper's figures that ours can be held against."""
+        """The paper's figures that ours can be compared with."""
         return tuple(each for each in self.published if each.figure.inside is not None)
 
     @property
     def unjudged(self) -> tuple[Published, ...]:
-        """The paper's figures that fit another protocol, so that nothing is judged."""
+        """The paper's figures that were measured under another protocol."""
         return tuple(each for each in self.published if each.figure.inside is None)
 
 
 def error_table(runs: Sequence[ReportRun]) -> ErrorTable:
-    """Every run's errors, and the paper's where its arch, method and classes are the same."""
-    scale = scale_over(_drawn(runs))
+    """The errors of every run, and the paper's for the same arch, method and classes."""
+    scale = scale_over(_values(runs))
     return ErrorTable(scale, tuple(_block(run, scale) for run in runs))
 
 
 def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
-    """The paper's row for a row of ours, and whether its figures fit our protocol.
+    """The paper's row for a row of ours, and whether it was measured under our protocol.
 
-    It has one on ILSVRC's classes only. A row under another protocol is no measure of
-    ours, and is shown as that.
+    There is one for ILSVRC's classes only. A row under another protocol is shown without
+    comparison.
     """
     if not run.identity["is_ilsvrc"]:
         return None, False
@@ -147,8 +147,8 @@ def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
     return next(others, None), False
 
 
-def _drawn(runs: Sequence[ReportRun]) -> list[float]:
-    """All that must find room on the axis."""
+def _values(runs: Sequence[ReportRun]) -> list[float]:
+    """All values on the axis."""
     values = []
     for run in runs:
         for row in run.rows:

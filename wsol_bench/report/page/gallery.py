@@ -1,7 +1,7 @@
-"""The gallery's data: images, maps, boxes and verdicts, within a size limit.
+"""The gallery's data: images, maps, boxes and outcomes, within a size limit.
 
-The page draws from it what a reader asks for. Boxes are numbers, an image is there
-once for all methods and runs that show it.
+The page draws what the reader selects. Boxes are numbers; an image is stored once for all
+methods and runs that show it.
 """
 
 import json
@@ -19,12 +19,14 @@ from wsol_bench.analysis.failures import KINDS
 from wsol_bench.analysis.kept_maps import kept_maps_at
 from wsol_bench.analysis.run_images import open_image
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.boxes.extract import map_state
+from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.report.page.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
-from wsol_bench.report.page.sets import Sets, kinds_of, sets_of, verdicts_of
+from wsol_bench.report.page.sets import Sets, kinds_of, outcomes_of, sets_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.runtime.progress import Progress
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
@@ -38,10 +40,10 @@ class Gallery:
     """What the page draws of one run.
 
     Attributes:
-        data: plain JSON values; the page's script knows their names.
-        pictured: how many images it holds.
-        asked: how many it would hold without a size limit.
-        unreadable: the ids of images that could not be shown.
+        data: plain JSON values, read by the page's script.
+        pictured: number of images in it.
+        asked: number of images without a size limit.
+        unreadable: ids of images that could not be shown.
     """
 
     data: dict[str, Any]
@@ -51,15 +53,15 @@ class Gallery:
 
 
 class Album:
-    """The images of all galleries of a page, and the bytes that are left for more."""
+    """The images of all galleries of a page, and the bytes left for more."""
 
     def __init__(self, budget: int) -> None:
-        """Begins empty, with room for `budget` bytes of JSON."""
+        """Creates an empty album for `budget` bytes of JSON."""
         self.images: dict[str, str] = {}
         self.left = budget
 
     def admit(self, card: Card, key: str, picture: str) -> bool:
-        """Takes a card and its image, unless they pass what is left."""
+        """Adds a card and its image unless they exceed the bytes left; returns whether it did."""
         size = len(as_json(card)) + _SEPARATOR
         if key not in self.images:
             size += len(key) + len(picture) + _SEPARATOR
@@ -71,7 +73,7 @@ class Album:
 
 
 def as_json(value: object) -> str:
-    """JSON as short as it gets."""
+    """Compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -89,12 +91,12 @@ def gallery_of(
     Args:
         run: the run.
         dataset: its images.
-        album: where the images go; its budget is the limit.
-        pictures: at most so many.
+        album: receives the images; its budget is the limit.
+        pictures: maximum number of images.
         progress: called once per image.
-        complain: called with why an image could not be shown, which names its folder.
+        complain: called with the reason why an image could not be shown, which names its folder.
     """
-    sets = sets_of(verdicts_of(run), pictures)
+    sets = sets_of(outcomes_of(run), pictures)
     kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
     maps = {
         row.method: kept_maps_at(row.part, row.method, sets.chosen) if row.keeps_maps else {}
@@ -135,9 +137,9 @@ def gallery_of(
 def _side_that_fits(
     make: Callable[[int], Made | DataError], places: Sequence[int], album: Album
 ) -> int:
-    """The largest side at which all pictures fit what is left, judged by a few of them.
+    """The maximum side at which all images fit, estimated from a few of them.
 
-    Where even the smallest does not fit, it is taken, and the album leaves pictures out.
+    If not even the minimum fits, it is used, and the album leaves images out.
     """
     some = places[:: ceil(len(places) / _JUDGED) or 1]
     made = [each for each in in_threads(make, some) if not isinstance(each, DataError)]
@@ -152,10 +154,10 @@ def _side_that_fits(
 
 _JUDGED = 12
 _CAUTION = 1.1
-"""The pictures that are not judged may be larger than those that are."""
+"""Safety factor: the other images may be larger than the sampled ones."""
 
 _SEPARATOR = 8
-"""Bytes of JSON round a card or an image."""
+"""Bytes of JSON around a card or an image."""
 
 
 def _data(run: ReportRun, cards: Mapping[int, Card], sets: Sets) -> dict[str, Any]:
@@ -202,7 +204,7 @@ def _card(
         "truth": _rounded(record["true_boxes"]),
         "methods": [
             {
-                **_drawn(row.table, place, names),
+                **_prediction(row.table, place, names),
                 "kinds": kinds[number].tolist(),
                 **_map_of(row, maps[row.method].get(place), size, run),
             }
@@ -213,11 +215,11 @@ def _card(
 
 
 _SHARED = ("image_id", "height", "width", "label", "true_boxes", "blacklisted")
-"""Columns that all methods' records have in common."""
+"""Columns that the records of all methods have in common."""
 
 
-def _drawn(table: pa.Table, place: int, names: Sequence[str]) -> dict[str, Any]:
-    """A record's box, its IoU, and what the network took the image for."""
+def _prediction(table: pa.Table, place: int, names: Sequence[str]) -> dict[str, Any]:
+    """The box of a record, its IoU, and the predicted class."""
     classes, label = table["classes"][place].as_py(), table["label"][place].as_py()
     return {
         "box": _rounded([table[name][place].as_py() for name in ("x0", "y0", "x1", "y1")]),
@@ -233,8 +235,8 @@ def _drawn(table: pa.Table, place: int, names: Sequence[str]) -> dict[str, Any]:
 def _map_of(
     row: ReportRow, values: NDArray[np.float32] | None, size: Size, run: ReportRun
 ) -> dict[str, Any]:
-    """The map's picture and the part of the image that it shows; nothing where it has none."""
-    if values is None or float(values.max()) <= 0 or not _says_something(values):
+    """The map's image and the part of the image that it shows; empty for a degenerate map."""
+    if values is None or map_state(values) is not MapState.OK:
         return {}
     window = VIEWS[run.protocol.view].window(size, row.part.identity["preprocessing"]["size"])
     return {
@@ -243,11 +245,7 @@ def _map_of(
     }
 
 
-def _says_something(values: NDArray[np.float32]) -> bool:
-    return float(values.min()) < float(values.max())
-
-
 def _rounded(numbers: Sequence[float]) -> list[float]:
-    """Tenths of a pixel, as whole numbers where they are."""
+    """Numbers rounded to tenths, without a decimal point if integral."""
     tenths = (round(float(number), 1) for number in numbers)
     return [int(each) if each.is_integer() else each for each in tenths]

@@ -15,19 +15,19 @@ from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.intervals import Interval, Rate
 
 WHOLE = scale_over([0.0, 100.0])
-"""The axis of groups: some hold a few images only, whose intervals fill it."""
+"""The axis of groups; the intervals of small groups may fill it."""
 
 Grouping = Callable[[pa.Table, str, Protocol], tuple[Group, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupCell:
-    """One method's error over a part of the images.
+    """One method's error in one group of images.
 
     Attributes:
-        rate: of wrong images; over 0 images where the part is empty.
+        rate: of wrong images; over 0 images if the group is empty.
         interval: 95 % Wilson.
-        strip: where it is drawn, or None where the part is empty.
+        strip: its drawing, or None if the group is empty.
     """
 
     rate: Rate
@@ -40,7 +40,7 @@ class GroupTable:
     """One run's error by group.
 
     Attributes:
-        title: what the groups are.
+        title: what the images are grouped by.
         scale: of every strip.
         names: (group, its images) in order.
         rows: (method's title, a cell per group).
@@ -54,7 +54,7 @@ class GroupTable:
 
 @dataclass(frozen=True, slots=True)
 class FailureTable:
-    """What became of each image of one run, under one metric.
+    """The outcomes of one run's images under one metric.
 
     Attributes:
         n: images.
@@ -75,7 +75,7 @@ class ClassLine:
         wnid, name: of the class.
         n: its images.
         cls: top-1 classification error in per cent, of the run's own network.
-        errors: per method, per metric of `LOCALIZATION`, per cent; None over 0 images.
+        errors: per method and per metric of `LOCALIZATION`, in per cent; None over 0 images.
     """
 
     wnid: str
@@ -87,8 +87,8 @@ class ClassLine:
 
 GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
     {
-        "share of the image that the largest true box covers": by_box_size,
-        "number of true boxes": by_box_count,
+        "share of the image that the largest ground-truth box covers": by_box_size,
+        "number of ground-truth boxes": by_box_count,
     }
 )
 
@@ -104,7 +104,7 @@ def group_tables(run: ReportRun, metric: str) -> tuple[GroupTable, ...]:
 
 
 def failure_table(run: ReportRun, metric: str) -> FailureTable:
-    """How many of a run's images are of each kind, method by method; blacklist left out."""
+    """How many images of a run have each outcome, by method; without blacklisted images."""
     rows = []
     for row in run.rows:
         counts = count_failures(row.table, row.method, run.protocol, metric)
@@ -113,7 +113,7 @@ def failure_table(run: ReportRun, metric: str) -> FailureTable:
 
 
 def class_lines(run: ReportRun) -> tuple[ClassLine, ...]:
-    """A run's errors by class, classes without images left out."""
+    """A run's errors by class, without classes that have no images."""
     names, wnids = run.manifest["class_names"], run.manifest["wnids"]
     found = [by_class(row.table, row.method, run.protocol, names) for row in run.rows]
     lines = []

@@ -1,4 +1,4 @@
-"""A page as HTML: the templates, what they are given, and how figures are written."""
+"""A page as HTML: its templates, their data, and the formats of numbers."""
 
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from wsol_bench.report.page.content import Page
 from wsol_bench.report.page.gallery import as_json
-from wsol_bench.report.page.pairs import SURE
+from wsol_bench.report.page.pairs import SIGNIFICANCE
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
 from wsol_bench.runtime.names import last_part
@@ -27,16 +27,16 @@ _SECTIONS = (
     ("images", "Images"),
     ("classes", "Classes"),
 )
-"""Anchor and name of each section, in order."""
+"""Anchor and title of each section, in order."""
 
 _SCRIPTS = ("metric.js", "classes.js", "gallery.js")
 
 
 def render(page: Page) -> str:
-    """The page as one HTML text.
+    """The page as HTML.
 
-    Names of classes, images and files are anybody's, so all text is escaped, and the
-    gallery's JSON holds no character that could end its element.
+    Names of classes, images and files are not trusted: all text is escaped, and the
+    gallery's JSON has no character that could end its element.
     """
     environment = Environment(
         loader=PackageLoader("wsol_bench.report.page", "templates"),
@@ -53,7 +53,7 @@ def render(page: Page) -> str:
         subtitle=_subtitle(page),
         sections=_SECTIONS,
         titles=METRIC_TITLES,
-        sure=SURE,
+        significance=SIGNIFICANCE,
         several=len(page.views) > 1,
         style=Markup(_file("style.css")),
         script=Markup("\n".join(_file(name) for name in _SCRIPTS)),
@@ -71,13 +71,13 @@ def _subtitle(page: Page) -> str:
     data = dict.fromkeys(f"{run.identity['dataset']} (n = {run.n:,})" for run in runs)
     protocols = dict.fromkeys(run.protocol.name for run in runs)
     return (
-        "Errors of boxes drawn from networks that were trained on image labels alone. "
+        "Localization errors of networks that were trained on image labels alone. "
         f"Data: {', '.join(data)}. Protocol: {', '.join(protocols)}."
     )
 
 
 def _gallery(page: Page) -> str:
-    """The galleries' data, safe inside a script element."""
+    """The galleries' data, escaped for a script element."""
     runs = [view.gallery.data for view in page.views if view.gallery]
     text = as_json({"images": dict(page.images), "runs": runs})
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -113,4 +113,4 @@ FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
         "tick": lambda value: f"{value:g}".replace("-", MINUS),
     }
 )
-"""How figures are written; the templates do no arithmetic on what they print."""
+"""Formats of numbers; the templates do no arithmetic on what they print."""

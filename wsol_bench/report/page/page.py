@@ -1,4 +1,4 @@
-"""What `report` writes: one page that needs nothing but itself."""
+"""`report`: one self-contained HTML page."""
 
 import time
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from wsol_bench.runtime.progress import log
 MEGABYTE = 1_000_000
 
 _SPARE = 10_000
-"""Bytes for what the galleries' own sentences add to a page."""
+"""Bytes that the sentences of the galleries add to a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """What a reader asks of a report.
+    """Options of a report.
 
     Attributes:
         out: the file to write.
-        data: where the images are, or None for where the runs found them.
-        max_mb: the file's limit, which the galleries keep to.
-        pictures: at most so many images per run.
-        quiet: say nothing on stderr.
+        data: folder or tar of the images; default: the one that the runs were made on.
+        max_mb: maximum size of the file, which limits the galleries.
+        pictures: maximum number of images per run.
+        quiet: print nothing on stderr.
     """
 
     out: Path
@@ -39,11 +39,11 @@ class PageSettings:
 
 
 def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
-    """Writes a report of some runs and prints on stdout where it lies.
+    """Writes a report of some runs and prints its path and size on stdout.
 
     Raises:
-        UsageError: a number makes no sense, or a run is named twice.
-        DataError: no finished run lies there, `data` is not their dataset, or the
+        UsageError: an option is invalid, or a run is named twice.
+        DataError: a folder holds no finished run, `data` is not the runs' dataset, or the
             file cannot be written.
     """
     _check(settings)
@@ -59,11 +59,11 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
         f"{time.monotonic() - began:.1f} s"
     )
     if megabytes > settings.max_mb and not settings.quiet:
-        log(f"The page has more than {settings.max_mb:g} MB without any picture.")
+        log(f"The page exceeds {settings.max_mb:g} MB without any image.")
 
 
 def _with_pictures(page: Page, settings: PageSettings) -> Page:
-    """Fills what the limit leaves with pictures, each run its share of it."""
+    """Adds images up to the size limit, which the runs share equally."""
     bare = len(render(page).encode()) + _SPARE
     limit = round(settings.max_mb * MEGABYTE)
     album = Album(0)
@@ -72,7 +72,7 @@ def _with_pictures(page: Page, settings: PageSettings) -> Page:
         album.left += (limit - bare) // len(page.views)
         views.append(_pictured(view, album, settings))
         if not settings.quiet and views[-1].no_pictures:
-            log(f"{view.run.path}: no pictures: {views[-1].no_pictures}.")
+            log(f"{view.run.path}: no images: {views[-1].no_pictures}.")
     size = bare + (limit - bare - album.left if bare < limit else 0)
     return replace(
         page, views=tuple(views), images=album.images, megabytes=f"{size / MEGABYTE:.1f}"
@@ -81,7 +81,7 @@ def _with_pictures(page: Page, settings: PageSettings) -> Page:
 
 def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
     if not settings.pictures:
-        return replace(view, no_pictures="none were asked for")
+        return replace(view, no_pictures="none were requested")
     data = None if settings.data is None else str(settings.data)
     dataset, reason = find_images(view.run.manifest, data, quiet=settings.quiet)
     if dataset is None:
@@ -98,13 +98,13 @@ def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
         )
     if not gallery.pictured:
         unread = gallery.unreadable
-        why = "no image could be read" if unread else "the size limit leaves no room for one"
+        why = "no image could be read" if unread else "the size limit is too small"
         return replace(view, no_pictures=why)
     return replace(view, gallery=gallery)
 
 
 def _silent(message: str) -> None:
-    """Says nothing."""
+    """Ignores a message."""
 
 
 def _check(settings: PageSettings) -> None:

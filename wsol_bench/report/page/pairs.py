@@ -1,4 +1,4 @@
-"""Which rows differ: paired comparisons within each run, and of one method across runs."""
+"""Paired comparisons of the rows of each run, and of one method across runs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from enum import Enum, auto
 from itertools import combinations
 
 from wsol_bench.analysis.paired import (
-    Comparison,
     Difference,
+    PairedComparison,
     PairedRow,
     compare_all,
     compare_rows,
@@ -18,31 +18,31 @@ from wsol_bench.errors import DataError
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
 from wsol_bench.scoring.intervals import Interval
 
-SURE = 0.05
-"""Under this Holm-corrected p a row is said to have fewer errors."""
+SIGNIFICANCE = 0.05
+"""A difference is significant if its p value, corrected by Holm, is below this."""
 
 
 class Finding(Enum):
-    """What a comparison allows to be said; the page says no more anywhere."""
+    """The conclusion that a comparison supports; the page never states more."""
 
     SAME = auto()
-    """No image tells the two rows apart."""
+    """The two rows agree on every image."""
     OPEN = auto()
-    """p is `SURE` or more: not told apart."""
+    """p is `SIGNIFICANCE` or more: no significant difference."""
     UNCORRECTED = auto()
-    """p is under `SURE`, Holm's is not: chance may do that in one of so many pairs."""
+    """p is below `SIGNIFICANCE` but Holm's is not: among many pairs, chance may explain one."""
     FEWER = auto()
-    """Holm's p is under `SURE`."""
+    """Holm's p is below `SIGNIFICANCE`."""
 
 
-def finding(comparison: Comparison) -> Finding:
-    """What a comparison allows to be said, by its p values alone."""
+def finding(comparison: PairedComparison) -> Finding:
+    """The conclusion that a comparison supports, by its p values."""
     difference = comparison.difference
     if not difference.only_first and not difference.only_second:
         return Finding.SAME
-    if difference.p >= SURE:
+    if difference.p >= SIGNIFICANCE:
         return Finding.OPEN
-    return Finding.FEWER if comparison.p_holm < SURE else Finding.UNCORRECTED
+    return Finding.FEWER if comparison.p_holm < SIGNIFICANCE else Finding.UNCORRECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +51,28 @@ class PairLine:
 
     Attributes:
         comparison: the first minus the second.
-        strip: where it is drawn, with a line at 0.
-        verdict: in words, which has fewer errors.
+        strip: the drawing, with a line at 0.
+        verdict: which row has fewer errors, in words.
     """
 
-    comparison: Comparison
+    comparison: PairedComparison
     strip: Strip
     verdict: str
 
     @property
     def same(self) -> bool:
-        """Whether no image tells the rows apart."""
+        """Whether the rows agree on every image."""
         return finding(self.comparison) is Finding.SAME
 
 
 @dataclass(frozen=True, slots=True)
 class PairTable:
-    """The comparisons whose p values are corrected together.
+    """Comparisons whose p values are corrected together.
 
     Attributes:
         title: what is compared.
         n: images.
-        scale: in per cent points.
+        scale: in percentage points.
         lines: one per pair.
     """
 
@@ -83,12 +83,12 @@ class PairTable:
 
 
 def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]:
-    """A table per run of all its pairs, then one of each method across runs.
+    """One table per run with all its pairs, then one with each method across runs.
 
-    Runs of which localization counts no image have none.
+    A run without images that count in localization has no table.
 
     Args:
-        runs: those of other images than the first's are not compared with it.
+        runs: only runs on the same images are compared with each other.
         metric: which error.
     """
     runs = [run for run in runs if run.localized]
@@ -99,25 +99,25 @@ def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]
     return tuple(table for table in tables if table.lines)
 
 
-def against_floor(run: ReportRun, metric: str) -> tuple[tuple[ReportRow, Comparison], ...]:
-    """Each method that makes maps minus the centred box; none where the run lacks it.
+def against_floor(run: ReportRun, metric: str) -> tuple[tuple[ReportRow, PairedComparison], ...]:
+    """Each method that makes maps minus the centred box; empty if the run has no centred box.
 
-    The comparisons are those of the run's table, p values corrected over all its pairs.
+    The comparisons are those of the run's table, with p values corrected over all its pairs.
     """
     if run.floor is None:
         return ()
     floor = run.floor.title
-    found: dict[str, Comparison] = {}
+    found: dict[str, PairedComparison] = {}
     for each in compare_all(_rows(run), metric):
         if each.second == floor:
             found[each.first] = each
         elif each.first == floor:
-            found[each.second] = _turned(each)
+            found[each.second] = _reversed(each)
     return tuple((row, found[row.title]) for row in run.rows if row.has_map)
 
 
 def why_not_across(runs: Sequence[ReportRun]) -> str:
-    """Why runs of a report are not compared with each other; "" where all are."""
+    """Why runs of a report are not compared with each other; "" if all are."""
     counted = [run for run in runs if run.localized]
     apart = [
         f"{first.label} and {second.label}"
@@ -125,9 +125,9 @@ def why_not_across(runs: Sequence[ReportRun]) -> str:
         if not _same_images(first, second)
     ]
     if apart:
-        return f"Not compared with each other, as they are over different images: {joined(apart)}."
+        return f"Not compared, because their images differ: {joined(apart)}."
     if len(counted) > 1 and not _across(counted, "gt_known_loc"):
-        return "No method is compared across runs: none is in two of them over the same images."
+        return "No method is compared across runs: none occurs in two runs on the same images."
     return ""
 
 
@@ -137,10 +137,10 @@ def joined(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _turned(comparison: Comparison) -> Comparison:
-    """The second minus the first."""
+def _reversed(comparison: PairedComparison) -> PairedComparison:
+    """The same comparison as the second minus the first."""
     one = comparison.difference
-    turned = Difference(
+    reversed_ = Difference(
         n=one.n,
         only_first=one.only_second,
         only_second=one.only_first,
@@ -148,13 +148,13 @@ def _turned(comparison: Comparison) -> Comparison:
         interval=Interval(-one.interval.high, -one.interval.low),
         p=one.p,
     )
-    return Comparison(
-        comparison.second, comparison.first, comparison.metric, turned, comparison.p_holm
+    return PairedComparison(
+        comparison.second, comparison.first, comparison.metric, reversed_, comparison.p_holm
     )
 
 
-def _across(runs: Sequence[ReportRun], metric: str) -> tuple[Comparison, ...]:
-    found: list[Comparison] = []
+def _across(runs: Sequence[ReportRun], metric: str) -> tuple[PairedComparison, ...]:
+    found: list[PairedComparison] = []
     for first, second in combinations(runs, 2):
         theirs = {row.method: row for row in second.rows}
         for row in first.rows:
@@ -170,10 +170,10 @@ def _across(runs: Sequence[ReportRun], metric: str) -> tuple[Comparison, ...]:
     return tuple(replace(each, p_holm=p) for each, p in zip(found, corrected, strict=True))
 
 
-def _comparable(pair: Sequence[PairedRow], metric: str) -> Iterable[Comparison]:
+def _comparable(pair: Sequence[PairedRow], metric: str) -> Iterable[PairedComparison]:
     try:
         return [compare_rows(pair[0], pair[1], metric)]
-    except DataError:  # the same images under two blacklists cannot be paired
+    except DataError:  # the same images with different blacklists cannot be paired
         return []
 
 
@@ -189,7 +189,7 @@ def _row(run: ReportRun, row: ReportRow) -> PairedRow:
     return PairedRow(row.title, row.table, row.method, run.protocol)
 
 
-def _table(title: str, comparisons: Sequence[Comparison]) -> PairTable:
+def _table(title: str, comparisons: Sequence[PairedComparison]) -> PairTable:
     differences = [each.difference for each in comparisons]
     ends = [end for each in differences for end in (each.interval.low, each.interval.high, 0.0)]
     scale = scale_over(ends, least=-100.0, most=100.0)
@@ -197,7 +197,7 @@ def _table(title: str, comparisons: Sequence[Comparison]) -> PairTable:
     return PairTable(title, differences[0].n if differences else 0, scale, lines)
 
 
-def _line(comparison: Comparison, scale: Scale) -> PairLine:
+def _line(comparison: PairedComparison, scale: Scale) -> PairLine:
     difference = comparison.difference
     drawn = strip(
         scale, difference.percent, difference.interval.low, difference.interval.high, line=0.0
@@ -205,14 +205,14 @@ def _line(comparison: Comparison, scale: Scale) -> PairLine:
     return PairLine(comparison, drawn, verdict_of(comparison))
 
 
-def verdict_of(comparison: Comparison) -> str:
+def verdict_of(comparison: PairedComparison) -> str:
     """Which row has fewer errors, in words."""
     difference = comparison.difference
     lower = comparison.first if difference.percent < 0 else comparison.second
     return {
-        Finding.SAME: f"same verdict on {all_images(difference.n)}",
-        Finding.OPEN: "not told apart",
-        Finding.UNCORRECTED: f"{lower} has fewer errors, not after Holm",
+        Finding.SAME: f"agree on {all_images(difference.n)}",
+        Finding.OPEN: "no significant difference",
+        Finding.UNCORRECTED: f"{lower} has fewer errors, not significant after Holm",
         Finding.FEWER: f"{lower} has fewer errors",
     }[finding(comparison)]
 

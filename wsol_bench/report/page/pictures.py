@@ -13,15 +13,15 @@ from wsol_bench.boxes.extract import UPSAMPLINGS, reference_of
 from wsol_bench.protocols.catalog import BoxRule
 
 THUMBNAIL_SIDES = (512, 448, 384, 320, 256)
-"""Of an image's longer side, in pixels: the first for which a page has room is taken."""
+"""Lengths of the longer side of a thumbnail, in pixels; the first that fits the page is used."""
 
 _THUMBNAIL_QUALITY = 62
 
 MAP_SIDE = 64
-"""Of a map's longer side; a browser smooths it to the image's size."""
+"""Length of the longer side of a map in pixels; the browser scales it to the image."""
 
 _LEVELS = 16
-"""Of a drawn map from its threshold on; what is below it is one level more."""
+"""Number of colours from the threshold to the maximum; below it there is one more."""
 
 _RAMP: Sequence[tuple[int, int, int]] = (
     (48, 18, 99),
@@ -32,13 +32,13 @@ _RAMP: Sequence[tuple[int, int, int]] = (
     (251, 175, 32),
     (252, 250, 150),
 )
-"""From the threshold to the maximum: brighter is more, in grey print too."""
+"""Colours from the threshold to the maximum, of ascending lightness."""
 
 _ALPHAS = (90, 150)
 """Opacity at the threshold and at the maximum, 0..255."""
 
 _VEIL = (20, 16, 60, 32)
-"""Over what does not pass the threshold."""
+"""Colour of what lies below the threshold."""
 
 
 def thumbnail(image: Image.Image, side: int) -> str:
@@ -49,14 +49,14 @@ def thumbnail(image: Image.Image, side: int) -> str:
 
 
 def map_picture(values: NDArray[np.float32], sides: tuple[float, float], rule: BoxRule) -> str:
-    """A map to lay over its image, as a WebP data URI.
+    """A map to be laid over its image, as a WebP data URI.
 
-    What passes the rule's threshold is coloured, from dark to bright; the rest lies
-    under a thin veil. Where the colour ends is where the threshold cuts.
+    Values that pass the rule's threshold are coloured from dark to bright, the others are
+    dimmed, so that the border of the colour is the threshold.
 
     Args:
-        values: (u, v), one map whose largest value is above 0.
-        sides: height and width of what it shows, in any unit.
+        values: (u, v), one map whose maximum is above 0.
+        sides: height and width of the part that it shows, in any unit.
         rule: its upsampling and threshold.
     """
     scale = MAP_SIDE / max(sides)
@@ -70,13 +70,13 @@ def map_picture(values: NDArray[np.float32], sides: tuple[float, float], rule: B
 def _resized(
     values: NDArray[np.float32], height: int, width: int, rule: BoxRule
 ) -> NDArray[np.float32]:
-    if min(values.shape) >= MAP_SIDE:  # averaging, where a kernel for enlarging would skip
+    if min(values.shape) >= MAP_SIDE:  # average: an upsampling kernel would skip values
         return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BOX))
     return UPSAMPLINGS[rule.upsampling](np.ascontiguousarray(values), height, width)
 
 
 def _levels(values: NDArray[np.float32], rule: BoxRule) -> NDArray[np.uint8]:
-    """Which colour each value has: 0 below the threshold, 1.._LEVELS from it on."""
+    """The colour index of each value: 0 below the threshold, else 1.._LEVELS."""
     largest = float(values.max())
     if largest <= 0:
         return np.zeros(values.shape, np.uint8)
@@ -88,7 +88,7 @@ def _levels(values: NDArray[np.float32], rule: BoxRule) -> NDArray[np.uint8]:
 
 @lru_cache
 def _colours() -> bytes:
-    """The palette, RGBA after RGBA."""
+    """The palette as RGBA bytes."""
     found = list(_VEIL)
     ramp = np.array(_RAMP, dtype=np.float64)
     for share in np.linspace(0, 1, _LEVELS):

@@ -1,14 +1,14 @@
-"""Where a figure stands on a drawn axis."""
+"""Axes, and positions of figures on them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, isfinite
 
 _ROUND = (1, 2, 5, 10, 20, 25, 50)
-"""Steps between ticks that read well, in the axis's unit."""
+"""Distances between ticks, in the axis's unit."""
 
 _FEW = 6
-"""Ticks that fit an axis of a phone's width."""
+"""Maximum number of ticks on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Scale:
 
     Attributes:
         low, high: its ends.
-        ticks: the figures that are written at it, rising.
+        ticks: the labelled values, ascending.
     """
 
     low: float
@@ -25,14 +25,14 @@ class Scale:
     ticks: tuple[float, ...]
 
     def at(self, value: float) -> float:
-        """The place of a value in per cent of the axis, 0..100; those outside stand at an end."""
+        """The position of a value in per cent of the axis, clipped to 0..100."""
         share = (value - self.low) / (self.high - self.low)
         return 100.0 * min(max(share, 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A figure with its interval on an axis, all in per cent of its length.
+    """A figure and its interval on an axis, in per cent of its length.
 
     Attributes:
         at: the figure.
@@ -51,12 +51,12 @@ class Strip:
 def scale_over(
     values: Iterable[float], *, least: float = 0.0, most: float = 100.0, room: float = 20.0
 ) -> Scale:
-    """An axis with round ends that holds all values.
+    """An axis with round ends that includes all values.
 
     Args:
-        values: those that are not finite do not count.
-        least, most: the axis never leaves these.
-        room: its least length.
+        values: those that are not finite are ignored.
+        least, most: bounds of the axis.
+        room: minimum length of the axis.
     """
     kept = [value for value in values if isfinite(value)] or [least]
     low, high = max(min(kept), least), min(max(kept), most)

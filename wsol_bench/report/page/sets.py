@@ -1,8 +1,8 @@
-"""Which images of a run are pictured, and in which sets they stand.
+"""Selection of the images of a run for the gallery.
 
-A page cannot hold 50,000 images. Every set gives its first images in turn, so a limit
-makes all sets shorter and drops none, and an even sample of the whole run fills what
-is left: what a reader sees is then not only the extremes.
+A page cannot hold 50,000 images. The sets contribute their images in turn, so that a limit
+shortens all sets and drops none, and an even sample of the whole run fills the rest, so that
+the gallery does not consist of extremes alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,29 +17,29 @@ from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.boxes.map_state import MapState
 
 PER_SET = 6
-"""Images of a method's best, worst and median."""
+"""Number of images in a method's sets best, worst and median."""
 
 PER_KIND = 4
-"""Images of each kind of failure of a method."""
+"""Number of images of each kind of failure of a method."""
 
 ACROSS = 12
-"""Images of a set that is of all methods."""
+"""Number of images in a set over all methods."""
 
 METRIC = "top1_loc"
-"""Under which the gallery's images are chosen; the page shows them under any."""
+"""The metric by which images are selected; the page shows them under any metric."""
 
 BEST, WORST, MEDIAN = "best", "worst", "median"
 DISAGREE, DEGENERATE, SAMPLE = "disagree", "degenerate", "sample"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What the rows of a run came to, m methods and n images in the dataset's order.
+class Outcomes:
+    """The outcomes of a run under m methods for n images, in the dataset's order.
 
     Attributes:
-        ious: (m, n) of the label's box.
+        ious: (m, n) of the predicted box.
         kinds: (m, n) codes into `failures.KINDS`.
-        degenerate: (m, n) whether the map said nothing.
+        degenerate: (m, n) whether the map is degenerate.
         has_map: (m,) whether the method makes maps.
     """
 
@@ -51,12 +51,12 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Which images are pictured, as places in the dataset's order.
+    """The images of the gallery, as indices in the dataset's order.
 
     Attributes:
-        chosen: every one of them, in the order in which a size limit admits them.
-        by_method: set -> method's number -> places in the set's order.
-        across: set -> places in the set's order.
+        chosen: all of them, in the order in which they are admitted under a size limit.
+        by_method: set -> index of the method -> indices in the set's order.
+        across: set -> indices in the set's order.
     """
 
     chosen: tuple[int, ...]
@@ -64,10 +64,10 @@ class Sets:
     across: Mapping[str, tuple[int, ...]]
 
 
-def verdicts_of(run: ReportRun) -> Verdicts:
-    """The verdicts of a run's rows, from its records."""
+def outcomes_of(run: ReportRun) -> Outcomes:
+    """The outcomes of a run, from its records."""
     states = [row.table["map_state"].to_pylist() for row in run.rows]
-    return Verdicts(
+    return Outcomes(
         ious=np.stack([row.table["iou"].to_numpy() for row in run.rows]),
         kinds=kinds_of(run, METRIC),
         degenerate=~np.isin(states, [str(MapState.OK), str(MapState.UNREADABLE)]),
@@ -76,24 +76,24 @@ def verdicts_of(run: ReportRun) -> Verdicts:
 
 
 def kinds_of(run: ReportRun, metric: str) -> NDArray[np.int64]:
-    """What each image came to under a metric, (m, n) codes into `failures.KINDS`."""
+    """The outcome of each image under a metric, (m, n) codes into `failures.KINDS`."""
     return np.stack(
         [failure_kinds(row.table, row.method, run.protocol, metric) for row in run.rows]
     )
 
 
-def sets_of(verdicts: Verdicts, limit: int) -> Sets:
-    """Chooses at most `limit` images, and says which sets hold which of them."""
+def sets_of(outcomes: Outcomes, limit: int) -> Sets:
+    """Selects at most `limit` images, and assigns them to their sets."""
     by_method = {
-        BEST: tuple(_ends(ious)[::-1][:PER_SET] for ious in verdicts.ious),
-        WORST: tuple(_ends(ious)[:PER_SET] for ious in verdicts.ious),
-        MEDIAN: tuple(_middle(_ends(ious)) for ious in verdicts.ious),
+        BEST: tuple(_ends(ious)[::-1][:PER_SET] for ious in outcomes.ious),
+        WORST: tuple(_ends(ious)[:PER_SET] for ious in outcomes.ious),
+        MEDIAN: tuple(_middle(_ends(ious)) for ious in outcomes.ious),
     }
-    across = {DISAGREE: _disagreeing(verdicts), DEGENERATE: _degenerate(verdicts)}
+    across = {DISAGREE: _disagreeing(outcomes), DEGENERATE: _degenerate(outcomes)}
     asked = [places for sets in by_method.values() for places in sets]
-    asked += [*across.values(), *_failures(verdicts)]
+    asked += [*across.values(), *_failures(outcomes)]
     turns = (place for turn in zip_longest(*asked) for place in turn if place is not None)
-    n = verdicts.ious.shape[1]
+    n = outcomes.ious.shape[1]
     first = list(dict.fromkeys(turns))[:limit]
     sample = _spread(range(n), max(limit - len(first), min(ACROSS, limit)))
     rest = np.setdiff1d(np.arange(n), [*first, *sample]).tolist()
@@ -102,18 +102,18 @@ def sets_of(verdicts: Verdicts, limit: int) -> Sets:
 
 
 def _ends(ious: NDArray[np.float64]) -> tuple[int, ...]:
-    """Places by rising IoU, equal ones in order."""
+    """Indices in ascending order of IoU; ties keep their order."""
     return tuple(np.argsort(ious, kind="stable").tolist())
 
 
-def _middle(rising: Sequence[int]) -> tuple[int, ...]:
-    start = max(0, (len(rising) - PER_SET) // 2)
-    return tuple(rising[start : start + PER_SET])
+def _middle(ascending: Sequence[int]) -> tuple[int, ...]:
+    start = max(0, (len(ascending) - PER_SET) // 2)
+    return tuple(ascending[start : start + PER_SET])
 
 
-def _disagreeing(verdicts: Verdicts) -> tuple[int, ...]:
-    """The images on which the IoUs of methods with maps lie furthest apart."""
-    ious = verdicts.ious[verdicts.has_map]
+def _disagreeing(outcomes: Outcomes) -> tuple[int, ...]:
+    """Images with the largest range of IoUs over the methods with maps."""
+    ious = outcomes.ious[outcomes.has_map]
     if len(ious) < 2:
         return ()
     spread = ious.max(axis=0) - ious.min(axis=0)
@@ -121,20 +121,20 @@ def _disagreeing(verdicts: Verdicts) -> tuple[int, ...]:
     return tuple(place for place in order[:ACROSS].tolist() if spread[place] > 0)
 
 
-def _degenerate(verdicts: Verdicts) -> tuple[int, ...]:
-    places = np.flatnonzero(verdicts.degenerate.any(axis=0)).tolist()
+def _degenerate(outcomes: Outcomes) -> tuple[int, ...]:
+    places = np.flatnonzero(outcomes.degenerate.any(axis=0)).tolist()
     return _spread(places, ACROSS)
 
 
-def _failures(verdicts: Verdicts) -> Iterator[tuple[int, ...]]:
-    for kinds in verdicts.kinds:
+def _failures(outcomes: Outcomes) -> Iterator[tuple[int, ...]]:
+    for kinds in outcomes.kinds:
         for code, kind in enumerate(KINDS):
             if kind is not FailureKind.RIGHT:
                 yield _spread(np.flatnonzero(kinds == code).tolist(), PER_KIND)
 
 
 def _spread(places: Sequence[int], count: int) -> tuple[int, ...]:
-    """At most `count` of the places, evenly spaced."""
+    """At most `count` of the indices, evenly spaced."""
     if count <= 0 or not len(places):
         return ()
     steps = np.linspace(0, len(places) - 1, min(count, len(places)))

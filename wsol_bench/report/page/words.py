@@ -1,8 +1,8 @@
-"""The sentences at the top of a report: what its figures say, and what they do not."""
+"""The sentences at the top of a report: what its figures show, and what they do not."""
 
 from collections.abc import Iterator, Sequence
 
-from wsol_bench.analysis.paired import Comparison
+from wsol_bench.analysis.paired import PairedComparison
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.statistics import CENTRED_SIDE
@@ -11,28 +11,28 @@ from wsol_bench.report.page.pairs import Finding, against_floor, all_images, fin
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
-SUBJECT = "top1_loc"
-"""The error that the sentences are about."""
+METRIC = "top1_loc"
+"""The error that the sentences report."""
 
 MINUS = "\N{MINUS SIGN}"
 
-TELLING = 10.0
-"""Half an interval wider than so many points leaves too much inside to tell anything."""
+MAX_HALF_WIDTH = 10.0
+"""In percentage points: with a wider half interval, a published figure inside it is no evidence."""
 
 
 def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
-    """(term, what it means) of what the first sentences speak of."""
-    least = joined(list(dict.fromkeys(f"{run.protocol.iou:g}" for run in runs)))
+    """(term, definition) for the terms of the first sentences."""
+    minimum = joined(list(dict.fromkeys(f"{run.protocol.iou:g}" for run in runs)))
     found = [
         (
             METRIC_TITLES["top1_loc"],
-            "the network's first class is the image's label, and the box drawn for the label has "
-            f"an IoU of at least {least} with a true box. The error is the share of images where "
-            "that fails.",
+            "the network's best class is the image's label, and the predicted box for the label "
+            f"has an IoU of at least {minimum} with a ground-truth box. The error is the "
+            "percentage of images for which this does not hold.",
         ),
         (
             METRIC_TITLES["gt_known_loc"],
-            "the box alone, whatever class the network predicts.",
+            "the box alone counts, whatever class the network predicts.",
         ),
     ]
     if any(run.floor for run in runs):
@@ -40,24 +40,24 @@ def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
         found.append(
             (
                 "centred box",
-                f"a box of {side} W × {side} H in the middle, half of the image; it never looks at "
-                "the image.",
+                f"a box of {side} W × {side} H in the centre, half of the image, the same for "
+                "every image.",
             )
         )
     return tuple(found)
 
 
 def sentences(run: ReportRun) -> tuple[str, ...]:
-    """What a reader should know of a run before any of its figures."""
-    damaged = tuple(_unreadable(run))
+    """What a reader should know about a run before its figures."""
+    unreadable = tuple(_unreadable(run))
     if not run.localized:
-        nothing = "The blacklist leaves out every image, so localization has no figure."
-        return (nothing, *damaged)
-    return (*_lowest(run), *_floor(run), *damaged, *_degenerate(run), *_not_applicable(run))
+        nothing = "Every image is blacklisted, so there is no localization error."
+        return (nothing, *unreadable)
+    return (*_lowest(run), *_floor(run), *unreadable, *_degenerate(run), *_not_applicable(run))
 
 
 def unreadable_words(run: ReportRun) -> str:
-    """How many images could not be read, and what that means; "" where all could."""
+    """How many images could not be read and count as wrong; "" if all could."""
     n = len(run.unreadable)
     if not n:
         return ""
@@ -67,10 +67,10 @@ def unreadable_words(run: ReportRun) -> str:
 
 
 def paper_sentence(table: ErrorTable) -> str:
-    """How many of the paper's figures lie in our intervals, or why none is judged.
+    """How many of the paper's figures lie in our intervals, or why they are not compared.
 
-    A figure that stands in several rows of a run, as the classification error of one
-    network does, is one figure; it lies inside where it does so in all of them.
+    A figure in several rows of a run, such as the classification error of a network, is
+    counted once; it lies inside if it does so in all rows.
     """
     found: dict[tuple[str, str, float], bool] = {}
     widest = 0.0
@@ -82,57 +82,53 @@ def paper_sentence(table: ErrorTable) -> str:
         return _judged(sum(found.values()), len(found), widest, table)
     if table.unjudged:
         return (
-            "The paper's figures for these rows fit another protocol. They stand in the table in "
-            "grey, and none is judged."
+            "The paper's figures for these rows were measured under another protocol. The table "
+            "shows them in grey, without comparison."
         )
     if any(block.run.identity["is_ilsvrc"] for block in table.blocks):
-        return "The paper has no figure for these rows, so none is judged."
-    return (
-        "The paper's figures are of ILSVRC; on other images there is nothing to hold ours against."
-    )
+        return "The paper has no figures for these rows."
+    return "The paper's figures were measured on ILSVRC and cannot be compared with these images."
 
 
 def _judged(inside: int, of: int, widest: float, table: ErrorTable) -> str:
     sizes = joined(list(dict.fromkeys(f"{block.run.n:,}" for block in table.blocks)))
     figures, lie = ("figure", "lies") if of == 1 else ("different figures", "lie")
     count = f"{inside} of the {of} {figures} that the paper has for these rows {lie} inside our"
-    found = (
-        f"{count} 95 % intervals (n = {sizes}; the widest reaches {widest:.1f} points each way)."
-    )
-    if widest <= TELLING:
+    found = f"{count} 95 % intervals (n = {sizes}; the widest is ±{widest:.1f} percentage points)."
+    if widest <= MAX_HALF_WIDTH:
         return found
-    return f"{found} That is too few images to tell whether ours are the paper's."
+    return f"{found} These are too few images to conclude that our figures agree with the paper's."
 
 
 def _lowest(run: ReportRun) -> Iterator[str]:
     rows = [row for row in run.rows if row.has_map]
     if not rows:
         return
-    least = min(row.errors.top1_loc.wrong for row in rows)
-    first = [row for row in rows if row.errors.top1_loc.wrong == least]
+    lowest = min(row.errors.top1_loc.wrong for row in rows)
+    first = [row for row in rows if row.errors.top1_loc.wrong == lowest]
     rate = first[0].errors.top1_loc
     interval = rate.interval()
     have = "have" if len(first) > 1 else "has"
     yield (
         f"Of the methods that make maps, {_listed(first)} {have} the lowest "
-        f"{METRIC_TITLES[SUBJECT]} error: {rate.percent:.2f} % (95 % interval "
+        f"{METRIC_TITLES[METRIC]} error: {rate.percent:.2f} % (95 % interval "
         f"{interval.low:.1f}–{interval.high:.1f}, n = {rate.n:,})."
     )
 
 
 def _floor(run: ReportRun) -> Iterator[str]:
-    """Where the centred box stands among the methods, by paired differences."""
+    """How each method compares with the centred box, by paired differences."""
     if run.floor is None:
-        yield "The run has no centred box, so how much of this a fixed box could do is not known."
+        yield "The run has no centred box, so these errors cannot be compared with a fixed box."
         return
     rate = run.floor.errors.top1_loc
-    yield f"The centred box has a {METRIC_TITLES[SUBJECT]} error of {rate.percent:.2f} %."
-    for row, comparison in against_floor(run, SUBJECT):
+    yield f"The centred box has a {METRIC_TITLES[METRIC]} error of {rate.percent:.2f} %."
+    for row, comparison in against_floor(run, METRIC):
         yield against_words(row.title, comparison)
 
 
-def against_words(title: str, comparison: Comparison) -> str:
-    """How a method stands to the centred box.
+def against_words(title: str, comparison: PairedComparison) -> str:
+    """How a method compares with the centred box.
 
     Args:
         title: of the method.
@@ -141,31 +137,31 @@ def against_words(title: str, comparison: Comparison) -> str:
     difference = comparison.difference
     found = finding(comparison)
     if found is Finding.SAME:
-        return f"{title} and the centred box: the same verdict on {all_images(difference.n)}."
+        return f"{title} and the centred box agree on {all_images(difference.n)}."
     if found is Finding.OPEN:
-        return f"{title} is not told apart from the centred box ({points(comparison)})."
+        return f"{title} and the centred box do not differ significantly ({points(comparison)})."
     ends = (difference.interval.low, difference.interval.high)
     low, high = ends if difference.percent > 0 else (-ends[1], -ends[0])
     span = f"{unsigned(low)} to {unsigned(high)}"
     more = "more" if difference.percent > 0 else "fewer"
     text = (
-        f"{title} makes {abs(difference.percent):.1f} points {more} errors than the centred box "
-        f"({span})"
+        f"{title} makes {abs(difference.percent):.1f} percentage points {more} errors than the "
+        f"centred box ({span})"
     )
     if found is Finding.FEWER:
         return f"{text}."
-    return f"{text}, but not after Holm's correction (p = {comparison.p_holm:.2f})."
+    return f"{text}; not significant after Holm's correction (p = {comparison.p_holm:.2f})."
 
 
-def points(comparison: Comparison) -> str:
-    """A paired difference with its interval, in points."""
+def points(comparison: PairedComparison) -> str:
+    """A paired difference with its interval, in percentage points."""
     difference = comparison.difference
     low, high = (signed(end) for end in (difference.interval.low, difference.interval.high))
-    return f"{signed(difference.percent)} points, {low} to {high}"
+    return f"{signed(difference.percent)} percentage points, {low} to {high}"
 
 
 def signed(value: float, places: int = 1) -> str:
-    """A number with its sign, a true minus; one that rounds to 0 has none."""
+    """A number with its sign (U+2212 for minus); one that rounds to 0 has none."""
     text = f"{abs(value):.{places}f}"
     if float(text) == 0:
         return text
@@ -173,7 +169,7 @@ def signed(value: float, places: int = 1) -> str:
 
 
 def unsigned(value: float, places: int = 1) -> str:
-    """A number with a true minus, and no sign where it is positive."""
+    """A number with U+2212 for minus, and no sign if it is positive."""
     return signed(value, places).removeprefix("+")
 
 
@@ -183,21 +179,21 @@ def _unreadable(run: ReportRun) -> Iterator[str]:
         yield f"{words}: {first_names(run.unreadable)}."
 
 
-_SILENT = (MapState.ZERO, MapState.CONSTANT, MapState.EMPTY)
-"""Maps that were made and say nothing."""
+_DEGENERATE = (MapState.ZERO, MapState.CONSTANT, MapState.EMPTY)
+"""States of maps that hold no evidence."""
 
 
 def _degenerate(run: ReportRun) -> Iterator[str]:
     for row in run.rows:
         states = row.table["map_state"].to_pylist()
-        counts = {state: states.count(str(state)) for state in _SILENT}
+        counts = {state: states.count(str(state)) for state in _DEGENERATE}
         odd = [f"{count:,} {state}" for state, count in counts.items() if count]
         if odd:
             one = sum(counts.values()) == 1
-            says, box = ("says", "its box is") if one else ("say", "their boxes are")
+            are, box = ("is", "its box is") if one else ("are", "their boxes are")
             yield (
-                f"{row.title}: {joined(odd)} of {len(states):,} maps {says} nothing; {box} "
-                "the whole image, which is right wherever the object fills half of it."
+                f"{row.title}: {joined(odd)} of {len(states):,} maps {are} degenerate; {box} the "
+                "whole image, which is right if the object fills half of it."
             )
 
 

@@ -1,4 +1,4 @@
-"""What `breakdown` prints: where a method fails, and how."""
+"""Output of `breakdown`: the errors of one method by group, and the kinds of its failures."""
 
 import json
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from wsol_bench.scoring.intervals import Rate
 
 SCHEMA = 1
 _WORST = 10
-"""How many classes are shown; --json has all."""
+"""Number of classes shown; --json has all."""
 _SHOWN = ("top1_cls", *LOCALIZATION)
 
 
 @dataclass(frozen=True, slots=True)
 class MethodBreakdown:
-    """One method's errors by part of the images.
+    """One method's errors by group of images.
 
     Attributes:
-        method, arch: whose.
+        method, arch: of the records.
         n: images.
-        by_size, by_count: groups by the largest true box, and by how many there are.
-        by_class: the classes that have images, those with the most errors first.
-        kinds: how many images came to what, under top-1 loc.
+        by_size, by_count: groups by size of the largest ground-truth box, and by number of boxes.
+        by_class: the classes with images, in descending order of their error.
+        kinds: number of images per outcome, under top-1 loc.
     """
 
     method: str
@@ -49,20 +49,22 @@ def break_down(path: Path, method: str) -> MethodBreakdown:
 
     Raises:
         UsageError: the run has no such method.
-        DataError: no run lies there.
+        DataError: the folder holds no run.
     """
     carriers = {method: part for part in open_parts(path) for method in part.methods}
     part = find("method of this run", method, carriers)
     protocol, table = own_protocol(part), part.of(method)
     names = part.folder.manifest()["class_names"]
-    seen = [each for each in by_class(table, method, protocol, names) if each.errors.top1_loc.n]
+    with_images = [
+        each for each in by_class(table, method, protocol, names) if each.errors.top1_loc.n
+    ]
     return MethodBreakdown(
         method=method,
         arch=part.identity["arch"],
         n=len(table),
         by_size=by_box_size(table, method, protocol),
         by_count=by_box_count(table, method, protocol),
-        by_class=sorted(seen, key=lambda each: each.errors.top1_loc.percent, reverse=True),
+        by_class=sorted(with_images, key=lambda each: each.errors.top1_loc.percent, reverse=True),
         kinds=count_failures(table, method, protocol),
     )
 
@@ -80,12 +82,12 @@ def print_breakdown(path: Path, method: str, *, as_json: bool = False) -> None:
     worst = found.by_class[:_WORST]
     console = Console()
     for title, groups in (
-        ("by area share of the largest true box", found.by_size),
-        ("by number of true boxes", found.by_count),
+        ("by area share of the largest ground-truth box", found.by_size),
+        ("by number of ground-truth boxes", found.by_count),
         (f"the {len(worst)} worst classes of {len(found.by_class)}", worst),
     ):
         console.print(_group_table(title, groups))
-    console.print("error in %, 95 % Wilson interval beneath", style="dim", highlight=False)
+    console.print("error in %, 95 % Wilson interval below", style="dim", highlight=False)
     console.print()
     console.print(_kind_table(found))
 
@@ -117,7 +119,7 @@ def _group_json(group: Group) -> dict[str, Any]:
 
 def _group_table(title: str, groups: Sequence[Group]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("group", overflow="fold")  # the one that gives way where room is short
+    table.add_column("group", overflow="fold")  # wraps on narrow terminals
     for heading in ("images", *(METRIC_TITLES[metric].replace(" ", "\n") for metric in _SHOWN)):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
@@ -135,8 +137,8 @@ def _cell(rate: Rate) -> str:
 
 
 def _kind_table(found: MethodBreakdown) -> Table:
-    table = Table(title="what became of each image", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("kind")
+    table = Table(title="outcomes", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("outcome")
     table.add_column("images", justify="right")
     table.add_column("%", justify="right")
     for kind, count in found.kinds.items():

@@ -1,4 +1,4 @@
-"""What `compare` prints."""
+"""Output of `compare`: how the figures of two results differ."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,17 +24,16 @@ from wsol_bench.runtime.progress import log
 
 HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
 _FIGURES = slice(1, 5)
-"""The headings of columns of numbers, which stand at the right."""
-
+"""Headings of numeric columns, which are aligned to the right."""
 
 _NAMED = 5
-"""Images named per method."""
+"""Maximum number of images named per method."""
 
 
 def print_differences(old: Path, new: Path) -> None:
-    """Prints on stdout which images of two runs' folders came out otherwise, by method.
+    """Prints on stdout which images differ between two runs, by method.
 
-    Prints nothing where one of the two is a file, which holds no records.
+    Prints nothing if one of the two is a file, which holds no records.
     """
     before, now = networks_of(old), networks_of(new)
     both = [arch for arch in before if arch in now]
@@ -52,13 +51,13 @@ def _print_of_network(before: RunFolder, now: RunFolder, name: str) -> None:
         same = False
         print(
             f"{name}{one.method}: {one.boxes:,} of {one.images:,} boxes differ, by {one.pixels:g} "
-            f"pixels at most; {len(one.flipped):,} of them are right on one side only; "
+            f"pixels at most; {len(one.flipped):,} of them are right in one run only; "
             f"{len(one.classes):,} images have other classes."
         )
         for what, names in (
-            ("right on one side only", one.flipped),
+            ("right in one run only", one.flipped),
             ("other classes", one.classes),
-            ("moved furthest", one.furthest),
+            ("largest differences", one.furthest),
         ):
             if names:
                 print(f"  {what}: {first_names(names, _NAMED)}")
@@ -71,11 +70,11 @@ def _print_of_network(before: RunFolder, now: RunFolder, name: str) -> None:
 def _print_explanations(before: RunFolder, now: RunFolder) -> None:
     lines = explanations(before.manifest(), now.manifest())
     if lines:
-        print("What else differs between the two runs, old; new:")
+        print("Other differences between the two runs (old; new):")
     else:
         print(
-            "Nothing that the two runs noted of machine, versions and settings differs. Within "
-            "one machine --deterministic rules such differences out."
+            "The recorded machines, versions and settings of the two runs are the same. On one "
+            "machine, --deterministic excludes such differences."
         )
     for line in lines:
         print(f"  {line}")
@@ -84,22 +83,22 @@ def _print_explanations(before: RunFolder, now: RunFolder) -> None:
 def print_comparison(
     baseline: Path, new: Path, tolerances: Sequence[str], *, markdown: bool, update: bool
 ) -> int:
-    """Compares two results and prints on stdout what moved.
+    """Compares two results and prints the differences on stdout.
 
     Args:
         baseline: a result file or a run's folder.
         new: likewise.
-        tolerances: texts such as "top1_loc=0.5".
-        markdown: print Markdown in place of a table for a terminal.
-        update: then write the new figures into the baseline, whatever they are.
+        tolerances: such as "top1_loc=0.5".
+        markdown: print Markdown instead of a table for a terminal.
+        update: write the new figures into the baseline afterwards, whatever they are.
 
     Returns:
         The exit code.
 
     Raises:
-        RegressionError: something left its tolerance and is not the new baseline;
-            names every such cell.
-        DataError, UsageError: one of the two, or a tolerance, is bad.
+        RegressionError: a figure differs by more than its tolerance and `update` is
+            False; names every such figure.
+        DataError, UsageError: one of the two results, or a tolerance, is invalid.
     """
     given = read_tolerances(tolerances)
     old, now = read_results(baseline), read_results(new)
@@ -114,15 +113,15 @@ def print_comparison(
         log(f"{baseline} now holds the figures of {new}.")
     elif comparison.failures:
         lines = "".join(f"\n  {failure}" for failure in comparison.failures)
-        raise RegressionError(f"{new} is not what {baseline} says:{lines}\n{_WHAT_TO_DO}")
+        raise RegressionError(f"{new} differs from {baseline}:{lines}\n{_WHAT_TO_DO}")
     return EXIT_FINE
 
 
-_WHAT_TO_DO = "Where the change is meant, run compare again with --update."
+_WHAT_TO_DO = "If the change is intended, run compare again with --update."
 
 
 def print_terminal(comparison: Comparison) -> None:
-    """The changed cells as a table of 80 columns, and what there is to say beside."""
+    """The changed figures as a table of 80 columns, with a summary."""
     console = Console(highlight=False)
     for mismatch in comparison.mismatches:
         console.print(str(mismatch), markup=False)
@@ -145,8 +144,10 @@ def _terminal_table(cells: Sequence[Cell]) -> Table:
 
 
 def markdown_of(comparison: Comparison, baseline: Path, new: Path) -> str:
-    """A heading, the changed cells as a table, and what there is to say beside."""
-    heading = "Figures moved too far" if comparison.failures else "Figures as in the baseline"
+    """A heading, the changed figures as a table, and a summary."""
+    heading = (
+        "Figures outside their tolerance" if comparison.failures else "Figures as in the baseline"
+    )
     paragraphs = [f"### {heading}", f"Baseline `{baseline}`, new `{new}`."]
     if comparison.mismatches:
         listed = (f"- **{_escaped(str(mismatch))}**" for mismatch in comparison.mismatches)
@@ -163,9 +164,9 @@ def _markdown_table(cells: Sequence[Cell]) -> str:
     lines = [_markdown_row(names), f"|{'|'.join(rules)}|"]
     for cell in cells:
         *entries, verdict = _entries(cell)
-        told = f"**{verdict}**" if cell.verdict in FAILURES else verdict
+        emphasised = f"**{verdict}**" if cell.verdict in FAILURES else verdict
         arch, method = _escaped(cell.row.arch), _escaped(cell.row.method)
-        lines.append(_markdown_row((arch, method, *entries, told)))
+        lines.append(_markdown_row((arch, method, *entries, emphasised)))
     return "\n".join(lines)
 
 
@@ -178,7 +179,7 @@ def _escaped(text: str) -> str:
 
 
 def _entries(cell: Cell) -> tuple[str, ...]:
-    """What stands under each of `HEADINGS`."""
+    """The entry for each of `HEADINGS`."""
     return (
         cell.metric,
         percent_text(cell.old),
@@ -190,14 +191,14 @@ def _entries(cell: Cell) -> tuple[str, ...]:
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
-    """How many cells are the same, which hold no figure, and the outcome."""
+    """How many figures are the same, which are missing, and the outcome."""
     same = len(comparison.cells) - len(comparison.changed)
-    lines = [f"{same} of {len(comparison.cells)} cells are the same."]
+    lines = [f"{same} of {len(comparison.cells)} figures are the same."]
     empty = comparison.without_figure
     if empty:
         named = ", ".join(f"{cell.row} {cell.metric}" for cell in empty)
-        lines.append(f"Of these, without a figure on either side: {named}.")
+        lines.append(f"Of these, n/a in both results: {named}.")
     failures = len(comparison.failures)
     if not failures:
-        return [*lines, "Nothing differs by more than its tolerance (points of error)."]
+        return [*lines, "No difference exceeds its tolerance (percentage points)."]
     return [*lines, f"{failures} {'failure' if failures == 1 else 'failures'}."]

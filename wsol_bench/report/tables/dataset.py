@@ -1,4 +1,4 @@
-"""What the `data` commands print."""
+"""Output of the `data` commands."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -20,15 +20,15 @@ from wsol_bench.runtime.names import first_names, shown
 from wsol_bench.runtime.progress import progress
 
 _NAMED = 5
-"""How many of the images that are not there, or that do not count, are named."""
+"""Maximum number of absent or unannotated images that are named."""
 
 
 def print_check(path: Path, layout: str | None, limit: int | None, allow_missing: bool) -> int:
-    """Opens a dataset, decodes every image and prints what was found on stdout.
+    """Opens a dataset, decodes every image and prints a report on stdout.
 
     Returns:
-        The exit code: 0 where a run over it would go through, 3 where an annotation is
-        bad, an image is unreadable, or one is absent and not admitted.
+        The exit code: 0 if a run on it would succeed, 3 if an annotation is invalid, an
+        image is unreadable, or one is absent and absent images are not allowed.
 
     Raises:
         DataError: it cannot be opened at all.
@@ -39,21 +39,21 @@ def print_check(path: Path, layout: str | None, limit: int | None, allow_missing
     for line in report_lines(report):
         print(line)
     if report.faults or (report.missing and not allow_missing):
-        print("A run would stop at these.")
+        print("A run would stop with these errors.")
     elif report.unreadable:
         count = len(report.unreadable)
         print(
-            f"A run would stop with exit code {EXIT_DATA} at its end, the unreadable images "
-            f"counted as wrong, unless --allow-unreadable {count} admits them."
+            f"A run would count the unreadable images as wrong and end with exit code {EXIT_DATA}, "
+            f"unless --allow-unreadable {count} is given."
         )
     else:
-        print("A run would go through.")
+        print("A run would succeed.")
         return EXIT_FINE
     return EXIT_DATA
 
 
 def report_lines(report: DatasetReport) -> list[str]:
-    """The report, line by line; what is wrong in full, a line each, beneath its count."""
+    """The lines of the report; every fault has its own line below its count."""
     many = sum(count for boxes, count in report.images_by_boxes.items() if boxes > 1)
     order = "sorted by WNID" if report.sorted_classes else "NOT sorted by WNID"
     which = ", the 1,000 of ILSVRC" if report.official_classes else ""
@@ -66,9 +66,9 @@ def report_lines(report: DatasetReport) -> list[str]:
         *_all("files left out", [f"{each.name}: {each.reason}" for each in report.skipped]),
         *_all("faults of annotations and folders", report.faults),
         *_all("unreadable images", [each.reason for each in report.unreadable]),
-        *_all("images with a box that leaves the image", report.boxes_outside),
+        *_all("images with a box outside the image", report.boxes_outside),
         *_all(
-            "sizes that differ from the annotation",
+            "images whose size differs from the annotation",
             [
                 f"{each.image_id}: {each.annotated.width}x{each.annotated.height} annotated, "
                 f"{each.decoded.width}x{each.decoded.height} decoded"
@@ -107,11 +107,11 @@ ILSVRC_500 = BoxStatistics(
     median_image_aspect=1.3333,
     median_box_aspect=1.0568,
 )
-"""The first 500 validation images of ILSVRC, by `data statistics` on them."""
+"""`data statistics` of the first 500 validation images of ILSVRC."""
 
 
 def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -> None:
-    """Renders a set of demo images with a progress bar; Ctrl-C and SIGTERM leave nothing.
+    """Renders demo images with a progress bar; Ctrl-C and SIGTERM leave no files behind.
 
     Raises:
         UsageError, DataError: see `write`.
@@ -121,7 +121,7 @@ def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -
 
 
 def print_statistics(data: str, layout: str | None, allow_missing: bool) -> None:
-    """Prints a dataset's box statistics beside ILSVRC's on stdout.
+    """Prints a dataset's box statistics next to ILSVRC's on stdout.
 
     Raises:
         DataError: the dataset cannot be opened, or an image has no size.

@@ -1,4 +1,4 @@
-"""What `doctor` prints: a text to paste into a bug report."""
+"""Output of `doctor`: a text for bug reports."""
 
 import json
 import re
@@ -14,10 +14,10 @@ Report = Mapping[str, tuple[Finding, ...]]
 
 
 def print_doctor(*, as_json: bool) -> int:
-    """Looks the installation through and prints what was found on stdout.
+    """Examines the installation and prints the findings on stdout.
 
     Returns:
-        The exit code: 1 where something is broken that every run needs.
+        The exit code: 1 if something that every run needs is broken.
     """
     report = examine()
     problems = problems_of(report)
@@ -29,7 +29,7 @@ def print_doctor(*, as_json: bool) -> int:
 
 
 def problems_of(report: Report) -> list[str]:
-    """Every problem, with where it was found."""
+    """Every problem with its section."""
     return [
         f"{section}, {finding.name}: {finding.problem}"
         for section, findings in report.items()
@@ -39,7 +39,7 @@ def problems_of(report: Report) -> list[str]:
 
 
 def report_lines(report: Report) -> list[str]:
-    """The sections, a finding a line, and the problems last, where they are seen."""
+    """The sections, one finding per line, with the problems at the end."""
     lines = []
     for section, findings in report.items():
         width = max((len(finding.name) for finding in findings), default=0)
@@ -60,7 +60,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def without_home(text: str) -> str:
-    """The text with the user's home folder as ~, for it holds the user's name."""
+    """The text with the user's home folder, which holds the user's name, replaced by ~."""
     try:
         home = str(Path.home())
     except RuntimeError:  # a user without a home, as in some containers

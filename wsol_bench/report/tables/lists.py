@@ -1,4 +1,4 @@
-"""What `list` prints: every table, straight from the tables."""
+"""Output of `list`: the entries of every table."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,10 +15,10 @@ from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 
 
 def print_catalog(what: str) -> None:
-    """Prints one of the tables on stdout.
+    """Prints one table on stdout.
 
     Raises:
-        UsageError: no such table.
+        UsageError: there is no such table.
     """
     headings, rows = find("list", what, CATALOGS)
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")

@@ -7,15 +7,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.analysis.paired import Comparison, PairedRow, compare_all
+from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all
 from wsol_bench.records.opened_run import Part, open_parts, own_protocol
 from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 SMALLEST_P = 0.0001
-"""Smaller ones are shown as below it: their digits say nothing more."""
+"""Smaller p values are shown as less than this."""
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
     """One row per pair: the difference, its interval and its p values.
 
     Args:
@@ -32,7 +32,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     table = Table(
         title=f"{heading} error, differences over n = {images.pop():,} images",
         caption=(
-            "points: first minus second, per cent points; 95 %: paired bootstrap\n"
+            "points: first minus second, percentage points; 95 %: paired bootstrap\n"
             "wrong: images wrong under the first only / the second only\n"
             "p: exact McNemar; Holm: p corrected within this table"
         ),
@@ -79,13 +79,13 @@ def print_pairs(paths: Sequence[Path], metric: str) -> None:
     print_comparisons(compare_all(rows, metric))
 
 
-def print_comparisons(comparisons: Sequence[Comparison]) -> None:
+def print_comparisons(comparisons: Sequence[PairedComparison]) -> None:
     """Prints the table on stdout; plain where stdout is no terminal."""
     Console().print(comparison_table(comparisons), highlight=False)
 
 
 def signed(points: float) -> str:
-    """A difference with its sign, the minus as wide as the plus."""
+    """A difference with its sign, with U+2212 for minus."""
     return f"{points:+.2f}".replace("-", "−")
 
 

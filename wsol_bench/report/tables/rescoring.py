@@ -1,4 +1,4 @@
-"""What `score` and `ablate` print."""
+"""Output of `score` and `ablate`."""
 
 import json
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRIC_TITLES
 
 @dataclass(frozen=True, slots=True)
 class PredictionFiles:
-    """What scoring somebody's predictions needs.
+    """Input for scoring a prediction file.
 
     Attributes:
-        predictions: a file of the devkit's form.
+        predictions: a file in the devkit's format.
         data: the images' folder or tar.
-        class_map: "WNID id" lines, or None for ILSVRC's own.
-        blacklist: 1-based indices that localization leaves out, or None.
-        limit: only the first so many images, or None for all.
-        allow_missing: go on where annotated images are absent.
+        class_map: "WNID id" lines; default: ILSVRC's own.
+        blacklist: 1-based indices that localization errors exclude, or None.
+        limit: at most this many images; default: all.
+        allow_missing: continue if annotated images are absent.
     """
 
     predictions: Path
@@ -56,7 +56,7 @@ def print_score(
     *,
     as_json: bool,
 ) -> None:
-    """Prints a run's result under a protocol on stdout; its own where none is named.
+    """Prints a run's result under a protocol on stdout; default: the run's own.
 
     Raises:
         UsageError, DataError: see `rescore` and `sweep_run`.
@@ -86,10 +86,10 @@ def print_score(
 
 
 def swept_table(rows: Sequence[SweptRow], protocol: Protocol) -> Table:
-    """Per cent of right boxes: at the fixed, the tuned and the best threshold."""
+    """Percentage of right boxes at the fixed, the tuned and the best threshold."""
     table = Table(
         title=f"{protocol.name}, n = {rows[0].curve.n:,}: images right, in %",
-        caption="oracle: best threshold on the scored images themselves, out of reach in use",
+        caption="oracle: best threshold on the scored images, which uses their ground truth",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -171,7 +171,7 @@ def print_predictions(
 
 
 def print_ablation(path: Path) -> None:
-    """Prints one table per method on stdout: errors, and by how much they moved.
+    """Prints one table per method on stdout: errors, and their differences from the run's own.
 
     Raises:
         DataError: the run kept no maps.

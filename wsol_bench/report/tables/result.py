@@ -11,15 +11,15 @@ from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.ilsvrc import METRIC_TITLES, METRICS
 from wsol_bench.scoring.published import find_row
 
-_OWN = ("ok", "unreadable")
-"""Map states that are no fault of a method."""
+_NORMAL = ("ok", "unreadable")
+"""Map states that are not degenerate."""
 
 
 def terminal_table(result: Result) -> Table:
-    """Errors in per cent in Table 1's form, with 95 % Wilson intervals beneath.
+    """Errors in per cent in the form of Table 1, with 95 % Wilson intervals below.
 
-    The paper's figures stand beside ours only on ILSVRC's classes and where the
-    paper has that arch and method under this protocol.
+    The paper's figures are shown only for ILSVRC's classes, and if the paper has this arch
+    and method under this protocol.
     """
     table = Table(
         title=(
@@ -34,7 +34,7 @@ def terminal_table(result: Result) -> Table:
         caption_justify="left",
         caption_style="dim",
     )
-    table.add_column("method", overflow="fold")  # the one that gives way where room is short
+    table.add_column("method", overflow="fold")  # wraps on narrow terminals
     for title in METRIC_TITLES.values():
         table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in result.rows:
@@ -49,7 +49,7 @@ def terminal_table(result: Result) -> Table:
 
 
 def print_result(result: Result) -> None:
-    """Prints the table on stdout; plain where stdout is no terminal."""
+    """Prints the table on stdout, without colours if stdout is no terminal."""
     console = Console()
     console.print(terminal_table(result))
     if result.unreadable:
@@ -57,13 +57,15 @@ def print_result(result: Result) -> None:
     for method, reason in result.not_applicable.items():
         console.print(f"{method}: n/a. {reason}.", highlight=False)
     for method, states in result.map_states.items():
-        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state not in _OWN)
+        odd = ", ".join(
+            f"{count} {state}" for state, count in states.items() if state not in _NORMAL
+        )
         if odd:
             console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
 
 
 def unreadable_line(ids: Sequence[str]) -> str:
-    """How many images could not be read, and the first; for at least one."""
+    """How many images could not be read, and their first names; for at least one."""
     count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
     return f"{count} could not be read and counted as wrong: {first_names(ids)}."
 

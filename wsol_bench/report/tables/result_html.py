@@ -1,4 +1,4 @@
-"""A result as a small table of HTML, for a notebook's cell."""
+"""A result as an HTML table for notebooks."""
 
 from html import escape
 
@@ -8,13 +8,13 @@ from wsol_bench.scoring.published import find_row
 
 _LEFT, _RIGHT = "text-align:left", "text-align:right;padding-left:1em"
 _FAINT = "opacity:.65"
-"""Fainter in a light cell and in a dark one alike."""
+"""Works on light and dark backgrounds."""
 
 
 def result_html(result: Result) -> str:
     """Errors in per cent with their 95 % Wilson intervals, as the terminal shows them.
 
-    No colours, scripts or links: the notebook's own style decides how it looks.
+    It has no colours, scripts or links; the notebook's own style applies.
     """
     heads = "".join(f'<th style="{_RIGHT}">{each}</th>' for each in METRIC_TITLES.values())
     about = (

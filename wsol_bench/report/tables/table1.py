@@ -1,4 +1,4 @@
-"""What `table1` prints and saves: ours beside the paper's."""
+"""Output of `table1`: our figures compared with the paper's."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from rich.table import Table
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
-from wsol_bench.runs.table1 import Cell, RemadeRow
+from wsol_bench.runs.table1 import ComparedError, RemadeRow
 from wsol_bench.scoring.ilsvrc import METRIC_TITLES
 
 HEADINGS = ("arch", "method", "protocol", "error", "paper", "ours", "difference", "interval")
@@ -23,7 +23,7 @@ _METRICS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc")
 
 
 def print_table1(rows: Sequence[RemadeRow]) -> None:
-    """Prints the table on stdout, 80 columns wide at most."""
+    """Prints the table on stdout, at most 80 columns wide."""
     console = Console()
     for row in rows:
         title = f"{row.paper.arch}, {METHODS[row.paper.method].title}, {row.paper.protocol}"
@@ -48,7 +48,7 @@ def print_table1(rows: Sequence[RemadeRow]) -> None:
 
 
 def save_table1(rows: Sequence[RemadeRow], folder: Path) -> tuple[Path, ...]:
-    """Writes the table in every form; gives the files.
+    """Writes the table in every format; returns the paths.
 
     Raises:
         DataError: the folder cannot be written.
@@ -82,7 +82,7 @@ def _flat(rows: Sequence[RemadeRow]) -> list[tuple[str, ...]]:
 
 
 def as_markdown(rows: Sequence[RemadeRow]) -> str:
-    """A Markdown table, a line per figure."""
+    """A Markdown table, one line per figure."""
     heads = (*HEADINGS, "verdict")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     lines += [f"| {' | '.join(cells)} |" for cells in _flat(rows)]
@@ -90,14 +90,14 @@ def as_markdown(rows: Sequence[RemadeRow]) -> str:
 
 
 def as_csv(rows: Sequence[RemadeRow]) -> str:
-    """Comma-separated values, a line per figure."""
+    """Comma-separated values, one line per figure."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([(*HEADINGS, "verdict"), *_flat(rows)])
     return buffer.getvalue()
 
 
 def as_latex(rows: Sequence[RemadeRow]) -> str:
-    """A LaTeX tabular, a line per row of the paper: ours over the paper's."""
+    """A LaTeX tabular, one line per row of the paper: our figures, the paper's in brackets."""
     lines = [r"\begin{tabular}{llrrrr}", r"\hline"]
     lines.append(
         " & ".join(("net", "method", *(METRIC_TITLES[each] for each in _METRICS))) + r" \\ \hline"
@@ -120,11 +120,11 @@ FORMS: Mapping[str, Callable[[Sequence[RemadeRow]], str]] = MappingProxyType(
 )
 
 
-def _difference(cell: Cell) -> str:
+def _difference(cell: ComparedError) -> str:
     return "" if cell.ours is None else f"{cell.ours - cell.paper:+.2f}"
 
 
-def _interval(cell: Cell) -> str:
+def _interval(cell: ComparedError) -> str:
     return f"{cell.interval.low:.1f}–{cell.interval.high:.1f}" if cell.interval else ""
 
 

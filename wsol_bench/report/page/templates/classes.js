@@ -1,4 +1,4 @@
-// The tables of classes: sorted by any column, searched by name, shortened until asked.
+// The tables of classes: sortable by any column, searchable by name, collapsed at first.
 (() => {
   const FEW = 25;
   const metrics = [...document.querySelectorAll('input[name="metric"]')].map((radio) => radio.value);
@@ -38,7 +38,7 @@
       const { column, kind, sign } = sorted;
       const keyed = rows.map((row) => [valueOf(row.cells[column], kind), row]);
       keyed.sort(([a], [b]) => {
-        // What has no figure stays last whichever way the rest is sorted.
+        // Rows without a figure stay last in either order.
         if (a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY) return (a > b) - (a < b);
         return sign * ((a > b) - (a < b));
       });
@@ -55,7 +55,7 @@
       const kind = head.dataset.kind || "number";
       button.addEventListener("click", () => {
         const before = head.getAttribute("aria-sort");
-        // Names begin with the first letter, figures with the largest error.
+        // Names are sorted from A first, figures from the maximum first.
         const first = kind === "text" ? "ascending" : "descending";
         const second = kind === "text" ? "descending" : "ascending";
         const now = before === first ? second : first;
@@ -66,7 +66,7 @@
         show();
       });
     });
-    // A narrow screen has room for one method's column; the others get a class that hides them there.
+    // A narrow screen shows the column of one method; a class hides the others.
     const method = place.querySelector("[data-method]");
     const pick = () => {
       const first = heads.length - method.options.length;

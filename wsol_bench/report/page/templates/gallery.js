@@ -50,8 +50,8 @@
     const margin = 0.012 * Math.max(width, height);
     const words = [
       `${card.label}, ${card.id}, under ${title}: IoU ${iou(made.iou)}, ${about.kinds[kindOf(made)]}.`,
-      `Drawn box ${made.box.map((each) => Math.round(each)).join(" ")},`,
-      `true boxes ${card.truth.length / 4}, image ${width} by ${height}.`,
+      `Predicted box ${made.box.map((each) => Math.round(each)).join(" ")},`,
+      `ground-truth boxes ${card.truth.length / 4}, image ${width} by ${height}.`,
     ].join(" ");
     const svg = drawing("svg", {
       viewBox: `${-margin} ${-margin} ${width + 2 * margin} ${height + 2 * margin}`,
@@ -70,7 +70,7 @@
     const group = (layer, boxes, kind) => svg.append(
       drawing("g", { class: layer }, ...boxes.map((box) => rectangle(box, kind))),
     );
-    // Dashes last: where both boxes are the same, the drawn one shows between them.
+    // Dashes last: where both boxes coincide, the predicted one shows between them.
     group("truth", corners, "casing");
     group("drawn", [made.box], "casing");
     group("drawn", [made.box], "drawn-box");
@@ -91,7 +91,7 @@
     return figure;
   };
 
-  // Several methods read one network, so what it predicts is said once for each network.
+  // Several methods share one network, so its prediction is shown once for each network.
   const predictions = (card) => {
     const about = run();
     const networks = new Map();
@@ -102,7 +102,7 @@
     const parts = [...networks].map(([name, made]) => {
       const own = networks.size > 1 ? `${name} predicts` : "predicted";
       if (made.rank === 1) return `${own} ${made.class} ✓ (score before softmax ${made.score})`;
-      const place = made.rank ? `label ranked ${made.rank}` : `label not among its ${made.ranks} best`;
+      const place = made.rank ? `label ranked ${made.rank}` : `label not among the top ${made.ranks}`;
       return `${own} ${made.class} ✗ (score before softmax ${made.score}; ${place})`;
     });
     return `${parts.join("; ")}${card.blacklisted ? "; blacklisted" : ""}`;
@@ -127,7 +127,7 @@
   const open = (position) => {
     opened = Math.max(0, Math.min(found.length - 1, position));
     dialogBody.replaceChildren(cardOf(run().cards[found[opened]], opened, "h2"));
-    // Not "disabled", which would take the focus away from who leafs through by keyboard.
+    // Not "disabled", which would take the keyboard focus away.
     dialog.querySelector('[data-step="-1"]').setAttribute("aria-disabled", opened === 0);
     dialog.querySelector('[data-step="1"]').setAttribute("aria-disabled", opened === found.length - 1);
     if (!dialog.open) dialog.showModal();
@@ -158,7 +158,7 @@
     const kind = kindOf(made);
     if (outcome === "wrong" && kind === 0) return false;
     if (outcome !== "" && outcome !== "wrong" && kind !== Number(outcome)) return false;
-    // The ends as a reader sees them: 0.500 is within "to 0.5".
+    // The limits as displayed: 0.500 is within "to 0.5".
     const value = Number(iou(made.iou));
     const low = fields.low.valueAsNumber;
     const high = fields.high.valueAsNumber;
@@ -167,7 +167,7 @@
     return `${card.label} ${card.wnid} ${card.id}`.toLowerCase().includes(wanted);
   };
 
-  // For paper, where the controls are left out.
+  // For print, which omits the controls.
   const describe = () => {
     const parts = [status.textContent, `images: ${textOf(fields.set)}`, `method: ${textOf(fields.method)}`];
     parts.push(`outcome (${document.getElementById("gallery-metric").textContent}): ${textOf(fields.outcome)}`);
@@ -182,8 +182,8 @@
     const until = Math.min(found.length, shown + count);
     for (; shown < until; shown += 1) list.append(cardOf(cards[found[shown]], shown, "h3"));
     status.textContent = found.length
-      ? `${shown} of ${found.length} images shown, ${cards.length} pictured`
-      : `No image of the ${cards.length} pictured is like that. Reset shows all.`;
+      ? `${shown} of ${found.length} images shown${found.length < cards.length ? `; ${cards.length} in the gallery` : ""}`
+      : `None of the ${cards.length} images in the gallery matches. Reset shows all.`;
     more.hidden = shown >= found.length;
     more.textContent = `Show ${Math.min(BATCH, found.length - shown)} more`;
     describe();
@@ -208,7 +208,7 @@
     }
   };
 
-  // Another run has other methods; what was chosen stays chosen where it has it too.
+  // Another run has other methods; a selection is kept if that run has it too.
   const begin = (keep) => {
     const { methods, kinds, cards } = run();
     const before = new Map([fields.method, fields.outcome].map((select) => [select, textOf(select)]));

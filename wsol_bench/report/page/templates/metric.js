@@ -1,9 +1,9 @@
-// Which error the pairs, groups, failures and classes show.
+// Selects the metric of the pairs, groups, outcomes and classes.
 (() => {
   const titles = {};
   const nav = document.querySelector("nav");
   const sections = [...document.querySelectorAll("main > section")];
-  // The part that is read stays where it is, whatever height the parts above it come to have.
+  // Keeps the visible section in place when sections above it change their height.
   const choose = (metric) => {
     const top = Math.max(0, nav.getBoundingClientRect().bottom);
     const read = scrollY ? sections.find((each) => each.getBoundingClientRect().bottom > top) : null;
@@ -17,6 +17,6 @@
     titles[radio.value] = radio.parentElement.textContent.trim();
     radio.addEventListener("change", () => choose(radio.value));
   }
-  // A browser may restore the choice of an earlier visit.
+  // A browser may restore the selection of an earlier visit.
   addEventListener("pageshow", () => choose(radios.find((radio) => radio.checked).value));
 })();
