@@ -177,7 +177,7 @@ def test_a_cell_without_a_figure_on_either_side_is_the_same_and_named(
 ) -> None:
     stored["rows"][0]["top1_loc"] = float("nan")
     assert compare_after(lambda new: new["rows"][0].update(top1_loc=None))[0] == 0
-    assert "without a figure on either side: vgg16 grad_cam top1_loc." in capsys.readouterr().out
+    assert "without a figure in either result: vgg16 grad_cam top1_loc." in capsys.readouterr().out
 
 
 def test_several_archs_lie_in_one_file(write, capsys) -> None:
@@ -287,7 +287,7 @@ def test_markdown_holds_one_table_of_the_changed_cells(compare_after, capsys) ->
 
     assert compare_after(change, "--markdown")[0] == 4
     text = capsys.readouterr().out
-    assert text.startswith("### Figures moved too far\n")
+    assert text.startswith("### Figures outside their tolerance\n")
     assert "- **vgg16: weights was demo:net.safetensors, is a\\|b.pth**" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert rows == [

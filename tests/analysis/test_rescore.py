@@ -192,7 +192,7 @@ def test_pairs_and_breakdown_fit_a_terminal(
     assert main(["pairs", str(kept_run), "--metric=gt_known_loc"]) == 0
     assert main(["breakdown", str(kept_run), "--method=grad_cam"]) == 0
     printed = capsys.readouterr().out
-    assert "what became of each image" in printed
+    assert "outcomes" in printed
     assert max(map(len, printed.splitlines())) <= 80
     assert "Grad-CAM" in printed
     assert "grad_cam" not in printed

@@ -69,7 +69,7 @@ def refusal(data: Path, command: Callable, count: int = 1) -> tuple[str, int]:
     checked = command("data", "check", data)
     messages = checked.under("faults of annotations and folders")
     assert len(messages) == count
-    assert "A run would stop at these." in checked.out
+    assert "A run would stop with these errors." in checked.out
     ran = command("run", "--arch=squeezenet1_1", f"--data={data}")
     assert ran.err.startswith(messages[0])
     assert ran.code == checked.code

@@ -93,14 +93,14 @@ def test_the_printed_report_names_every_fault_and_ends_with_a_verdict(
 ):
     builder.kaggle(tmp_path)
     assert print_check(tmp_path, None, None, allow_missing) == EXIT_FINE
-    assert capsys.readouterr().out.endswith("A run would go through.\n")
+    assert capsys.readouterr().out.endswith("A run would succeed.\n")
 
     ids = [sample.image_id for sample in builder.samples]
     builder.write(tmp_path / builder.image_folder / f"{ids[0]}.JPEG", b"")
     assert print_check(tmp_path, None, None, allow_missing) == EXIT_DATA
     printed = capsys.readouterr().out
     assert f"unreadable images: 1\n  the image {tmp_path}" in printed
-    assert printed.endswith("unless --allow-unreadable 1 admits them.\n")
+    assert printed.endswith("unless --allow-unreadable 1 is given.\n")
 
     for image_id in ids:
         builder.write(tmp_path / builder.xml_folder / f"{image_id}.xml", b"\xff")
@@ -108,7 +108,7 @@ def test_the_printed_report_names_every_fault_and_ends_with_a_verdict(
     printed = capsys.readouterr().out
     assert "faults of annotations and folders: 3\n" in printed
     assert [printed.count(f"{image_id}.xml is not well-formed") for image_id in ids] == [1, 1, 1]
-    assert printed.endswith("A run would stop at these.\n")
+    assert printed.endswith("A run would stop with these errors.\n")
 
 
 def test_without_one_readable_image_there_are_no_statistics(builder, tmp_path):

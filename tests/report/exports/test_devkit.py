@@ -166,9 +166,9 @@ def test_what_is_written_is_read_back_exactly(tmp_path_factory, lines):
         ("8 0 0 9 x", "line 1: expected a class id or a pixel, got 'x'"),
         ("8 0 0 nan 9", "line 1: expected a class id or a pixel, got 'nan'"),
         ("8 0 0 9 1e99", "line 1: expected a class id or a pixel, got '1e99'"),
-        ("8 0 0 9 9\n9 0 0 9 9", r"line 2: 9 is no class id.*eight ids \(1 to 99\)"),
-        ("1.5 0 0 9 9", "line 1: 1.5 is no class id"),
-        ("-1 0 0 9 9", "line 1: -1 is no class id"),
+        ("8 0 0 9 9\n9 0 0 9 9", r"line 2: 9 is not a class id.*eight ids \(1 to 99\)"),
+        ("1.5 0 0 9 9", "line 1: 1.5 is not a class id"),
+        ("-1 0 0 9 9", "line 1: -1 is not a class id"),
     ],
 )
 def test_a_bad_file_is_refused_by_its_line(tmp_path: Path, text: str, message: str):
@@ -410,7 +410,7 @@ def test_records_without_the_other_classes_boxes_are_refused_unless_asked():
     table = to_table(random_records(1))
     with pytest.raises(UsageError, match=r"i00001: the records of grad_cam hold .*--boxes top5"):
         guesses_of(table, METHOD)
-    with pytest.raises(DataError, match="no record of c_mwp"):
+    with pytest.raises(DataError, match="no records of c_mwp"):
         guesses_of(table, "c_mwp")
     guesses = guesses_of(table, METHOD, empty_others=True)["i00001"]
     assert sum(guess.box == EMPTY_BOX for guess in guesses) >= 4
@@ -435,7 +435,7 @@ def test_coco_results_have_widths_and_heights_and_leave_out_boxes_not_made(tmp_p
 
 
 def test_coco_results_need_scores_and_a_place(tmp_path: Path):
-    with pytest.raises(UsageError, match="a: a guess has no score"):
+    with pytest.raises(UsageError, match="a: a prediction has no score"):
         coco_results({"a": [Guess(0, (0, 0, 1, 1))]}, {"a": 1}, IDS.ids)
     with pytest.raises(DataError, match="cannot be written"):
         write_coco([], tmp_path / "no" / "results.json")

@@ -100,7 +100,7 @@ def test_pairs_count_the_images_that_tell_two_rows_apart(tables: Tables, run_fil
         assert cells[1] == [str(only_first), "/", str(only_second)]
         if not only_first and not only_second:
             assert cells[0] == ["same"]
-            assert " ".join(cells[4]) == "same verdict on all 40 images"
+            assert " ".join(cells[4]) == "agree on all 40 images"
             continue
         points = 100 * (only_first - only_second) / len(first)
         assert float(cells[0][0].replace("−", "-")) == pytest.approx(points, abs=0.005)
@@ -201,7 +201,7 @@ def test_no_folder_of_the_machine_is_told(html: str, run_files: Any) -> None:
 
 def test_the_page_says_what_is_not_applicable_and_which_maps_say_nothing(html: str) -> None:
     assert "CAM needs &lt;one&gt; linear layer" in html
-    assert "Grad-CAM: 1 zero of 40 maps says nothing; its box is the whole image" in html
+    assert "Grad-CAM: 1 zero of 40 maps is degenerate; its box is the whole image" in html
 
 
 def test_the_same_runs_give_the_same_page(html: str, run_files: Any, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_the_size_limit_leaves_out_pictures_and_nothing_else(
         assert len(small.encode()) <= share * full
         (run,) = gallery_of(small)["runs"]
         assert 0 < len(run["cards"]) < 40
-        assert f"{len(run['cards'])} of 40 images are pictured" in small
+        assert f"{len(run['cards'])} of 40 images are in the gallery" in small
         assert f"left out {40 - len(run['cards'])} more" in small
         assert set(gallery_of(small)["images"]) == {card["image"] for card in run["cards"]}
         places = [place for set_ in run["by_method"]["best"] for place in set_]
@@ -267,7 +267,7 @@ def test_fewer_pictures_when_asked(run_files: Any, tmp_path: Path) -> None:
     page = write(tmp_path / "few.html", str(run_files.path), "--pictures=5")
     assert len(gallery_of(page)["runs"][0]["cards"]) == 5
     none = write(tmp_path / "none.html", str(run_files.path), "--pictures=0")
-    assert "There are no pictures: none were asked for" in none
+    assert "There are no pictures: none were requested" in none
     assert gallery_of(none)["runs"] == []
 
 
@@ -296,7 +296,7 @@ def test_a_folder_of_several_archs_is_several_runs(make_run: Any, tmp_path: Path
 def test_without_maps_the_page_says_how_to_get_them(make_run: Any, tmp_path: Path) -> None:
     bare = make_run(keep_maps=False)
     page = write(tmp_path / "bare.html", str(bare.path))
-    assert "No maps were kept" in page
+    assert "The run kept no maps" in page
     assert re.search(r"wsol-bench run --arch vgg16[^<]* --keep-maps</code>", page)
     assert not any(
         "map" in m for card in gallery_of(page)["runs"][0]["cards"] for m in card["methods"]

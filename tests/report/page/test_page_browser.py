@@ -228,9 +228,9 @@ def test_the_error_shown_is_chosen_by_keyboard(page: Any) -> None:
 
 
 def test_the_gallery_is_filtered_and_sorted(page: Any) -> None:
-    assert "40 pictured" in page.locator("#gallery-status").inner_text()
+    assert "of 40 images shown" in page.locator("#gallery-status").inner_text()
     choose(page, "method", "MWP")
-    choose(page, "order", "IoU, falling")
+    choose(page, "order", "IoU, descending")
     show_all(page)
     ious = picked_ious(page)
     assert len(ious) == 40
@@ -257,10 +257,10 @@ def test_the_gallery_is_filtered_and_sorted(page: Any) -> None:
 
 def test_sets_show_a_methods_best_and_worst(page: Any) -> None:
     choose(page, "method", "MWP")
-    choose(page, "order", "IoU, falling")
+    choose(page, "order", "IoU, descending")
     show_all(page)
     ious = picked_ious(page)
-    choose(page, "order", "as it comes")
+    choose(page, "order", "default")
     choose(page, "set", "best of the method")
     assert picked_ious(page) == ious[:6]
     choose(page, "set", "worst of the method")
@@ -368,7 +368,7 @@ def test_maps_and_boxes_are_hidden_when_asked(page: Any) -> None:
 
 def test_another_runs_gallery_is_shown(page: Any) -> None:
     choose(page, "run", "second")
-    assert "40 pictured" in page.locator("#gallery-status").inner_text()
+    assert "of 40 images shown" in page.locator("#gallery-status").inner_text()
     assert page.locator("#gallery-cards .overlay").count() == 0
 
 
@@ -379,7 +379,7 @@ def test_on_paper_all_is_dark_on_light_and_controls_are_left_out(page: Any) -> N
     assert page.locator("table.errors thead").is_visible()
     choice = page.locator("#gallery-choice")
     assert choice.is_visible()
-    assert "first; 12 of 40 images shown, 40 pictured; images: all pictured" in choice.inner_text()
+    assert "first; 12 of 40 images shown; images: all in the gallery" in choice.inner_text()
     across = page.locator("#gallery-cards .panels").first
     columns = across.evaluate("(each) => getComputedStyle(each).gridTemplateColumns.split(' ')")
     assert len(columns) == across.locator("figure").count()

@@ -46,7 +46,9 @@ def test_a_beaten_method_is_said_to_make_more_errors_than_the_centred_box(make_r
     assert mwp > floor + 10
     (sentence,) = (each for each in sentences(run) if each.startswith("MWP"))
     points = f"{100 * (mwp - floor) / 40:.1f}"
-    assert sentence.startswith(f"MWP makes {points} points more errors than the centred box (")
+    assert sentence.startswith(
+        f"MWP makes {points} percentage points more errors than the centred box ("
+    )
     assert any(f"{100 * floor / 40:.2f} %" in each for each in sentences(run))
 
 
@@ -55,29 +57,30 @@ def test_a_beaten_method_is_said_to_make_more_errors_than_the_centred_box(make_r
     [
         (
             against(2, 18, 0.001),
-            "MWP makes 40.0 points fewer errors than the centred box (30.0 to 50.0).",
+            "MWP makes 40.0 percentage points fewer errors than the centred box (30.0 to 50.0).",
             "MWP has fewer errors",
         ),
         (
             against(12, 2, 0.04),
-            "MWP makes 25.0 points more errors than the centred box (15.0 to 35.0).",
+            "MWP makes 25.0 percentage points more errors than the centred box (15.0 to 35.0).",
             "Centred box has fewer errors",
         ),
         (
             against(12, 2, 0.06),
-            "MWP makes 25.0 points more errors than the centred box (15.0 to 35.0), but not after "
-            "Holm's correction (p = 0.06).",
-            "Centred box has fewer errors, not after Holm",
+            "MWP makes 25.0 percentage points more errors than the centred box (15.0 to 35.0); not "
+            "significant after Holm's correction (p = 0.06).",
+            "Centred box has fewer errors, not significant after Holm",
         ),
         (
             against(6, 4, 1.0),
-            "MWP is not told apart from the centred box (+5.0 points, −5.0 to +15.0).",
-            "not told apart",
+            "MWP and the centred box do not differ significantly (+5.0 percentage points, −5.0 to "
+            "+15.0).",
+            "no significant difference",
         ),
         (
             against(0, 0, 1.0),
-            "MWP and the centred box: the same verdict on all 40 images.",
-            "same verdict on all 40 images",
+            "MWP and the centred box agree on all 40 images.",
+            "agree on all 40 images",
         ),
     ],
 )
@@ -138,8 +141,8 @@ def test_a_figure_of_the_paper_that_stands_in_two_rows_is_one_and_few_images_tel
     for shown in (table, replace(table, blocks=(twice,))):
         sentence = paper_sentence(shown)
         assert "of the 4 different figures" in sentence
-        assert f"(n = 40; the widest reaches {widest:.1f} points each way)" in sentence
-        assert "too few images to tell" in sentence
+        assert f"(n = 40; the widest is ±{widest:.1f} percentage points)" in sentence
+        assert "too few images to conclude" in sentence
 
 
 def test_without_the_centred_box_the_page_says_what_is_not_known(make_run: Any) -> None:
@@ -178,9 +181,9 @@ def test_the_papers_figures_are_judged_by_our_interval_under_its_own_protocol_on
     assert row.note == "paper: gradcam-iccv17"
     assert [cell.paper.inside for cell in row.cells[:4] if cell.paper] == [None] * 4
     assert all(cell.strip.mark is None for cell in row.cells if cell.strip)
-    assert "fit another protocol" in paper_sentence(error_table([other]))
+    assert "measured under another protocol" in paper_sentence(error_table([other]))
     nothing = error_table([opened(make_run, is_ilsvrc=True, methods=("mwp", "center"))])
-    assert paper_sentence(nothing).startswith("The paper has no figure for these rows")
+    assert paper_sentence(nothing).startswith("The paper has no figures for these rows")
     judged = error_table([run]).judged
     inside = sum(bool(each.figure.inside) for each in judged)
     assert paper_sentence(error_table([run])).startswith(f"{inside} of the 4 different figures")
@@ -189,7 +192,7 @@ def test_the_papers_figures_are_judged_by_our_interval_under_its_own_protocol_on
 def test_on_other_images_than_ilsvrcs_the_paper_has_no_figures(run_files: Any) -> None:
     table = error_table(open_runs([run_files.path]))
     assert table.judged == ()
-    assert "nothing to hold" in paper_sentence(table)
+    assert "cannot be compared" in paper_sentence(table)
 
 
 def test_a_pairs_verdict_follows_holm(make_run: Any) -> None:
@@ -212,7 +215,7 @@ def test_runs_over_other_images_are_not_paired(make_run: Any) -> None:
     runs = open_runs([make_run("a").path, make_run("b", dataset_sha256="0" * 64).path])
     titles = [table.title for table in pair_tables(runs, "top1_loc")]
     assert titles == ["a", "b"]
-    assert "over different images: a and b." in why_not_across(runs)
+    assert "because their images differ: a and b." in why_not_across(runs)
     both = open_runs([make_run("a").path, make_run("b").path])
     assert why_not_across(both) == why_not_across(both[:1]) == ""
 
@@ -227,7 +230,7 @@ def test_numbers_carry_a_true_minus_and_zero_no_sign(value: float, text: str) ->
 def test_points_are_written_with_their_interval() -> None:
     difference = Difference(40, 5, 1, 10.0, Interval(-0.5, 20.0), 0.2)
     comparison = PairedComparison("a", "b", "top1_loc", difference, 0.2)
-    assert points(comparison) == "+10.0 points, −0.5 to +20.0"
+    assert points(comparison) == "+10.0 percentage points, −0.5 to +20.0"
 
 
 @pytest.mark.parametrize(

@@ -193,11 +193,11 @@ def _entries(cell: Cell) -> tuple[str, ...]:
 def summary_lines(comparison: Comparison) -> list[str]:
     """How many figures are the same, which are missing, and the outcome."""
     same = len(comparison.cells) - len(comparison.changed)
-    lines = [f"{same} of {len(comparison.cells)} figures are the same."]
+    lines = [f"{same} of {len(comparison.cells)} cells are the same."]
     empty = comparison.without_figure
     if empty:
         named = ", ".join(f"{cell.row} {cell.metric}" for cell in empty)
-        lines.append(f"Of these, n/a in both results: {named}.")
+        lines.append(f"Of these, without a figure in either result: {named}.")
     failures = len(comparison.failures)
     if not failures:
         return [*lines, "No difference exceeds its tolerance (percentage points)."]
