@@ -18,7 +18,7 @@ are NaN. An image with an empty mask counts with all its pixels outside.
 
 Source: Choe et al., CVPR 2020, section 4; the authors' code,
 github.com/clovaai/wsolevaluation (evaluation.py: `MaskEvaluator`, `get_mask`). Peak IoU is
-the extended version's, arXiv 2007.04178.
+read from the same histograms; their program does not report it.
 """
 
 import numpy as np
