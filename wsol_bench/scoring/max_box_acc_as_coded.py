@@ -133,6 +133,27 @@ def truncated_boxes(boxes: Boxes, size: Size, *, inclusive: bool, side: int = SI
     return np.trunc(scaled).astype(np.int64)
 
 
+def box_on_square(box: Boxes, size: Size, side: int = SIDE) -> PixelBoxes:
+    """A predicted box that comes without a map, as the program would draw it.
+
+    It stands for a map that is 255 inside and 0 outside, so the box is the same at every
+    threshold: brought to the square, rounded to whole pixels, and x1, y1 cut to side - 1.
+
+    Args:
+        box: (4,) half-open xyxy in original pixels, such as the centred box.
+        size: of the original image.
+        side: of the square.
+
+    Returns:
+        (1, 4) int64 for `box_iou_inclusive`; (0, 0, 0, 0) where no pixel is left.
+    """
+    scaled = np.asarray(box, np.float64) * float(side) / np.array(size[::-1] * 2, np.float64)
+    x0, y0, x1, y1 = np.clip(np.rint(scaled), 0, side).astype(np.int64)
+    if x1 <= x0 or y1 <= y0:
+        return np.zeros((1, 4), np.int64)
+    return np.array([[x0, y0, min(x1, side - 1), min(y1, side - 1)]])
+
+
 def right_columns(ious: NDArray[np.float64], least: Sequence[float]) -> NDArray[np.bool_]:
     """Whether one image is right at each threshold and least IoU, (T * d,), d fastest.
 

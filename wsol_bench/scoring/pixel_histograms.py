@@ -89,8 +89,10 @@ def pixels_kept(histograms: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _bins(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bin of each score in 0..1: the last whose edge is not above it."""
-    bins = np.minimum((scores * (BINS - 1)).astype(np.int64), BINS - 1)  # off by 1 at most
-    bins -= EDGES[bins] > scores
-    above = np.append(EDGES, np.inf)[bins + 1] <= scores
-    return np.asarray(bins + above)
+    """The bin of each score in 0..1: the last whose edge is not above it.
+
+    1,000 times an edge is never rounded to below its index, so that the first guess is
+    right or one too high.
+    """
+    bins = np.minimum((scores * (BINS - 1)).astype(np.int64), BINS - 1)
+    return np.asarray(bins - (EDGES[bins] > scores))
