@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from wsol_bench.analysis.box_arrays import BoxArrays, box_arrays_of
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.run_folder import outcomes_of
+from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.ilsvrc import check_metric, flags_of
 
 LEAST_OVERLAP = 0.1

@@ -39,7 +39,7 @@ def kept_maps_at(
     part: Part, method: str, indices: Collection[int]
 ) -> dict[int, NDArray[np.float32]]:
     """Index of a record -> its joined map; only the maps of these records are joined."""
-    view, side = VIEWS[part.identity["protocol"]["view"]], part.identity["preprocessing"]["size"]
+    view, side = VIEWS[part.identity.protocol.view], part.identity.side
     wanted = frozenset(indices)
     stored = enumerate(part.folder.read_maps(method))
     return {at: view.join(maps.astype(np.float32), side) for at, maps in stored if at in wanted}

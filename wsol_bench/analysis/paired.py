@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.run_folder import outcomes_of
+from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.ilsvrc import check_metric, flags_of
 from wsol_bench.scoring.intervals import Interval
 

@@ -1,12 +1,14 @@
 """Two runs of the same images, record by record: which images came out otherwise, and why."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from wsol_bench.records.manifest import Manifest
 
 _CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -57,21 +59,16 @@ def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differe
             yield _of_method(method, _part(old, method), _part(new, method), iou)
 
 
-def circumstances(manifest: Mapping[str, object]) -> dict[str, str]:
+def circumstances(manifest: Manifest) -> dict[str, str]:
     """What a run's manifest says that may explain its records, name -> value as text.
 
     Args:
-        manifest: `run.json`; of an interrupted or older run it may lack some of it.
+        manifest: of an interrupted or older run it may lack some of it.
     """
-    told: dict[str, str] = {}
-    for part in ("identity", "versions"):
-        values = manifest.get(part)
-        told |= {n: str(v) for n, v in values.items()} if isinstance(values, Mapping) else {}
-    settings = manifest.get("settings")
-    if isinstance(settings, Mapping):
-        told["batch_size"] = str(settings.get("batch_size"))
-    machines = manifest.get("machines")
-    for machine in machines if isinstance(machines, list) else []:
+    told = {name: str(value) for name, value in asdict(manifest.identity).items()}
+    told |= {row.name: str(row.definition) for row in manifest.rows} | dict(manifest.versions)
+    told["batch_size"] = str(manifest.settings.get("batch_size"))
+    for machine in manifest.machines:
         for name, value in machine.items():
             text = str(value)
             if text not in told.setdefault(name, text).split(" and "):
@@ -79,7 +76,7 @@ def circumstances(manifest: Mapping[str, object]) -> dict[str, str]:
     return told
 
 
-def explanations(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+def explanations(old: Manifest, new: Manifest) -> list[str]:
     """Each circumstance in which two runs differ: its name and what each of them had.
 
     Args:

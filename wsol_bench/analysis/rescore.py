@@ -6,7 +6,7 @@ needs other input tensors, another view, cannot be had from either.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
 from wsol_bench.records.result import Result, Row
-from wsol_bench.records.run_folder import as_plain, count_states, outcomes_of
-from wsol_bench.records.table import unreadable_in
+from wsol_bench.records.table import count_states, outcomes_of, unreadable_in
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.ilsvrc import label_iou, score
 
@@ -52,17 +51,17 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
             states |= count_states(table, [method])
     first = parts[0]
     return Result(
-        arch=first.identity["arch"],
-        weights=first.identity["weights"],
-        dataset=first.identity["dataset"],
+        arch=first.identity.arch,
+        weights=first.identity.weights,
+        dataset=first.identity.dataset,
         protocol=protocol.name,
         summary=protocol.summary,
-        n=first.identity["images"],
+        n=first.identity.images,
         rows=tuple(rows[method] for method in first.order),
         not_applicable={},
         map_states=states,
         seconds=0.0,
-        is_ilsvrc=first.identity["is_ilsvrc"],
+        is_ilsvrc=first.identity.is_ilsvrc,
         unreadable=unreadable_in(first.table),
     )
 
@@ -86,8 +85,8 @@ def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
 
 
 def _extract_all(part: Part, method: str, protocol: Protocol) -> Iterator[tuple[Boxes, MapState]]:
-    view, side = VIEWS[protocol.view], part.identity["preprocessing"]["size"]
-    if not part.identity["keep_maps"]:
+    view, side = VIEWS[protocol.view], part.identity.side
+    if not part.identity.keep_maps:
         raise DataError(
             f"{part.folder.path}: {protocol.name} draws other boxes, which needs the maps, and "
             "none are kept. Run again with --keep-maps."
@@ -108,7 +107,7 @@ def require_view(part: Part, protocol: Protocol) -> None:
     Raises:
         UsageError: it has another.
     """
-    view = part.identity["protocol"]["view"]
+    view = part.identity.protocol.view
     if view != protocol.view:
         raise UsageError(
             f"{part.folder.path}: was run with the view {view!r}; {protocol.name} needs "
@@ -118,7 +117,7 @@ def require_view(part: Part, protocol: Protocol) -> None:
 
 
 def _same_boxes(part: Part, protocol: Protocol) -> bool:
-    return bool(part.identity["protocol"]["box_rule"] == as_plain(asdict(protocol.box_rule)))
+    return part.identity.protocol.box_rule == protocol.box_rule
 
 
 def with_rule(protocol: Protocol, **changes: Any) -> Protocol:

@@ -1,8 +1,6 @@
 """The images of a run, opened again so that they can be drawn."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -12,9 +10,8 @@ from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import DataError, WsolBenchError
 from wsol_bench.geometry import Size
+from wsol_bench.records.manifest import Manifest
 from wsol_bench.runtime.names import last_part, shown
-
-Manifest = Mapping[str, Any]
 
 
 def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDataset:
@@ -34,8 +31,8 @@ def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDa
             f"{shown(str(path))}: the run's images are not there. Name their folder or tar with "
             "--data."
         )
-    settings = manifest["settings"]
-    layout, limit = (None, None) if data else (settings["layout"], settings["limit"])
+    source = manifest.data
+    layout, limit = (None, None) if data else (source.layout, source.limit)
     return open_dataset(path, layout, limit=limit, allow_missing=True)
 
 
@@ -53,25 +50,25 @@ def find_images(
     Raises:
         DataError, UsageError: `data` cannot be opened, or holds other images.
     """
-    settings = manifest["settings"]
-    name = last_part(str(settings["data"]))
+    source = manifest.data
+    name = last_part(source.path)
     try:
         dataset = open_dataset(
             _folder(manifest, data, quiet),
-            settings.get("layout"),
-            limit=settings.get("limit"),
-            allow_missing=bool(settings.get("allow_missing")),
+            source.layout,
+            limit=source.limit,
+            allow_missing=True,
         )
     except WsolBenchError:
         if data is not None:
             raise
         return None, f"the images of {name} are not where the run found them"
-    if index_sha256(dataset) == str(manifest["identity"]["dataset_sha256"]):
+    if index_sha256(dataset) == manifest.identity.dataset_sha256:
         return dataset, ""
     if data is not None:
         raise DataError(
             f"--data {data}: holds other images or boxes than those of the run "
-            f"({manifest['identity']['dataset']}). Give the folder that the run was made on."
+            f"({manifest.identity.dataset}). Give the folder that the run was made on."
         )
     return None, f"{name} now holds other images or boxes than the run's"
 
@@ -98,6 +95,6 @@ def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:
 
 
 def _folder(manifest: Manifest, data: str | None, quiet: bool) -> Path:
-    name = data or str(manifest["settings"]["data"])
+    name = data or manifest.data.path
     named = NAMED.get(name)
     return named.folder(quiet=quiet) if named else Path(name).expanduser()

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.opened_run import Part, open_parts, own_protocol
-from wsol_bench.records.run_folder import MANIFEST, outcomes_of
+from wsol_bench.records.manifest import Identity, Manifest
+from wsol_bench.records.opened_run import Part, open_parts, own_protocol, run_folders
+from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.ilsvrc import Errors, score
 
 FLOOR = "center"
@@ -46,7 +46,7 @@ class ReportRow:
     @property
     def keeps_maps(self) -> bool:
         """Whether its maps lie in the run's folder."""
-        return self.has_map and bool(self.part.identity["keep_maps"])
+        return self.has_map and bool(self.part.identity.keep_maps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +56,21 @@ class ReportRun:
     Attributes:
         label: what tells it from the report's other runs.
         path: its folder.
-        manifest: what `run.json` says.
+        manifest: of the run's own network.
         protocol: under which it was made.
         rows: in the order of its result.
     """
 
     label: str
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     protocol: Protocol
     rows: tuple[ReportRow, ...]
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Identity:
         """What decided the records of the run's own network."""
-        found: dict[str, Any] = self.manifest["identity"]
-        return found
+        return self.manifest.identity
 
     @property
     def n(self) -> int:
@@ -111,7 +110,7 @@ def open_runs(paths: Sequence[Path]) -> tuple[ReportRun, ...]:
         DataError: no finished run lies there.
         UsageError: a run is named twice.
     """
-    places = [place for path in paths for place in _places(path)]
+    places = [place for path in paths for place in run_folders(path)]
     seen: set[Path] = set()
     for place in places:
         if place.resolve() in seen:
@@ -122,13 +121,6 @@ def open_runs(paths: Sequence[Path]) -> tuple[ReportRun, ...]:
     return tuple(replace(run, label=label) for run, label in zip(runs, labels, strict=True))
 
 
-def _places(path: Path) -> list[Path]:
-    """The folder itself, or those of the archs of one command beneath it."""
-    if (path / MANIFEST).exists():
-        return [path]
-    return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}")) or [path]
-
-
 def _open(path: Path) -> ReportRun:
     parts = open_parts(path)
     protocol = own_protocol(parts[0])
@@ -137,9 +129,7 @@ def _open(path: Path) -> ReportRun:
         for row in part.rows:
             method, arch = row["method"], row["arch"]
             table = part.of(method)
-            title = (
-                row["title"] if arch == parts[0].identity["arch"] else f"{row['title']} ({arch})"
-            )
+            title = row["title"] if arch == parts[0].identity.arch else f"{row['title']} ({arch})"
             errors = score(outcomes_of(table, method), protocol)
             found[method] = ReportRow(method, title, arch, part, table, errors)
     _check_same_images(path, list(found.values()))
@@ -166,9 +156,9 @@ def _labels(runs: Sequence[ReportRun]) -> list[str]:
 
 
 _NAMES: tuple[Callable[[ReportRun], str], ...] = (
-    lambda run: str(run.identity["arch"]),
-    lambda run: f"{run.identity['arch']}, {run.protocol.name}",
-    lambda run: f"{run.identity['arch']}, {run.identity['dataset']}",
-    lambda run: f"{run.identity['arch']}, {run.protocol.name}, {run.identity['dataset']}",
+    lambda run: str(run.identity.arch),
+    lambda run: f"{run.identity.arch}, {run.protocol.name}",
+    lambda run: f"{run.identity.arch}, {run.identity.dataset}",
+    lambda run: f"{run.identity.arch}, {run.protocol.name}, {run.identity.dataset}",
     lambda run: run.path.name,
 )

@@ -20,7 +20,7 @@ from wsol_bench.boxes.sweep import largest_boxes
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.run_folder import outcomes_of
+from wsol_bench.records.table import outcomes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.runtime.progress import Progress
 from wsol_bench.scoring.ilsvrc import LOCALIZATION, TRUTHS, flags_of, right_classes
@@ -127,7 +127,7 @@ def _right_at(
     row: ReportRow, protocol: Protocol, thresholds: NDArray[np.float64], progress: Progress
 ) -> Iterator[NDArray[np.bool_]]:
     """Whether the box of each image is right at each threshold, (T,)."""
-    view, side = VIEWS[protocol.view], row.part.identity["preprocessing"]["size"]
+    view, side = VIEWS[protocol.view], row.part.identity.side
 
     def judge(kept: KeptMap) -> NDArray[np.bool_]:
         window = view.window(kept.size, side)

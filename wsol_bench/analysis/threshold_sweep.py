@@ -88,7 +88,7 @@ def curves_of(parts: Sequence[Part], protocol: Protocol) -> Mapping[str, Thresho
 
 
 def _count_maps(part: Part, method: str, protocol: Protocol) -> ThresholdCurve:
-    if not part.identity["keep_maps"]:
+    if not part.identity.keep_maps:
         raise DataError(
             f"{part.folder.path}: {protocol.name} needs the maps, and none are kept. "
             "Run again with --keep-maps."
@@ -142,8 +142,8 @@ def _refuse_same_images(parts: Sequence[Part], tune_on: Sequence[Part]) -> None:
     if not tune_on:
         return
     scored, tuned = (set(each[0].table["image_id"].to_pylist()) for each in (parts, tune_on))
-    same_data = parts[0].identity["dataset_sha256"] == tune_on[0].identity["dataset_sha256"]
-    if same_data or (scored & tuned and parts[0].identity["is_ilsvrc"]):
+    same_data = parts[0].identity.dataset_sha256 == tune_on[0].identity.dataset_sha256
+    if same_data or (scored & tuned and parts[0].identity.is_ilsvrc):
         raise UsageError(
             "--tune-on: holds images that are scored. A threshold tuned on them is the oracle's; "
             "choose it on other images."

@@ -18,7 +18,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from wsol_bench.records.run_folder import CLAIMS, RunFolder
+from wsol_bench.records.run_folder import LEASES, RunFolder
 from wsol_bench.records.storage.entry import Storage
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.records.storage.retry import without_retries
@@ -75,8 +75,8 @@ class Leases:
         Raises:
             DataError: the lease cannot be written.
         """
-        with self._lock, writing(self._path / CLAIMS):
-            self._storage.make(CLAIMS)
+        with self._lock, writing(self._path / LEASES):
+            self._storage.make(LEASES)
             created = self._storage.create(_name(number), self._content())
             acquired = created or self._take_over(number)
             if acquired:
@@ -148,4 +148,4 @@ def _owner(content: bytes) -> Owner | None:
 
 
 def _name(number: int) -> str:
-    return f"{CLAIMS}/{number:05d}.json"
+    return f"{LEASES}/{number:05d}.json"

@@ -1,7 +1,7 @@
 """The shards of a run: finished, in progress and missing."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -70,8 +70,6 @@ class ShardQueue:
         shards: Sequence[Shard],
         files: ShardFiles,
         leases: Leases,
-        methods: int,
-        kept: Iterable[str],
     ) -> None:
         """Starts with every shard missing; `survey` reads the folder.
 
@@ -79,11 +77,8 @@ class ShardQueue:
             shards: all shards of the run.
             files: their files.
             leases: those of this process.
-            methods: the number of records per image.
-            kept: the methods whose maps are kept.
         """
         self.shards, self._files, self._leases = shards, files, leases
-        self._methods, self._kept = methods, tuple(kept)
         self._left: deque[Shard] = deque(shards)
         self._open: dict[int, _OpenShard] = {}
         self._damaged: set[int] = set()
@@ -108,7 +103,7 @@ class ShardQueue:
             else:  # damaged, or another process has finished its shard meanwhile
                 if number in missing and not self._was_finished(number):
                     bad.add(number)
-                self._files.remove_part(number, self._kept)
+                self._files.remove_part(number)
         return Survey(whole, begun, tuple(sorted(bad)))
 
     def is_done(self) -> bool:
@@ -173,7 +168,7 @@ class ShardQueue:
         number = progress.shard.number
         self._files.write(number, *progress.joined())
         del self._open[number]
-        self._files.remove_part(number, self._kept)
+        self._files.remove_part(number)
         self._leases.release(number)
 
     def checkpoint(self) -> None:
@@ -203,16 +198,16 @@ class ShardQueue:
         return finished or not self._files.has_part(number)
 
     def _state(self, shard: Shard) -> ShardState:
-        return self._files.state_of(shard.number, shard.images, self._methods, self._kept)
+        return self._files.state_of(shard.number)
 
     def _part_of(self, shard: Shard) -> _OpenShard:
         """A shard with the batches of its partial files; empty if these cannot be used."""
         progress = _OpenShard(shard)
-        kept = self._files.read_part(shard.number, self._kept)
+        kept = self._files.read_part(shard.number)
         if kept is None:
             return progress
         table, maps = kept
-        images, over = divmod(len(table), self._methods)
+        images, over = divmod(len(table), len(self._files.rows))
         if over or not 0 < images <= shard.images or any(len(a) < images for a in maps.values()):
             return progress
         progress.add(table, {method: array[:images] for method, array in maps.items()}, images)

@@ -53,9 +53,8 @@ def find_methods(specs: Iterable[str]) -> tuple[BoundMethod, ...]:
 def _row(spec: Spec) -> BoundMethod:
     method = find("method", spec.name, METHODS)
     given = tuple(pair for pair in spec.options if pair[0] != "name")
-    row = with_options(
-        method, short_name(spec.name), read_options(method.options, given, spec.text)
-    )
+    options = read_options(method.options, given, spec.text)
+    row = replace(with_options(method, short_name(spec.name), options), spec=spec.text)
     name = dict(spec.options).get("name")
     if name is None:
         return row

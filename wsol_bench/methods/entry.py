@@ -82,6 +82,7 @@ class BoundMethod:
         method: the method.
         options: every option but the layer, resolved.
         layer: that it reads; None before it is bound to a network, and of a `BoxMethod`.
+        spec: the text that asked for it.
     """
 
     name: str
@@ -89,6 +90,7 @@ class BoundMethod:
     method: Method
     options: Mapping[str, Value] = field(default_factory=dict)
     layer: str | None = None
+    spec: str = ""
 
     @property
     def makes_map(self) -> bool:

@@ -79,11 +79,11 @@ def networks_of(path: Path) -> dict[str, RunFolder]:
         return {}
     found: dict[str, RunFolder] = {}
     for run in _archs_in(path) or [path]:
-        own = RunFolder(run).manifest()["identity"].get("arch")
+        own = RunFolder(run).manifest().identity.arch
         rows = _get(_require(_finished_result(run), dict, "result"), "rows", list, "result")
         for arch in dict.fromkeys(_name_of(row, str(own)).arch for row in rows):
             found[arch] = RunFolder(run if arch == own else run / arch)
-    return {arch: folder for arch, folder in found.items() if folder.shards.numbers()}
+    return {arch: folder for arch, folder in found.items() if folder.has_records()}
 
 
 def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
@@ -149,12 +149,12 @@ def _archs_in(path: Path) -> list[Path]:
 
 def _finished_result(path: Path) -> object:
     manifest = RunFolder(path).manifest()
-    if "result" not in manifest:
+    if manifest.result is None:
         raise DataError(
             f"{path / MANIFEST}: the run has not finished, so it has no result. "
             "Run the same command again to finish it."
         )
-    return manifest["result"]
+    return manifest.result
 
 
 def _parse(path: Path, document: object) -> StoredResults:

@@ -1,18 +1,19 @@
-"""A run's folder: a manifest that says what the run is, and shards of records.
+"""A run's folder: a manifest that describes the run, and shards of records.
 
-OUT/run.json               the resolved settings, versions, hashes, counts, seconds
-OUT/records/NNNNN.parquet  one shard: a fixed range of the dataset's examples
-OUT/maps/NNNNN-METHOD.npy  its maps, where they are kept
-OUT/parts/                 the beginnings of shards, where a run was interrupted
-OUT/claims/                which shards are being made, and by which process
+OUT/run.json   the typed manifest: see `manifest`
+OUT/examples/  a file per shard: ids, labels, boxes, classes and scores
+OUT/rows/      a folder per row, a file per shard: see `shard_files`
+OUT/maps/      likewise, where maps are kept
+OUT/parts/     the beginnings of shards, where a run was interrupted
+OUT/leases/    which shards are being made, and by which process
 
-A file that is there is whole: see `storage`. The folder may lie on a disk or in any
-file system that pyarrow knows.
+A file that is there is whole: see `storage`. The folder may lie on a disk or in any file
+system that pyarrow knows. Folders of schema 1 are read: see `schema1`.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,38 +22,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.records.shard_files import MAPS, PARTS, SHARDS, ShardFiles
+from wsol_bench.records.manifest import Manifest, ManifestRow
+from wsol_bench.records.manifest_file import decode_manifest, encode_manifest
+from wsol_bench.records.schema1 import ShardFilesOfSchema1
+from wsol_bench.records.shard_files import EXAMPLE_FOLDER, MAPS, PARTS, ROWS, ShardFiles
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
-from wsol_bench.records.table import SCHEMA, count_states, outcomes_of, to_table
-
-__all__ = [
-    "MACHINES",
-    "MANIFEST",
-    "SCHEMA",
-    "SECONDS",
-    "VERSIONS",
-    "RunFolder",
-    "as_plain",
-    "count_states",
-    "outcomes_of",
-    "to_table",
-]
+from wsol_bench.records.table import SCHEMA
 
 MANIFEST = "run.json"
-CLAIMS = "claims"
-SECONDS = "seconds_of_network"
-"""In a manifest: of this network alone, all sessions together."""
-MACHINES = "machines"
-"""In a manifest: where its records were made, each kind of machine once."""
-VERSIONS = "versions"
-"""In a manifest: of the packages, in the session that wrote it last."""
-_KINDS: Mapping[str, type] = {"identity": dict, VERSIONS: dict, SECONDS: float, MACHINES: list}
-_WORDS = {dict: "an object", float: "a number", list: "a list"}
+LEASES = "leases"
 
 
 class RunFolder:
-    """The folder of one run, open for writing shards and reading them back."""
+    """The folder of one network's run, open for writing shards and reading them back."""
 
     def __init__(self, path: Path) -> None:
         """Names the folder; `begin` makes it.
@@ -65,82 +48,110 @@ class RunFolder:
         """
         self.path = path
         self.storage = storage_of(path)
-        self.shards = ShardFiles(path, self.storage)
 
-    def begin(self, identity: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
-        """Makes the folder, or sees that what it holds is this very run.
+    def begin(self, manifest: Manifest) -> Manifest:
+        """Makes the folder, or adds rows to the same run that it holds.
 
         Args:
-            identity: all that decides the records, as plain JSON values.
-            facts: what else a new manifest says.
+            manifest: of the run as it is asked for now; the files of its rows need no names.
+
+        Returns:
+            The manifest with all rows, those that were there before included.
 
         Raises:
             UsageError: it holds another run; names what differs.
             DataError: it cannot be written.
         """
         try:
-            self.storage.make(SHARDS)
+            self.storage.make(EXAMPLE_FOLDER)
         except OSError as error:
             raise DataError(
                 f"--out {self.path}: cannot make the folder ({error.strerror or error}). "
                 "Give a folder that can be written."
             ) from error
         with suppress(OSError):  # what cannot be cleaned does no harm
-            for folder in ("", SHARDS, MAPS, PARTS, CLAIMS):
+            for folder in ("", EXAMPLE_FOLDER, ROWS, MAPS, PARTS, LEASES):
                 self.storage.clean(folder)
-        if not self.storage.exists(MANIFEST):
-            if self.shards.numbers():
+        if not self.exists():
+            if self.has_records():
                 raise UsageError(
                     f"--out {self.path}: holds records but no {MANIFEST}, so whose they are is "
                     "not known. Give another folder."
                 )
+            named = tuple(replace(row, file=f"r{i:03d}") for i, row in enumerate(manifest.rows))
             with writing(self.path / MANIFEST):
-                content = {"identity": dict(identity), "status": "running", **(facts or {})}
-                self.storage.create(MANIFEST, _as_text(content))
-        self._refuse_another(identity)  # which another process may have begun just now
+                self.storage.create(MANIFEST, encode_manifest(replace(manifest, rows=named)))
+        there = self.manifest()  # which another process may have written just now
+        self._refuse_another(there, manifest)
+        new = [row for row in manifest.rows if there.row(row.name) is None]
+        if not new:
+            return there
+        files = (f"r{i:03d}" for i in range(len(there.rows), len(there.rows) + len(new)))
+        added = tuple(replace(row, file=file) for row, file in zip(new, files, strict=True))
+        return self.update(rows=(*there.rows, *added), status="running")
 
-    def write_manifest(self, content: Mapping[str, Any]) -> None:
-        """Replaces the manifest at once.
+    def update(self, **changes: Any) -> Manifest:
+        """Replaces fields of the manifest.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be read or written.
         """
+        manifest = replace(self.manifest(), **changes)
         with writing(self.path / MANIFEST):
-            self.storage.write(MANIFEST, _as_text(content))
+            self.storage.write(MANIFEST, encode_manifest(manifest))
+        return manifest
 
-    def manifest(self) -> dict[str, Any]:
+    def exists(self) -> bool:
+        """Whether there is a manifest."""
+        return self.storage.exists(MANIFEST)
+
+    def has_records(self) -> bool:
+        """Whether any shard is there."""
+        return bool(self.storage.names(EXAMPLE_FOLDER) or self.storage.names("records"))
+
+    def manifest(self) -> Manifest:
         """The manifest.
 
         Raises:
-            DataError: there is none, or it is not JSON, or not of the form that runs write.
+            DataError: there is none, or it is not one, or was edited.
         """
         path = self.path / MANIFEST
         try:
-            content = json.loads(self.storage.read(MANIFEST))
+            content = self.storage.read(MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(f"{path}: not found, so {self.path} is no run's folder.") from error
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-        except ValueError as error:
-            raise DataError(
-                f"{path}: not JSON ({error}). Remove the folder and run again."
-            ) from error
-        if not isinstance(content, dict) or "identity" not in content:
-            raise DataError(f"{path}: has no 'identity'; was it written by wsol_bench?")
-        _check_kinds(path, content)
-        return content
+        return decode_manifest(content, path)
 
-    def read_maps(self, method: str) -> Iterator[NDArray[np.float16]]:
-        """The kept maps of one method, (t, u, v) each, in the order of the records.
+    def files(self, names: Iterable[str] | None = None) -> ShardFiles:
+        """The files of some rows, for writing; of all rows where none are named."""
+        manifest = self.manifest()
+        identity, chosen = manifest.identity, None if names is None else set(names)
+        return ShardFiles(
+            path=self.path,
+            storage=self.storage,
+            run=identity.digest,
+            rows=tuple(row for row in manifest.rows if chosen is None or row.name in chosen),
+            keep_maps=identity.keep_maps,
+            images=identity.images,
+            shard=identity.shard,
+        )
+
+    def open(self) -> "Shards":
+        """The finished shards of all rows, for reading.
 
         Raises:
-            DataError: none were kept, or a file is unreadable.
+            DataError: a shard is missing, or one is there that the run does not have.
         """
-        for number in self.shards.numbers():
-            yield from self.shards.maps(number, method)
+        if self.manifest().schema == 1:
+            return ShardFilesOfSchema1(self.path, self.storage)
+        files = self.files()
+        files.check_whole()
+        return files
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All records, shard after shard.
+        """All records, shard after shard, a line per example and row.
 
         Args:
             columns: only these, or all.
@@ -148,31 +159,71 @@ class RunFolder:
         Raises:
             DataError: there are none, or a shard is unreadable.
         """
-        numbers = self.shards.numbers()
-        if not numbers:
-            raise DataError(f"{self.path / SHARDS}: holds no records.")
-        return pa.concat_tables([self.shards.table(number, columns) for number in numbers])
+        files = self.open()
+        return self._concatenated([files.table(number, columns) for number in files.numbers()])
 
-    def _refuse_another(self, identity: Mapping[str, Any]) -> None:
-        there = self.manifest()["identity"]
-        names = [name for name in {**there, **identity} if there.get(name) != identity.get(name)]
-        if names:
-            what = "; ".join(f"{n}: {there.get(n)!r} there, {identity.get(n)!r} now" for n in names)
+    def row(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row's records, in the order of the dataset.
+
+        Args:
+            name: of the row.
+            columns: only these, or all.
+
+        Raises:
+            DataError: there are none, or a shard is unreadable.
+        """
+        files = self.open()
+        each = [files.row(number, name, columns) for number in files.numbers()]
+        return self._concatenated(each)
+
+    def read_maps(self, name: str) -> Iterator[NDArray[np.float16]]:
+        """The kept maps of one row, (t, u, v) each, in the order of the records.
+
+        Raises:
+            DataError: none were kept, or a file is unreadable.
+        """
+        files = self.open()
+        for number in files.numbers():
+            yield from files.maps(number, name)
+
+    def _concatenated(self, tables: Sequence[pa.Table]) -> pa.Table:
+        if not tables:
+            raise DataError(f"{self.path}: holds no records.")
+        return pa.concat_tables(tables)
+
+    def _refuse_another(self, there: Manifest, now: Manifest) -> None:
+        if there.schema == 1:
             raise UsageError(
-                f"--out {self.path}: holds the records of another run ({what}). "
+                f"--out {self.path}: holds a run of an earlier version, which can be read but not "
+                "continued. Give another folder."
+            )
+        differences = _differences(asdict(there.identity), asdict(now.identity))
+        for row in now.rows:
+            before = there.row(row.name)
+            if before is not None:
+                own = _differences(before.definition, row.definition)
+                differences += [f"{row.name}: {each}" for each in own]
+        if differences:
+            raise UsageError(
+                f"--out {self.path}: holds the records of another run ({'; '.join(differences)}). "
                 "Give another folder, or the settings of that run."
             )
 
 
-def _check_kinds(path: Path, content: Mapping[str, Any]) -> None:
-    for name, kind in _KINDS.items():
-        value = content.get(name, kind())
-        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
-        if not (isinstance(value, kind) or number):
-            raise DataError(
-                f"{path}: {name!r} is {value!r:.40}, expected {_WORDS[kind]}. Was it edited? "
-                "Put it right, or remove the folder and run again."
-            )
+Shards = ShardFiles | ShardFilesOfSchema1
+"""What reads the finished shards of a run."""
+
+
+def _differences(there: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> list[str]:
+    """Each field that differs, by its path, with both values."""
+    found = []
+    for name in dict.fromkeys([*there, *now]):
+        before, after = there.get(name), now.get(name)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += _differences(before, after, f"{of}{name}.")
+        elif as_plain(before) != as_plain(after):
+            found.append(f"{of}{name}: {before!r} there, {after!r} now")
+    return found
 
 
 def as_plain(value: Any) -> Any:
@@ -184,7 +235,4 @@ def as_plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _as_text(content: Mapping[str, Any]) -> bytes:
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    # A file name that is not UTF-8 has half characters; escaped, they read back the same.
-    return text.encode("utf-8", "backslashreplace")
+__all__ = ["LEASES", "MANIFEST", "SCHEMA", "ManifestRow", "RunFolder", "Shards", "as_plain"]

@@ -1,6 +1,7 @@
 """Records as a table of columns, and back; a shard's files as bytes, and back."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -36,8 +37,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError)
-"""What `decode_table` and `decode_maps` raise on bytes that are damaged."""
+UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, KeyError)
+"""What decoding raises on bytes that are damaged; they are in memory, so no disk is at fault."""
 
 
 def to_table(records: Iterable[Record]) -> pa.Table:
@@ -117,30 +118,99 @@ def records_in(table: pa.Table) -> list[Record]:
     ]
 
 
-def encode_table(table: pa.Table) -> bytes:
-    """A Parquet file with checksums; the same bytes however the rows are cut into chunks."""
+EXAMPLES: tuple[str, ...] = (
+    *("image_id", "index", "label", "height", "width", "classes", "scores"),
+    *("true_boxes", "blacklisted"),
+)
+"""The columns of an example, which all rows of a run share; the others are a row's own."""
+ROW = tuple(name for name in SCHEMA.names if name not in (*EXAMPLES, "method"))
+EXAMPLE_SCHEMA = pa.schema([SCHEMA.field(name) for name in EXAMPLES])
+ROW_SCHEMA = pa.schema([SCHEMA.field(name) for name in ROW])
+
+
+def examples_in(table: pa.Table, row: str) -> pa.Table:
+    """The examples of a table of `SCHEMA`, each once, taken from one row's records."""
+    return table.filter(pc.equal(table["method"], row)).select(EXAMPLES)
+
+
+def row_in(table: pa.Table, row: str) -> pa.Table:
+    """A row's own columns of a table of `SCHEMA`, in the order of the examples."""
+    return table.filter(pc.equal(table["method"], row)).select(ROW)
+
+
+def joined(examples: pa.Table, rows: Mapping[str, pa.Table], columns: Sequence[str]) -> pa.Table:
+    """A table with a line per example and row, example after example.
+
+    Args:
+        examples: n examples, with those of `columns` that are theirs.
+        rows: row -> its own columns, n lines in the examples' order.
+        columns: of `SCHEMA`, in the order wanted.
+    """
+    each = []
+    for name, own in rows.items():
+        method = pa.array([name] * len(own), SCHEMA.field("method").type)
+        found = {"method": method, **_columns(examples), **_columns(own)}
+        each.append(pa.table({column: found[column] for column in columns}))
+    n, m = len(next(iter(rows.values()))), len(rows)
+    order = np.arange(n * m).reshape(m, n).T.ravel()
+    return pa.concat_tables(each).take(pa.array(order)) if m > 1 else each[0]
+
+
+def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def encode_table(table: pa.Table, facts: Mapping[str, str | int | None] | None = None) -> bytes:
+    """A Parquet file with checksums; the same bytes however the rows are cut into chunks.
+
+    Args:
+        table: what it holds.
+        facts: of the file, kept in its header.
+    """
+    kept = None if facts is None else {FACTS: json.dumps(facts)}
     sink = pa.BufferOutputStream()
-    pq.write_table(table.combine_chunks(), sink, compression="zstd", write_page_checksum=True)
+    pq.write_table(
+        table.combine_chunks().replace_schema_metadata(kept),
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+    )
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Table | None:
-    """The table of a Parquet file, or None where its columns are not `SCHEMA`'s.
+FACTS = "wsol_bench"
+"""Key of a file's facts in its header."""
+
+
+def decode_table(
+    content: bytes, schema: pa.Schema, columns: Sequence[str] | None = None
+) -> pa.Table | None:
+    """The table of a Parquet file, or None where its columns are not the schema's.
 
     Args:
         content: of the file.
+        schema: what it must have.
         columns: only these, or all.
     """
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-    if file.schema_arrow != SCHEMA:
+    if not file.schema_arrow.remove_metadata().equals(schema):
         return None
-    return file.read(columns=None if columns is None else list(columns))
+    table = file.read(columns=None if columns is None else list(columns))
+    return table.replace_schema_metadata(None)
 
 
-def as_made(table: pa.Table) -> pa.Table:
-    """The table as `to_table` would make it.
+def decode_facts(content: bytes) -> tuple[dict[str, Any], int]:
+    """A Parquet file's facts, and how many lines its header promises; nothing else is read."""
+    metadata = pq.read_metadata(pa.BufferReader(content))
+    kept = (metadata.metadata or {}).get(FACTS.encode(), b"{}")
+    facts = json.loads(kept)
+    return facts if isinstance(facts, dict) else {}, metadata.num_rows
 
-    Read from a file it has masks of missing values that a fresh one has not, and
+
+def remade(table: pa.Table) -> pa.Table:
+    """The table as it was before it was written.
+
+    Read from a file, columns have masks of missing values that a fresh one has not, and
     `encode_table` would give other bytes.
     """
     return to_table(records_in(table))
@@ -155,5 +225,15 @@ def encode_maps(maps: NDArray[np.float16]) -> bytes:
 
 def decode_maps(content: bytes) -> NDArray[np.float16]:
     """The array of an .npy file."""
+    buffer = BytesIO(content)
+    version = np.lib.format.read_magic(buffer)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, _, dtype = read_header(buffer)
+    promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject or promised != len(content) - buffer.tell():
+        raise ValueError(f"its header promises {promised:,} bytes, which it does not hold")
     maps: NDArray[np.float16] = np.load(BytesIO(content), allow_pickle=False)
     return maps

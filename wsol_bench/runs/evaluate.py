@@ -1,32 +1,25 @@
 """A prepared run becomes a result: run, stored, scored, its arch's CAM net included."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
-from wsol_bench.engine import shards
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.resources import gpus_here
-from wsol_bench.errors import DataError, RunError, UsageError, find
+from wsol_bench.errors import DataError, UsageError, find
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
+from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result, Row
-from wsol_bench.records.run_folder import (
-    MACHINES,
-    SECONDS,
-    VERSIONS,
-    RunFolder,
-    count_states,
-    outcomes_of,
-)
-from wsol_bench.records.table import unreadable_in
+from wsol_bench.records.run_folder import RunFolder, as_plain
+from wsol_bench.records.table import count_states, outcomes_of, unreadable_in
 from wsol_bench.runs.execute import Making, make_records
-from wsol_bench.runs.identify import describe, versions
+from wsol_bench.runs.identify import rows_of, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
@@ -123,18 +116,18 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
         ]
         order = [row.name for row in find_methods(settings.methods)]
         merged = _merge(results, order, missing)
-        odd = disagreements(folders[0].read(COLUMNS), session.source.dataset.examples)
+        odd = _mismatches(folders[0], session.source)
         session.notes.update(dict.fromkeys(odd.lines()))
         for part, folder, making, own in zip(parts, folders, made, results, strict=True):
             # The first network's folder is the run's and holds the rows of all.
             result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
-            facts = {
-                **_facts(part, making, odd),
-                SECONDS: making.seconds,
-                MACHINES: list(making.machines),
-            }
-            _finish(folder, describe(_identity_of(part), asked, result, facts))
+            _finish(part, folder, making, result, asked, odd)
     return merged
+
+
+def _mismatches(folder: RunFolder, source: Source) -> Disagreements:
+    first = folder.manifest().rows[0].name
+    return disagreements(folder.row(first, COLUMNS), source.dataset.examples)
 
 
 def _opened_here(settings: RunSettings) -> RunSettings:
@@ -146,34 +139,81 @@ def _opened_here(settings: RunSettings) -> RunSettings:
 def _make_part(
     part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
 ) -> Making:
-    folder.begin(_identity_of(part), {VERSIONS: versions()})
-    own = replace(part.settings, device=settings.device)
-    return make_records(part, own, folder, session.stop, quiet=session.quiet)
+    """Makes the missing records: first of rows that the folder has, then of new ones."""
+    before = {row.name for row in folder.manifest().rows} if folder.exists() else set()
+    dataset = part.source.dataset
+    manifest = folder.begin(
+        Manifest(
+            identity=part.identity,
+            rows=rows_of(part.methods),
+            data=_data_of(settings),
+            versions=versions(),
+            class_ids=tuple(dataset.class_ids),
+            class_names=tuple(dataset.class_names),
+        )
+    )
+    known = [row for row in part.methods if row.name in before]
+    new = [row for row in part.methods if row.name not in before]
+    if known and new and not session.quiet:
+        log(f"{folder.path}: adds {', '.join(row.name for row in new)} to {len(before)} rows.")
+    making = Making(manifest.seconds_of_network, (), manifest.machines)
+    for rows in (known, new):
+        if rows:
+            own = replace(
+                part,
+                settings=replace(part.settings, methods=tuple(row.spec for row in rows)),
+                pipeline=replace(part.pipeline, methods=tuple(rows)),
+            )
+            asked = replace(own.settings, device=settings.device)
+            making = make_records(own, asked, folder, session.stop, quiet=session.quiet)
+    return making
 
 
-def _identity_of(part: Prepared) -> dict[str, object]:
-    """What decides the records and the files that they lie in."""
-    return {**part.identity, "shard": shards.SHARD}
+def _data_of(settings: RunSettings) -> DataSource:
+    return DataSource(path=settings.data, layout=settings.layout, limit=settings.limit)
 
 
-def _finish(folder: RunFolder, manifest: dict[str, Any]) -> None:
+def _finish(
+    part: Prepared,
+    folder: RunFolder,
+    making: Making,
+    result: Result,
+    settings: RunSettings,
+    odd: Disagreements,
+) -> None:
     """Writes the result, unless it is there already: a finished run may lie read-only."""
-    if folder.manifest().get("result") != manifest["result"]:
-        folder.write_manifest(manifest)
-
-
-def _facts(part: Prepared, making: Making, odd: Disagreements) -> dict[str, object]:
-    """What a manifest says beside what decides the records."""
-    return {
-        "device": ", ".join(making.devices),
-        "weights_ignored": list(part.loaded.ignored),
-        "opening": part.pipeline.network.opening,
-        "network_notes": list(part.loaded.notes),
-        "missing_images": len(part.source.dataset.missing_ids),
+    before = folder.manifest().result
+    whole = _with_rows_of(before, result.to_json())
+    if before == whole:
+        return
+    folder.update(
+        status="finished",
+        settings=as_plain(asdict(replace(settings, arch=part.arch.name))),
+        opening=part.pipeline.network.opening,
+        network_notes=tuple(part.loaded.notes),
+        versions=versions(),
+        device=", ".join(making.devices),
+        weights_ignored=part.loaded.ignored,
+        missing_images=len(part.source.dataset.missing_ids),
+        seconds_of_network=making.seconds,
+        seconds=round(result.seconds, 3),
+        machines=tuple(dict(machine) for machine in making.machines),
+        result=whole,
         **odd.facts(),
-        "wnids": list(part.source.dataset.class_ids),
-        "class_names": list(part.source.dataset.class_names),
-    }
+    )
+
+
+def _with_rows_of(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """A result with the rows that a folder had before and that were not asked for now."""
+    if before is None:
+        return now
+    mine = {row["method"]: row for row in now["rows"]}
+    there = [mine.pop(row["method"], row) for row in before["rows"]]
+    states = {**before.get("map_states", {}), **now.get("map_states", {})}
+    reasons = {**before.get("not_applicable", {}), **now.get("not_applicable", {})}
+    found = {**now, "rows": [*there, *mine.values()]}
+    found |= {"map_states": states} if "map_states" in now else {}
+    return found | ({"not_applicable": reasons} if "not_applicable" in now else {})
 
 
 def _merge(
@@ -248,14 +288,7 @@ def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
 
 
 def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
-    table = folder.read(_SCORED)
-    names = [method.name for method in part.methods]
-    n = len(part.source.dataset.examples)
-    if len(table) != n * len(names):
-        raise RunError(
-            f"{folder.path}: {len(table)} records, expected {n * len(names)} ({n} images, "
-            f"{len(names)} methods). Remove the folder and run again."
-        )
+    tables = {row.name: folder.row(row.name, _SCORED) for row in part.methods}
     protocol = part.pipeline.protocol
     return Result(
         arch=part.arch.name,
@@ -263,20 +296,20 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         dataset=part.source.dataset.name,
         protocol=protocol.name,
         summary=protocol.summary,
-        n=n,
+        n=len(part.source.dataset.examples),
         rows=tuple(
             Row(
                 part.arch.name,
                 part.loaded.name,
-                method.name,
-                method.title,
-                score(outcomes_of(table, method.name), protocol),
+                row.name,
+                row.title,
+                score(outcomes_of(tables[row.name], row.name), protocol),
             )
-            for method in part.methods
+            for row in part.methods
         ),
         not_applicable=part.not_applicable,
-        map_states=count_states(table, names),
+        map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
         is_ilsvrc=part.source.is_ilsvrc,
-        unreadable=unreadable_in(table),
+        unreadable=unreadable_in(next(iter(tables.values()))),
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
@@ -14,9 +14,11 @@ from wsol_bench.engine.scheduler import Scheduler
 from wsol_bench.engine.shard_queue import ShardQueue, Survey
 from wsol_bench.engine.shards import Shard, shards_of
 from wsol_bench.errors import Interrupted, UsageError, WsolBenchError
-from wsol_bench.records.run_folder import MACHINES, SECONDS, VERSIONS, RunFolder
+from wsol_bench.records.run_folder import RunFolder, as_plain
+from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import records_in
 from wsol_bench.runs.gate import IMAGES, Gate
+from wsol_bench.runs.identify import rows_of
 from wsol_bench.runs.prepare import Prepared, open_source, prepare
 from wsol_bench.runs.running_errors import RunningErrors
 from wsol_bench.runtime.interrupt import Stop
@@ -44,7 +46,13 @@ class Making:
 def open_part(settings: RunSettings) -> OpenedJob:
     """Opens the images and the network of a worker."""
     part = prepare(settings, open_source(settings, quiet=True))
-    return OpenedJob(part.pipeline, part.source.dataset, part.identity)
+    return OpenedJob(part.pipeline, part.source.dataset, must_match(part))
+
+
+def must_match(part: Prepared) -> dict[str, object]:
+    """What every worker must have opened: the identity, and the definition of each row."""
+    rows = {row.name: row.definition for row in rows_of(part.methods)}
+    return {**as_plain(asdict(part.identity)), "rows": rows}
 
 
 def make_records(
@@ -65,21 +73,21 @@ def make_records(
     """
     pipeline = part.pipeline
     shards = shards_of(len(part.source.dataset.examples))
-    kept = [row.name for row in pipeline.map_methods] if pipeline.keep_maps else []
+    files = folder.files(row.name for row in pipeline.methods)
     with Leases(folder) as leases, _logged(folder) as session:
-        queue = ShardQueue(shards, folder.shards, leases, len(part.methods), kept)
+        queue = ShardQueue(shards, files, leases)
         found = queue.survey()
         if not quiet:
             _report_survey(found, shards, queue.holders(), folder)
         gate = _gate_of(part)
         if gate:
-            _watch_kept(gate, found, folder)
+            _watch_kept(gate, found, files)
         if queue.is_done():
             return Making(session.seconds, (str(pipeline.device),), session.machines())
         if not quiet and found.images(shards):
             _report_other_versions(folder)
         session.start()
-        opened = OpenedJob(pipeline, part.source.dataset, part.identity)
+        opened = OpenedJob(pipeline, part.source.dataset, must_match(part))
         plan = Plan(settings, open_part, opened, len(shards) - len(found.whole))
         devices = _schedule(part, plan, queue, found, gate, stop, session, quiet)
         if not queue.is_done():
@@ -125,7 +133,7 @@ def _report_survey(
         log(f"{there} of {images} images are already in {folder.path}; kept.")
     if found.damaged:
         one = len(found.damaged) == 1
-        names = ", ".join(f"{number:05d}" for number in found.damaged)
+        names = ", ".join(f"{number:08d}" for number in found.damaged)
         log(
             f"{len(found.damaged)} {'shard' if one else 'shards'} in {folder.path} "
             f"{'was' if one else 'were'} damaged ({names}) and {'is' if one else 'are'} made again."
@@ -140,7 +148,7 @@ def _report_survey(
 def _report_other_versions(folder: RunFolder) -> None:
     """Reports records of another wsol_bench; other versions of torch are in the manifest only."""
     manifest, now = folder.manifest(), version_of(OURS)
-    noted = [manifest.get(VERSIONS, {}), *manifest.get(MACHINES, [])]
+    noted = [manifest.versions, *manifest.machines]
     others = sorted({each[OURS] for each in noted if OURS in each} - {now})
     if others:
         log(
@@ -172,13 +180,13 @@ def _gate_of(part: Prepared) -> Gate | None:
     return Gate(published.top1, f"published ({published.source})", min(IMAGES, images))
 
 
-def _watch_kept(gate: Gate, found: Survey, folder: RunFolder) -> None:
+def _watch_kept(gate: Gate, found: Survey, files: ShardFiles) -> None:
     """Passes existing records to the gate, so that a restart cannot bypass it."""
     for number in sorted(found.whole):
         if not gate.has_looked:
-            gate.watch(records_in(folder.shards.table(number)))
+            gate.watch(records_in(files.table(number)))
     for number in found.begun:
-        kept = folder.shards.read_part(number, ())
+        kept = files.read_part(number, maps=False)
         if kept and not gate.has_looked:
             gate.watch(records_in(kept[0]))
 
@@ -213,19 +221,19 @@ class _SessionLog:
 
     def machines(self) -> tuple[Mapping[str, object], ...]:
         """The machines in the manifest, which other processes may extend, and of this session."""
-        found = list(self.folder.manifest().get(MACHINES, []))
+        found = self.folder.manifest().machines
         return (*found, *(machine for machine in self.here if machine not in found))
 
     def write(self) -> None:
         """Writes the statistics to the manifest."""
-        content = {SECONDS: self.seconds, MACHINES: list(self.machines())}
-        self.folder.write_manifest({**self.folder.manifest(), **content})
+        machines = tuple(dict(machine) for machine in self.machines())
+        self.folder.update(seconds_of_network=self.seconds, machines=machines)
 
 
 @contextmanager
 def _logged(folder: RunFolder) -> Iterator[_SessionLog]:
     """Writes machines and seconds to the manifest, also after an error."""
-    log = _SessionLog(folder, float(folder.manifest().get(SECONDS, 0.0)))
+    log = _SessionLog(folder, folder.manifest().seconds_of_network)
     try:
         yield log
     finally:

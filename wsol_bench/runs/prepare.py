@@ -20,6 +20,7 @@ from wsol_bench.networks.numbers import PRECISIONS
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
+from wsol_bench.records.manifest import Identity
 from wsol_bench.runs.identify import identify
 from wsol_bench.settings import DEFAULT_ENGINE, RunSettings, expanded
 
@@ -64,7 +65,7 @@ class Prepared:
     pipeline: Pipeline
     not_applicable: dict[str, str]
     unsupported: tuple[str, ...]
-    identity: dict[str, object]
+    identity: Identity
 
     @property
     def methods(self) -> tuple[BoundMethod, ...]:
@@ -132,7 +133,8 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         changed_fields(settings),
     )
     network = loaded.network(find("precision", settings.precision, PRECISIONS))
-    bound, not_applicable = _bind(network, loaded, find_methods(settings.methods))
+    asked = find_methods(settings.methods)
+    bound, not_applicable = _bind(network, loaded, asked)
     device = find_device(settings.device)
     pipeline = Pipeline(
         network=network.to(device),
@@ -152,11 +154,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         source=source,
         pipeline=pipeline,
         not_applicable=not_applicable,
-        unsupported=tuple(
-            spec
-            for spec in dict.fromkeys(settings.methods)
-            if find_methods([spec])[0].name in not_applicable
-        ),
+        unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
         identity=identify(arch, loaded, source.dataset, pipeline),
     )
 

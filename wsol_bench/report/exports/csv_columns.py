@@ -10,6 +10,7 @@ from typing import Any
 from wsol_bench.analysis.failures import KINDS, failure_kinds
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.errors import DataError
+from wsol_bench.records.manifest import Manifest
 from wsol_bench.records.opened_run import Part, own_protocol
 from wsol_bench.runtime.names import shown
 
@@ -42,20 +43,20 @@ def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, l
     return columns
 
 
-def _columns_of(part: Part, method: str, manifest: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _columns_of(part: Part, method: str, manifest: Manifest) -> dict[str, list[Any]]:
     table = part.of(method)
     labels, classes = table["label"].to_pylist(), table["classes"].to_pylist()
     best = [each[0] if each[0] >= 0 else None for each in classes]
-    names = [first_name(name) for name in manifest["class_names"]]
+    names = [first_name(name) for name in manifest.class_names]
     kinds = failure_kinds(table, method, own_protocol(part), FAILURE_METRIC)
     stored = {name: table[name].to_pylist() for name in _AS_STORED}
     return {
         "image_id": table["image_id"].to_pylist(),
         "index": table["index"].to_pylist(),
         "method": [method] * len(table),
-        "arch": [part.identity["arch"]] * len(table),
+        "arch": [part.identity.arch] * len(table),
         "label": labels,
-        "wnid": [manifest["wnids"][label] for label in labels],
+        "wnid": [manifest.class_ids[label] for label in labels],
         "class": [names[label] for label in labels],
         "predicted": best,
         "predicted_class": [None if index is None else names[index] for index in best],

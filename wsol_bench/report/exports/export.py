@@ -74,7 +74,7 @@ def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
 
 def _devkit(export: Export, parts: Sequence[Part]) -> None:
     guesses, _ = _guesses(export, parts)
-    wnids = parts[0].folder.manifest()["wnids"]
+    wnids = parts[0].folder.manifest().class_ids
     write_predictions(guesses, export.out, devkit_ids(wnids, export.class_map))
 
 
@@ -90,7 +90,7 @@ def _coco_dataset(export: Export, parts: Sequence[Part]) -> None:
     ids = table["image_id"].to_pylist()
     file_names = {image_id: Path(dataset.images.where(image_id)).name for image_id in ids}
     what = (
-        f"{parts[0].identity['dataset']}, {len(table):,} images, ground-truth boxes of the label's "
+        f"{parts[0].identity.dataset}, {len(table):,} images, ground-truth boxes of the label's "
         "class"
     )
     write_coco(coco_dataset(table, _categories(export, parts), file_names, what), export.out)
@@ -103,7 +103,7 @@ def _csv(export: Export, parts: Sequence[Part]) -> None:
 def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
     identity = parts[0].identity
     dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
-    name = f"{identity['dataset']} {identity['arch']} {identity['protocol']['name']}"
+    name = f"{identity.dataset} {identity.arch} {identity.protocol.name}"
     columns = record_columns(parts, export.methods or parts[0].order)
     write_fiftyone(export.out, name, columns, dataset)
     log(f"To open it: python {export.out / LOADER}")
@@ -128,8 +128,8 @@ def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
 def _categories(export: Export, parts: Sequence[Part]) -> Categories:
     """COCO's categories: the devkit's ids, or 1 to C for classes that are not ILSVRC's."""
     manifest = parts[0].folder.manifest()
-    wnids = manifest["wnids"]
-    names = [first_name(name) for name in manifest["class_names"]]
+    wnids = manifest.class_ids
+    names = [first_name(name) for name in manifest.class_names]
     official = set(wnids) <= set(official_classes().class_ids)
     if export.class_map is None and not official:
         return Categories(range(1, len(wnids) + 1), wnids, names)

@@ -167,7 +167,7 @@ def _panels(
     size = Size(record["height"], record["width"])
     picture = np.asarray(open_image(dataset, record["image_id"], size))
     ground_truth = next(true_boxes_of(first.records.slice(at, 1)))
-    names: Sequence[str] = run.manifest["class_names"]
+    names: Sequence[str] = run.manifest.class_names
     label, guess = record["label"], _best(first, at)
     taken = "" if guess == label else f"\n{_ARROW}{first_name(names[guess])}"
     yield Panel(picture, None, ground_truth, f"{first_name(names[label])}{taken}")
@@ -202,7 +202,7 @@ def _panel(
 ) -> Panel:
     values = one.maps[at]
     if values is not None:
-        side = one.row.part.identity["preprocessing"]["size"]
+        side = one.row.part.identity.side
         window = VIEWS[run.protocol.view].window(Size(*picture.shape[:2]), side)
         picture = overlay(picture, values, run.protocol.box_rule, window)
     iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()

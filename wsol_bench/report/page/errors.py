@@ -138,7 +138,7 @@ def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
     There is one for ILSVRC's classes only. A row under another protocol is shown without
     comparison.
     """
-    if not run.identity["is_ilsvrc"]:
+    if not run.identity.is_ilsvrc:
         return None, False
     same = find_row(row.arch, row.method, run.protocol.name)
     if same:
@@ -162,7 +162,7 @@ def _values(runs: Sequence[ReportRun]) -> list[float]:
 
 
 def _block(run: ReportRun, scale: Scale) -> ErrorBlock:
-    reasons = run.manifest["result"].get("not_applicable", {})
+    reasons = (run.manifest.result or {}).get("not_applicable", {})
     rows = tuple(_row(run, row, scale) for row in run.rows)
     return ErrorBlock(run, rows, tuple(reasons.items()))
 

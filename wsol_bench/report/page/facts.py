@@ -40,13 +40,13 @@ class Facts:
 
 def facts_of(run: ReportRun) -> Facts:
     """Everything that decided a run's figures, from its manifest."""
-    named = NAMED.get(str(run.manifest["settings"].get("data")))
+    named = NAMED.get(str(run.manifest.settings.get("data")))
     return Facts(run, tuple(_lines(run)), command_of(run), named.note if named else "")
 
 
 def command_of(run: ReportRun) -> str:
     """The command of a run, without settings that are the default's."""
-    settings: Mapping[str, Any] = run.manifest["settings"]
+    settings: Mapping[str, Any] = run.manifest.settings
     words = ["wsol-bench", "run"]
     for field in fields(RunSettings):
         value = settings.get(field.name)
@@ -80,26 +80,26 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     identity, manifest = run.identity, run.manifest
     for part in dict.fromkeys(id(row.part) for row in run.rows):
         own = next(row.part for row in run.rows if id(row.part) == part).identity
-        weights = f"{last_part(str(own['weights']))}, sha256 {_short(own['weights_sha256'])}"
-        yield "network", f"{own['arch']}, {weights}"
+        weights = f"{last_part(own.weights)}, sha256 {_short(own.weights_sha256)}"
+        yield "network", f"{own.arch}, {weights}"
     yield "data", _data(run)
     damaged = unreadable_words(run)
     if damaged:
         yield "unreadable", damaged
-    yield "data's sha256", f"{_short(identity['dataset_sha256'])} (ids, labels and boxes)"
+    yield "data's sha256", f"{_short(identity.dataset_sha256)} (ids, labels and boxes)"
     yield "protocol", f"{run.protocol.name}: {run.protocol.summary}"
     yield "its source", run.protocol.source
-    layers = (f"{row.title}: {row.part.identity['methods'][row.method]}" for row in _maps(run))
+    layers = (f"{row.title}: {row.part.row(row.method).layer}" for row in _maps(run))
     yield "layers", ", ".join(layers) or "none: no method makes maps"
-    left_out = identity["blacklist"]
+    left_out = identity.blacklist
     yield (
         "blacklist",
         f"{left_out:,} images" if left_out else "none: localization counts all images",
     )
     yield "maps", "kept" if run.keeps_maps else "not kept"
-    yield "device", f"{manifest.get('device', 'unknown')}, {manifest.get('seconds', 0):,.0f} s"
+    yield "device", f"{manifest.device}, {manifest.seconds:,.0f} s"
     yield from _numerics(run)
-    versions = manifest.get("versions", {})
+    versions = manifest.versions
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
@@ -109,26 +109,26 @@ def _maps(run: ReportRun) -> Iterator[Any]:
 
 def _data(run: ReportRun) -> str:
     identity = run.identity
-    missing = run.manifest.get("missing_images", 0)
+    missing = run.manifest.missing_images
     absent = f"; {missing:,} annotated images absent, passed over" if missing else ""
-    first = "the first " if run.manifest["settings"].get("limit") else ""
-    how = f" (--limit {run.manifest['settings']['limit']})" if first else ""
+    first = "the first " if run.manifest.settings.get("limit") else ""
+    how = f" (--limit {run.manifest.settings['limit']})" if first else ""
     images = "1 image" if run.n == 1 else f"{run.n:,} images"
     return (
-        f"{identity['dataset']}: {first}{images}{how}; the network has "
-        f"{identity['classes']:,} classes{absent}"
+        f"{identity.dataset}: {first}{images}{how}; the network has "
+        f"{identity.classes:,} classes{absent}"
     )
 
 
 def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
     """What of the machine may move a figure's last digits; an older run notes less of it."""
-    settings = run.manifest["settings"]
-    precision = run.identity.get("precision", settings.get("precision"))
+    settings = run.manifest.settings
+    precision = run.identity.precision
     if precision:
         yield "precision", str(precision)
     if settings.get("batch_size"):
         yield "batch size", f"{settings['batch_size']:,}"
-    machines: Sequence[Mapping[str, Any]] = run.manifest.get("machines") or ()
+    machines: Sequence[Mapping[str, Any]] = run.manifest.machines or ()
     noted = [each["deterministic"] for each in machines if "deterministic" in each]
     asked = settings.get("deterministic")
     if noted or asked is not None:

@@ -193,11 +193,11 @@ def _card(
     record = {name: first[name][place].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
     image = open_image(dataset, record["image_id"], size)
-    names: Sequence[str] = run.manifest["class_names"]
+    names: Sequence[str] = run.manifest.class_names
     card = {
         "id": record["image_id"],
-        "image": f"{run.identity['dataset_sha256'][:8]}/{record['image_id']}",
-        "wnid": run.manifest["wnids"][record["label"]],
+        "image": f"{run.identity.dataset_sha256[:8]}/{record['image_id']}",
+        "wnid": run.manifest.class_ids[record["label"]],
         "label": names[record["label"]],
         "size": [size.width, size.height],
         "blacklisted": record["blacklisted"],
@@ -238,7 +238,7 @@ def _map_of(
     """The map's image and the part of the image that it shows; empty for a degenerate map."""
     if values is None or map_state(values) is not MapState.OK:
         return {}
-    window = VIEWS[run.protocol.view].window(size, row.part.identity["preprocessing"]["size"])
+    window = VIEWS[run.protocol.view].window(size, row.part.identity.side)
     return {
         "map": map_picture(values, window.sides, run.protocol.box_rule),
         "window": _rounded([window.x0, window.y0, window.x1, window.y1]),

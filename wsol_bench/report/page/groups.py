@@ -114,7 +114,7 @@ def failure_table(run: ReportRun, metric: str) -> FailureTable:
 
 def class_lines(run: ReportRun) -> tuple[ClassLine, ...]:
     """A run's errors by class, without classes that have no images."""
-    names, wnids = run.manifest["class_names"], run.manifest["wnids"]
+    names, wnids = run.manifest.class_names, run.manifest.class_ids
     found = [by_class(row.table, row.method, run.protocol, names) for row in run.rows]
     lines = []
     for at, (wnid, name) in enumerate(zip(wnids, names, strict=True)):

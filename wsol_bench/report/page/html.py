@@ -62,13 +62,13 @@ def render(page: Page) -> str:
 
 
 def _title(page: Page) -> str:
-    archs = list(dict.fromkeys(view.run.identity["arch"] for view in page.views))
+    archs = list(dict.fromkeys(view.run.identity.arch for view in page.views))
     return f"Where is the object? {', '.join(archs)}"
 
 
 def _subtitle(page: Page) -> str:
     runs = [view.run for view in page.views]
-    data = dict.fromkeys(f"{run.identity['dataset']} (n = {run.n:,})" for run in runs)
+    data = dict.fromkeys(f"{run.identity.dataset} (n = {run.n:,})" for run in runs)
     protocols = dict.fromkeys(run.protocol.name for run in runs)
     return (
         "Localization errors of networks that were trained on image labels alone. "

@@ -178,7 +178,7 @@ def _comparable(pair: Sequence[PairedRow], metric: str) -> Iterable[PairedCompar
 
 
 def _same_images(first: ReportRun, second: ReportRun) -> bool:
-    return bool(first.identity["dataset_sha256"] == second.identity["dataset_sha256"])
+    return bool(first.identity.dataset_sha256 == second.identity.dataset_sha256)
 
 
 def _rows(run: ReportRun) -> list[PairedRow]:

@@ -85,7 +85,7 @@ def paper_sentence(table: ErrorTable) -> str:
             "The paper's figures for these rows were measured under another protocol. The table "
             "shows them in grey, without comparison."
         )
-    if any(block.run.identity["is_ilsvrc"] for block in table.blocks):
+    if any(block.run.identity.is_ilsvrc for block in table.blocks):
         return "The paper has no figures for these rows."
     return "The paper's figures were measured on ILSVRC and cannot be compared with these images."
 
@@ -198,7 +198,7 @@ def _degenerate(run: ReportRun) -> Iterator[str]:
 
 
 def _not_applicable(run: ReportRun) -> Iterator[str]:
-    reasons: dict[str, str] = run.manifest["result"].get("not_applicable", {})
+    reasons: dict[str, str] = (run.manifest.result or {}).get("not_applicable", {})
     for method, reason in reasons.items():
         yield f"{method}: not applicable. {reason.rstrip('.')}."
 

@@ -54,13 +54,13 @@ def break_down(path: Path, method: str) -> MethodBreakdown:
     carriers = {method: part for part in open_parts(path) for method in part.methods}
     part = find("method of this run", method, carriers)
     protocol, table = own_protocol(part), part.of(method)
-    names = part.folder.manifest()["class_names"]
+    names = part.folder.manifest().class_names
     with_images = [
         each for each in by_class(table, method, protocol, names) if each.errors.top1_loc.n
     ]
     return MethodBreakdown(
         method=method,
-        arch=part.identity["arch"],
+        arch=part.identity.arch,
         n=len(table),
         by_size=by_box_size(table, method, protocol),
         by_count=by_box_count(table, method, protocol),

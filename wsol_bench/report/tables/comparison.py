@@ -42,7 +42,7 @@ def print_differences(old: Path, new: Path) -> None:
 
 
 def _print_of_network(before: RunFolder, now: RunFolder, name: str) -> None:
-    iou = before.manifest()["identity"]["protocol"]["iou"]
+    iou = before.manifest().identity.protocol.iou
     same = True
     for one in differences_of(before.read(), now.read(), iou):
         if one.none:

@@ -103,5 +103,5 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 
 
 def _title(row: Mapping[str, str], main: Part) -> str:
-    own = row["arch"] == main.identity["arch"]
+    own = row["arch"] == main.identity.arch
     return row["title"] if own else f"{row['title']} ({row['arch']})"

@@ -180,7 +180,7 @@ def print_ablation(path: Path) -> None:
     found = list(ablate(parts))
     console = Console()
     own = own_protocol(parts[0])
-    console.print(f"{path}: {own.name}, n = {parts[0].identity['images']:,}", highlight=False)
+    console.print(f"{path}: {own.name}, n = {parts[0].identity.images:,}", highlight=False)
     for part in parts:
         for row in part.rows:
             if part.has_map(row["method"]):

@@ -1,0 +1,193 @@
+"""The manifest of a run: its settings, rows and findings, typed and versioned.
+
+It is written and read by `manifest_file` only. Readers of a run take every fact from it and
+import neither torch nor code of the user's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from wsol_bench.errors import DataError
+from wsol_bench.protocols.catalog import Protocol
+
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What decides the records of one network, but for its rows.
+
+    Attributes:
+        arch: spec of the arch.
+        arch_origin: where a user's own arch came from, or empty.
+        weights, weights_sha256: the weights' name and digest.
+        preprocessing: of the weights: size, order, scale, mean, std.
+        dataset, dataset_sha256: the dataset's name, and the digest of its ids, labels, boxes.
+        images: number of examples.
+        classes: number of classes.
+        is_ilsvrc: whether the classes are the 1,000 of ILSVRC.
+        protocol: every field of it.
+        precision: of the network.
+        keep_maps: whether maps are kept, from which the boxes are then predicted.
+        class_boxes: whether there are boxes for the best classes too.
+        blacklist, blacklist_sha256: number and digest of the blacklisted indices.
+        shard: examples per shard.
+    """
+
+    arch: str
+    weights: str
+    weights_sha256: str
+    preprocessing: dict[str, Any]
+    dataset: str
+    dataset_sha256: str
+    images: int
+    classes: int
+    is_ilsvrc: bool
+    protocol: Protocol
+    arch_origin: dict[str, Any] = field(default_factory=dict)
+    precision: str = "fp32"
+    keep_maps: bool = False
+    class_boxes: bool = False
+    blacklist: int = 0
+    blacklist_sha256: str = ""
+    shard: int = 256
+
+    @property
+    def side(self) -> int:
+        """Side of the network's square input, in pixels."""
+        return int(self.preprocessing["size"])
+
+    @property
+    def digest(self) -> str:
+        """Of all its fields; every file of the run carries it."""
+        return digest_of(asdict(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """One row of a run: a method with its resolved options.
+
+    Attributes:
+        name: unique in the run.
+        title: as tables show it.
+        file: the name of its files, such as "r000".
+        method: the method's name, without options.
+        options: option -> value, the defaults included.
+        layer: that it reads, or None for a method that makes no map.
+        makes_map: whether it makes a map.
+        target_class: whose maps are made: "label", "other", "shuffled".
+        source: path and sha256 of a user's own code, or empty.
+    """
+
+    name: str
+    title: str
+    file: str
+    method: str
+    options: dict[str, Any] = field(default_factory=dict)
+    layer: str | None = None
+    makes_map: bool = True
+    target_class: str = "label"
+    source: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What decides the row's records beside the run's identity."""
+        plain = asdict(self)
+        return {name: plain[name] for name in ("name", "method", "options", "layer", "source")}
+
+    @property
+    def digest(self) -> str:
+        """Of its definition."""
+        return digest_of(self.definition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource:
+    """Where a run's examples came from, to open them again.
+
+    Attributes:
+        path: what `--data` was.
+        layout: what `--layout` was, or None where it was found by looking.
+        limit: at most this many examples, or None.
+        split: what `--split` was, or None.
+    """
+
+    path: str
+    layout: str | None = None
+    limit: int | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """All that `run.json` holds.
+
+    Attributes:
+        identity: what decides the records.
+        rows: in the order in which they were added.
+        data: where the examples came from.
+        status: "running" until every record is there and scored.
+        settings: the command's, for a report to print; nothing is computed from them.
+        versions: package -> version, of the session that wrote last.
+        machines: where records were made, each kind of machine once.
+        seconds_of_network, seconds: of this network and of all networks of the run.
+        device: that the workers used.
+        opening: how the network was opened, traced or hooked.
+        network_notes: what was assumed of the network, such as its preprocessing.
+        weights_ignored: entries of the weights file without a layer.
+        missing_images: annotated images whose files are absent.
+        sizes_differ, boxes_outside: images that disagree with their annotation.
+        class_ids, class_names: of the dataset.
+        result: rows and figures, as `run --json` prints them; None until finished.
+    """
+
+    identity: Identity
+    rows: tuple[ManifestRow, ...]
+    data: DataSource
+    status: Literal["running", "finished"] = "running"
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    machines: tuple[dict[str, Any], ...] = ()
+    seconds_of_network: float = 0.0
+    seconds: float = 0.0
+    device: str = ""
+    opening: str = ""
+    network_notes: tuple[str, ...] = ()
+    weights_ignored: tuple[str, ...] = ()
+    missing_images: int = 0
+    sizes_differ: int | None = None
+    boxes_outside: int | None = None
+    class_ids: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    result: dict[str, Any] | None = None
+    schema: int = SCHEMA_VERSION
+
+    def row(self, name: str) -> ManifestRow | None:
+        """The row of this name, or None."""
+        return next((row for row in self.rows if row.name == name), None)
+
+
+def converted(plain: Mapping[str, Any], path: Path) -> Manifest:
+    """A manifest from plain JSON values.
+
+    Raises:
+        DataError: a field is missing or of another type; names it.
+    """
+    try:
+        return msgspec.convert(plain, Manifest)
+    except msgspec.ValidationError as error:
+        raise DataError(
+            f"{path}: {error}. Was it edited? Put it right, or remove the folder and run again."
+        ) from error
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The sha256 of plain values, whatever the order of their keys."""
+    text = json.dumps(content, sort_keys=True, default=list)
+    return sha256(text.encode()).hexdigest()
