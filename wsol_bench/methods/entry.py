@@ -25,8 +25,8 @@ class MapMethod:
         title: as a paper's table writes it.
         source: the paper.
         role: the role of the layer that it reads, or None for the pixels.
-        requests: (layer, **options) -> what it will request of a forward pass.
-        maps: (forward, layer, classes (n,), **options) -> (n, u, v) float32. Its
+        requests: `(layer, **options)` -> the values that it will read from a forward pass.
+        maps: `(forward, layer, classes, **options)` -> (n, u, v) float32. Its
             keyword-only parameters are the method's options.
         check: raises NotApplicable, with the reason, where the network and layer
             do not support the method.
@@ -54,7 +54,7 @@ class BoxMethod:
 
     Attributes:
         name, title, source: as of a `MapMethod`.
-        box: (size, **options) -> (4,) half-open xyxy. Its keyword-only parameters are
+        box: `(size, **options)` -> (4,) half-open xyxy. Its keyword-only parameters are
             the method's options.
     """
 
