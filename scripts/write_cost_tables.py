@@ -55,7 +55,7 @@ def machine(cases: Sequence[Case]) -> str:
     told = ", ".join(f"{name} {number}" for name, number in versions.items())
     return (
         f"{device}, {facts['threads']} torch threads, {facts['instructions']}; {told}; "
-        f"medians of {case['rounds']} interleaved repeats, least and largest in brackets.\n"
+        f"medians of {case['rounds']} interleaved repeats, minimum and maximum in brackets.\n"
     )
 
 
@@ -87,7 +87,7 @@ def _cost(case: Case, name: str) -> str:
 def floors(cases: Sequence[Case]) -> str:
     """The forward pass and its floor, and the floors of the other stages."""
     stages = [name for name in NEEDED if name != "forward"]
-    head = ["", "forward, ms", "floor, ms", "of it bytes", "forward / floor", "peak"]
+    head = ["", "forward, ms", "floor, ms", "memory traffic, ms", "forward / floor", "peak"]
     rows = []
     for case in cases:
         counted, peak = case["counted"], case["counted"]["peak"]
@@ -154,7 +154,7 @@ def sweeps(cases: Sequence[Case]) -> str:
         for name, ms in sweep["ms"].items():
             taken = _spread(ms, sweep["spread"][name])
             rows.append([sweep["maps"], name, taken, f"{sweep['ratios'][name]:.0f}", same])
-    return _markdown(["maps", "way", "ms", "ratio", "same boxes as by labelling"], rows)
+    return _markdown(["maps", "implementation", "ms", "ratio", "boxes equal to labelling"], rows)
 
 
 def profiles(profiled: Sequence[Case]) -> str:

@@ -1,7 +1,7 @@
-"""The tables of methods, archs, datasets, protocols and weights, as `wsol-bench list` has them.
+"""The tables of methods, archs, datasets, protocols and weights, as `wsol-bench list` prints them.
 
-In a page: a block ```{catalog} methods```. A new entry of a table is on the page the next time
-that the site is built.
+Usage in a page: a block ```{catalog} methods```. A new entry of a table appears on the page when
+the site is built the next time.
 """
 
 from docutils import nodes
@@ -12,12 +12,12 @@ from wsol_bench.report.tables.lists import CATALOGS
 
 
 class CatalogTable(SphinxDirective):
-    """Puts one of the tables in its place."""
+    """Inserts one of the tables."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The table as a node; the first column is what a user types."""
+        """The table as a node; the first column contains what a user types."""
         headings, rows = CATALOGS[self.arguments[0]]
         group = nodes.tgroup("", *(nodes.colspec() for _ in headings), cols=len(headings))
         head = nodes.row("", *(_entry(nodes.Text(each)) for each in headings))
@@ -39,6 +39,6 @@ def _entry(content: nodes.Node) -> nodes.entry:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tells Sphinx of the directive."""
+    """Registers the directive."""
     app.add_directive("catalog", CatalogTable)
     return {"parallel_read_safe": True}

@@ -1,6 +1,6 @@
-"""Tables of figures get a class of their own, so that no figure is broken off its interval.
+"""Adds a CSS class to tables of figures, so that no figure is separated from its interval.
 
-On a narrow screen such a table is scrolled sideways; one of words wraps.
+On a narrow screen such a table scrolls horizontally; a table of text wraps.
 """
 
 import re
@@ -23,6 +23,6 @@ def _mark(app: Sphinx, page: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Looks at every page once it is read."""
+    """Checks every page after it was read."""
     app.connect("doctree-read", _mark)
     return {"parallel_read_safe": True}

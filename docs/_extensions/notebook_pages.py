@@ -1,7 +1,7 @@
-"""A notebook becomes a page: its words, its code, and what it showed when it was last executed.
+"""Renders a notebook as a page: its text, its code, and the stored outputs.
 
-One directive of Sphinx less than a notebook extension brings, and none of its dependencies.
-Nothing is executed here; scripts/execute_notebook.py does that.
+This avoids the dependencies of a notebook extension. Notebooks are not executed here but by
+scripts/execute_notebook.py.
 """
 
 import base64
@@ -17,30 +17,30 @@ from sphinx.application import Sphinx
 
 PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 FOLDER = "_images"
-"""Of the site, where Sphinx puts its pages' pictures too."""
+"""The folder of the site in which Sphinx stores images."""
 
 Cells = list[dict[str, Any]]
 
 
 class NotebookParser(MystParser):
-    """Reads a notebook's JSON as the Markdown that its cells make."""
+    """Parses the JSON of a notebook as Markdown made of its cells."""
 
     supported = ("notebook",)
 
     def parse(self, inputstring: str, document: nodes.document) -> None:
-        """Fills the document from the cells, in their order."""
+        """Fills the document from the cells in order."""
         source = PurePosixPath(document["source"])
         up = "../" * document.settings.env.docname.count("/")
         super().parse(as_markdown(inputstring, source.name, f"{up}{FOLDER}"), document)
 
 
 def as_markdown(notebook: str, name: str, folder: str) -> str:
-    """Markdown of a notebook's cells and outputs, its download beneath the title.
+    """Markdown of a notebook's cells and outputs, with a download link beneath the title.
 
     Args:
-        notebook: its JSON.
-        name: of its file.
-        folder: where the page finds the pictures.
+        notebook: the JSON of the notebook.
+        name: the name of its file.
+        folder: the folder of the images, relative to the page.
     """
     cells: Cells = json.loads(notebook)["cells"]
     pages = []
@@ -55,28 +55,28 @@ def as_markdown(notebook: str, name: str, folder: str) -> str:
 
 
 def as_html(output: Mapping[str, Any], picture: str) -> str:
-    """The richest form of an output.
+    """The richest available form of an output.
 
     Args:
-        output: of a cell.
-        picture: the place of its picture, without an ending.
+        output: an output of a cell.
+        picture: the path of its image, without a suffix.
     """
     data = output.get("data", {})
     for kind, ending in PICTURES.items():
         if kind in data:
-            return f'<img alt="what the cell above shows" src="{picture}.{ending}">'
+            return f'<img alt="output of the cell above" src="{picture}.{ending}">'
     if "text/html" in data:
         return "".join(data["text/html"])
     return f"<pre>{escape(''.join(output.get('text') or data.get('text/plain', '')))}</pre>"
 
 
 def picture_name(notebook: str, cell: int, output: int) -> str:
-    """The name of an output's picture, without an ending."""
+    """The file name of an output's image, without a suffix."""
     return f"{PurePosixPath(notebook).stem}-{cell}-{output}"
 
 
 def pictures_of(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The pictures of a notebook's outputs: name, content."""
+    """The images in a notebook's outputs: name, content."""
     cells: Cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     for at, cell in enumerate(cells):
         for number, output in enumerate(cell.get("outputs", [])):
@@ -87,7 +87,7 @@ def pictures_of(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def write_pictures(app: Sphinx, failure: Exception | None) -> None:
-    """Puts the pictures of every notebook onto the site."""
+    """Writes the images of every notebook to the site."""
     folder = Path(app.outdir) / FOLDER
     for path in sorted(Path(app.srcdir).rglob("*.ipynb")):
         for name, content in pictures_of(path):
@@ -96,7 +96,7 @@ def write_pictures(app: Sphinx, failure: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tells Sphinx of files that end in .ipynb."""
+    """Registers the parser of .ipynb files."""
     app.add_source_suffix(".ipynb", "notebook")
     app.add_source_parser(NotebookParser)
     app.connect("build-finished", write_pictures)

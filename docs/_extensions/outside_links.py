@@ -1,7 +1,7 @@
-"""Links to files outside docs/ lead to their page on the site.
+"""Redirects links to files outside docs/ to the corresponding page of the site.
 
-In the repository [data/README.md](../data/README.md) is a link to that file, and works as one
-where the files are read as they are. The site has the same text on a page of its own.
+In the repository, [data/README.md](../data/README.md) is a link to that file. The site has the
+same text on a separate page.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from sphinx.application import Sphinx
 
 PAGES = {"data/README.md": "/data.md", "README.md": "/index.md", "CHANGELOG.md": "/changelog.md"}
-"""File of the repository -> the page that shows it, from the root of docs/."""
+"""File of the repository -> the page that includes it, relative to docs/."""
 
 LINK = re.compile(r"\]\((?:\.\./)+(?P<file>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 

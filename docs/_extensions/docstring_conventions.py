@@ -1,4 +1,4 @@
-"""What the project's docstrings and signatures have that Sphinx does not know."""
+"""Support for conventions of the project's docstrings that Sphinx does not know."""
 
 import re
 from typing import Any
@@ -7,16 +7,16 @@ from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 
 SEVERAL = re.compile(r"(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<text>\S.*)")
-"""`height, width: of the image`, one description of several arguments."""
+"""`height, width: size of the image`, one description of several arguments."""
 
 ARRAY = re.compile(r"[~\w.]*ndarray\[tuple\[[~\w.]*Any, \.\.\.\], [~\w.]*dtype\[[~\w.]*?(\w+)\]\]")
-"""What Python makes of NDArray[...]."""
+"""How Python prints NDArray[...]."""
 
 
 def _one_by_one(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
-    """Gives each of several arguments their description, which fields of Sphinx cannot share."""
+    """Repeats a shared description for each argument, because fields of Sphinx cannot share it."""
     made: list[str] = []
     rest = list(lines)
     while rest:
@@ -37,7 +37,7 @@ def _one_by_one(
 def _plain(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """A signature without what is noise or, as a dataclass's <factory>, no Python at all."""
+    """A signature without noise, such as the <factory> of a dataclass, which is not Python."""
     if not signature:
         return None
     return tuple(
@@ -47,10 +47,10 @@ def _plain(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Acts before napoleon, which reads the docstring's sections."""
+    """Runs before napoleon, which parses the sections of the docstring."""
     app.connect("autodoc-process-docstring", _one_by_one, priority=400)
     app.connect("autodoc-process-signature", _plain)
     for each in PyObject.doc_field_types:
         if each.name == "variable":
-            each.label = "Attributes"  # as the docstrings call them; Sphinx says Variables
+            each.label = "Attributes"  # the docstrings' own heading instead of Sphinx's "Variables"
     return {"parallel_read_safe": True}
