@@ -87,7 +87,7 @@ def _cost(case: Case, name: str) -> str:
 def floors(cases: Sequence[Case]) -> str:
     """The forward pass and its floor, and the floors of the other stages."""
     stages = [name for name in NEEDED if name != "forward"]
-    head = ["", "forward, ms", "floor, ms", "memory traffic, ms", "forward / floor", "peak"]
+    head = ["", "forward, ms", "floor, ms", "of which memory-bound, ms", "forward / floor", "peak"]
     rows = []
     for case in cases:
         counted, peak = case["counted"], case["counted"]["peak"]
