@@ -1,8 +1,9 @@
-"""The documentation is true: its Python runs, its links lead somewhere, its tables are current.
+"""The documentation's Python runs, its links have targets, and its tables are current.
 
-A ```python block whose fence says title="wsol_bench/..." is a new file of the package and
-a ```diff block changes one that is there. A copy of the package gets both, and in it every
-other ```python block is run, in order, each page in a namespace and a folder of its own.
+A ```python block with title="wsol_bench/..." in its fence is a new file of the package, and a
+```diff block changes an existing one; both are applied to a copy of the package. A block with
+another title is a file in the page's folder. Every other ```python block is executed with that
+copy, in order, each page in its own namespace and folder.
 """
 
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
 
 IMAGES = 8
-"""Of the demo that the pages' runs see; the real one has 1,000."""
+"""Size of the demo in the pages' runs; the real one has 1,000 images."""
 
 FENCE = re.compile(
     r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S
@@ -47,9 +49,12 @@ for page, (folder, blocks) in json.load(sys.stdin).items():
             exec(compile("\\n" * line + text, page, "exec"), namespace)
     except BaseException:
         failures[page] = traceback.format_exc()
-sys.exit("\\n".join(f"{page}: {told}" for page, told in failures.items()) or 0)
+sys.exit("\\n".join(f"{page}: {text}" for page, text in failures.items()) or 0)
 """
-"""Run by itself, because it imports the copied package under the package's own name."""
+"""Runs in a separate process, because it imports the copy under the package's own name."""
+
+NEEDS = {"docs/how-to/track-experiments.md": "mlflow"}
+"""Page -> the module outside the project's dependencies without which it is not executed."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,9 @@ class Block:
     """A fenced block of a page.
 
     Attributes:
-        language: as the fence says, or "".
-        title: the file that it is, or None.
-        line: how many lines of the page come before its text.
+        language: the fence's language, or "".
+        title: the file that the block is, or None.
+        line: number of lines of the page before the text.
     """
 
     language: str
@@ -81,12 +86,12 @@ def prose_of(page: Path) -> str:
 
 
 def copy_if_there(source: str, target: str) -> None:
-    with suppress(FileNotFoundError):  # another test's process may just rename a cache file
+    with suppress(FileNotFoundError):  # another test's process may be renaming a cache file
         shutil.copy2(source, target)
 
 
 def apply(diff: str, root: Path) -> None:
-    """Changes one file as a diff block says; its hunks carry no line numbers."""
+    """Applies a diff block to one file; its hunks have no line numbers."""
     header, *hunks = re.split(r"^@@.*\n", diff, flags=re.M)
     name = re.fullmatch(r"--- a/(\S+)\n\+\+\+ b/\1\n", header)
     assert name, f"expected '--- a/FILE' and '+++ b/FILE' before the first @@, got {header!r}"
@@ -108,18 +113,21 @@ def test_every_python_block_runs_in_a_package_changed_as_the_pages_say(tmp_path,
     work = {}
     for name, page in zip(NAMES, PAGES, strict=True):
         to_run = []
+        folder = tmp_path / "work" / name
+        folder.mkdir(parents=True)
         for block in blocks_of(page):
             if block.language == "diff":
                 apply(block.text, tmp_path / "copy")
+            elif block.title and not block.title.startswith("wsol_bench/"):
+                (folder / block.title).write_text(block.text, encoding="utf-8")
             elif block.language == "python" and block.title:
                 new = tmp_path / "copy" / block.title
                 assert not new.exists(), f"{name} would overwrite {block.title}"
                 new.write_text(block.text, encoding="utf-8")
             elif block.language == "python":
                 to_run.append((block.line, block.text))
-        folder = tmp_path / "work" / name
-        folder.mkdir(parents=True)
-        work[name] = (str(folder), to_run)
+        if name not in NEEDS or find_spec(NEEDS[name]):
+            work[name] = (str(folder), to_run)
     finished = subprocess.run(
         [sys.executable, "-c", RUN_PAGES],
         input=json.dumps(work),

@@ -1,17 +1,18 @@
-"""The documentation's commands work: each is executed as it stands on its page.
+"""The documentation's commands work: each is executed exactly as printed on its page.
 
-A page's ```sh blocks are run in their order, in a folder of the page's own. What stands in for
-what a reader has:
+The ```sh blocks of a page are executed in order, in a separate folder for each page. The reader's
+files are replaced as follows:
 
-- The demo has `DEMO_IMAGES` images, not 1,000, by way of a cache folder of the tests' own.
-- `PATH/TO/ilsvrc-val` has three demo images in ILSVRC's layout, `PATH/TO/weights` networks of
-  BVLC's topologies with random numbers. Two of the three images are labelled as the GoogLeNet
-  sees them, so that `--gate` finds the error it expects.
+- The demo has `DEMO_IMAGES` images instead of 1,000, in a cache folder of the tests.
+- `PATH/TO/ilsvrc-val` contains three demo images in ILSVRC's layout, `PATH/TO/weights` networks of
+  BVLC's topologies with random weights. Two of the three images have the label that the GoogLeNet
+  predicts, so that `--gate` measures the expected error.
 - `cat.jpg` is a demo image.
-- `SHORTER` makes a number smaller. `NOT_RUN` is not executed, for the reason given.
+- `SHORTER` reduces a number. `NOT_RUN` lists commands that are not executed, with the reason.
+- A block with a title that is no file of the package is a file in the page's folder.
 
-Commands of the package run inside this process, since each start would cost seconds. On every page,
-also on those whose commands are too long to run, each command must be one that the program takes.
+Commands of the package run inside this process, because each start would take seconds. On every
+page, including those whose commands take too long, each command must be accepted by the parser.
 """
 
 import contextlib
@@ -57,9 +58,9 @@ SLOW = [
 DEMO_IMAGES = 6
 SHORTER = {"--count 200": "--count 4", "random:3": "random:2"}
 
-INSTALLS = "sets an environment up, as .ci/run does with every change"
+INSTALLS = "sets up an environment, as .ci/run does for every change"
 THE_SUITE = "is a test run itself; .ci/run runs it"
-THE_COPY = "needs the file that the page adds: test_docs.py runs the page's Python in such a copy"
+THE_COPY = "needs the file that the page adds; test_docs.py runs the page's Python in such a copy"
 NOT_RUN = {
     "python3 -m venv .venv": INSTALLS,
     ". .venv/bin/activate": INSTALLS,
@@ -72,7 +73,7 @@ NOT_RUN = {
     "wsol-bench data check tiny-imagenet-200": THE_COPY,
     "wsol-bench data statistics tiny-imagenet-200": THE_COPY,
     "python scripts/train_demo.py ": "trains networks, for minutes on a GPU",
-    "git ": "is no command of ours",
+    "git ": "is not a command of this project",
     "python -m wsol_bench run --arch vgg16 --data data/val --weights nets/mine.safetensors ": (
         "needs half a gigabyte of weights; test_cli.py runs state dicts"
     ),
@@ -80,10 +81,13 @@ NOT_RUN = {
 """Start of a command -> why it is not executed."""
 
 BLOCK = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S)
+TITLED = re.compile(
+    r'^```\w* title="(?!wsol_bench/)(?P<title>[^"]+)"\n(?P<text>.*?)^```$', re.M | re.S
+)
 SHELL = ("sh", "bash", "shell", "console")
 OURS = re.compile(r"(?:\.venv/bin/)?(?:python -m wsol_bench|wsol-bench)(?= |$)")
 NAMED = re.compile(r"(?:python -m wsol_bench|wsol-bench) (?P<rest>[^`|>\n]+)")
-"""A command in running text, in a table or in a CI's file."""
+"""A command in running text, in a table or in a CI file."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Command:
 
 
 def commands_of(page: Path) -> Iterator[Command]:
-    """The commands of a page's shell blocks; those joined by && one by one."""
+    """The commands of a page's shell blocks; commands joined by && one by one."""
     content = page.read_text(encoding="utf-8")
     for block in BLOCK.finditer(content):
         if block["language"] not in SHELL:
@@ -112,7 +116,7 @@ def reason_not_to_run(command: str) -> str | None:
 
 
 def execute(command: str) -> tuple[int, str]:
-    """Exit code and all that was printed."""
+    """The exit code and the whole output."""
     for long, short in SHORTER.items():
         command = command.replace(long, short)
     ours = OURS.match(command)
@@ -130,7 +134,7 @@ def execute(command: str) -> tuple[int, str]:
 
 
 def write_caffemodel(path: Path, arch: str) -> None:
-    """A network of BVLC's topology and 1,000 classes, its weights random but of use."""
+    """A network of BVLC's topology and 1,000 classes with random, usable weights."""
     torch.manual_seed(0)
     net = ARCHS[arch].topologies["caffe"].build(1000)
     message = new_message("NetParameter")
@@ -146,7 +150,7 @@ def write_caffemodel(path: Path, arch: str) -> None:
 
 
 def write_ilsvrc(folder: Path, demo: Path, labels: list[str]) -> None:
-    """The first demo images under official names, with one box each and these WNIDs."""
+    """The first demo images with official names, one box each, and these WNIDs."""
     images, notes = (folder / f"ILSVRC/{each}/CLS-LOC/val" for each in ("Data", "Annotations"))
     images.mkdir(parents=True, exist_ok=True)
     notes.mkdir(parents=True, exist_ok=True)
@@ -167,7 +171,7 @@ def write_ilsvrc(folder: Path, demo: Path, labels: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what a reader is expected to have, and the cache with the demo."""
+    """A folder with the files that a reader is expected to have, and the cache with the demo."""
     folder = tmp_path_factory.mktemp("reader")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
@@ -197,7 +201,7 @@ def as_the_network_sees(data: Path, weights: Path) -> list[int]:
 
 @pytest.fixture
 def reader(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A page's own folder, from which all that is given can be reached; the current one."""
+    """A page's own folder, with links to the given files, as the current folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(given / "cache"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     for name in ("PATH", "cat.jpg"):
@@ -207,7 +211,9 @@ def reader(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def run_page(name: str) -> int:
-    """Executes a page's commands; returns how many it did."""
+    """Executes a page's commands; returns their number."""
+    for block in TITLED.finditer((ROOT / name).read_text(encoding="utf-8")):
+        Path(block["title"]).write_text(block["text"], encoding="utf-8")
     count = 0
     for command in commands_of(ROOT / name):
         if reason_not_to_run(command.text):
