@@ -8,6 +8,8 @@ import pytest
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.engine.messages import BatchResult
 from wsol_bench.engine.shards import Shard
+from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.records.manifest import DataSource, Identity, Manifest, ManifestRow
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import to_table
@@ -43,6 +45,34 @@ def batch(shard: Shard, images: int = 1) -> BatchResult:
     return BatchResult(shard.number, numbers.start, len(numbers), table, maps)
 
 
+def manifest_of(*, keep_maps: bool = True, shard: int = 3, **identity: object) -> Manifest:
+    """Of a run of eight images, with a row that makes maps and one that makes none."""
+    return Manifest(
+        identity=Identity(
+            **{
+                "arch": "none",
+                "weights": "none",
+                "weights_sha256": "1",
+                "preprocessing": {"size": 8},
+                "dataset": "eight",
+                "dataset_sha256": "2",
+                "images": sum(SIZES),
+                "classes": 5,
+                "is_ilsvrc": False,
+                "protocol": PROTOCOLS["gradcam-iccv17"],
+                "keep_maps": keep_maps,
+                "shard": shard,
+                **identity,
+            }
+        ),
+        rows=tuple(
+            ManifestRow(name=name, title=name, file="", method=name, makes_map=name == "cam")
+            for name in METHODS
+        ),
+        data=DataSource(path="eight"),
+    )
+
+
 @pytest.fixture
 def shards() -> list[Shard]:
     stops = np.cumsum(SIZES).tolist()
@@ -55,7 +85,7 @@ def shards() -> list[Shard]:
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     opened = RunFolder(tmp_path / "run")
-    opened.begin({"arch": "none"})
+    opened.begin(manifest_of())
     return opened
 
 

@@ -58,15 +58,15 @@ def test_a_shard_is_leased_once_and_released(mine: Leases, shared: RunFolder) ->
     assert mine.acquire(3)  # it is ours already
     mine.release(3)
     assert mine.holder(3) is None
-    assert shared.storage.names("claims") == []
+    assert shared.storage.names("leases") == []
 
 
 def test_the_leases_of_a_living_process_are_left_alone(
     mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
-    shared.storage.make("claims")
+    shared.storage.make("leases")
     for beat in range(20):  # it renews its lease, however long it takes
-        shared.storage.write("claims/00003.json", lease_of(other(), beat))
+        shared.storage.write("leases/00003.json", lease_of(other(), beat))
         assert not mine.acquire(3)
         clock.now += EXPIRY / 2
     assert mine.holder(3) == other()
@@ -75,8 +75,8 @@ def test_the_leases_of_a_living_process_are_left_alone(
 def test_a_lease_that_nobody_renews_is_taken_over_after_a_minute(
     mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
-    shared.storage.make("claims")
-    shared.storage.write("claims/00003.json", lease_of(other(), 7))
+    shared.storage.make("leases")
+    shared.storage.write("leases/00003.json", lease_of(other(), 7))
     assert not mine.acquire(3)
     clock.now += EXPIRY
     assert not mine.acquire(3)
@@ -89,8 +89,8 @@ def test_a_lease_that_nobody_renews_is_taken_over_after_a_minute(
 def test_half_a_lease_is_taken_over_like_one_that_nobody_renews(
     content: bytes, mine: Leases, shared: RunFolder, clock: Clock
 ) -> None:
-    shared.storage.make("claims")
-    shared.storage.write("claims/00003.json", content)
+    shared.storage.make("leases")
+    shared.storage.write("leases/00003.json", content)
     assert not mine.acquire(3)
     clock.now += EXPIRY + 1
     assert mine.acquire(3)
@@ -102,18 +102,18 @@ def test_the_lease_of_a_dead_process_of_this_machine_is_taken_over_at_once(
     dead = replace(Owner.here(), started=Owner.here().started - 1)
     if not dead.is_gone():
         pytest.skip("this system does not tell when a process was started")
-    shared.storage.make("claims")
-    shared.storage.write("claims/00003.json", lease_of(dead))
+    shared.storage.make("leases")
+    shared.storage.write("leases/00003.json", lease_of(dead))
     assert mine.acquire(3)
 
 
 def test_only_own_leases_are_renewed_and_given_back(mine: Leases, shared: RunFolder) -> None:
     assert mine.acquire(1)
     assert mine.acquire(2)
-    shared.storage.write("claims/00002.json", lease_of(other()))  # it believed us gone
-    before = shared.storage.read("claims/00001.json")
+    shared.storage.write("leases/00002.json", lease_of(other()))  # it believed us gone
+    before = shared.storage.read("leases/00001.json")
     mine.renew()
-    assert shared.storage.read("claims/00001.json") != before
+    assert shared.storage.read("leases/00001.json") != before
     assert mine.holder(2) == other()
     mine.release(2)
     assert mine.holder(2) == other()
@@ -126,14 +126,14 @@ def test_leases_are_renewed_while_the_context_lasts(
     renewed = threading.Event()
     with Leases(shared) as leases:
         leases.acquire(0)
-        first = shared.storage.read("claims/00000.json")
+        first = shared.storage.read("leases/00000.json")
         for _ in range(500):
-            if shared.storage.read("claims/00000.json") != first:
+            if shared.storage.read("leases/00000.json") != first:
                 renewed.set()
                 break
             renewed.wait(0.01)
     assert renewed.is_set()
-    assert shared.storage.names("claims") == []  # and given back
+    assert shared.storage.names("leases") == []  # and given back
 
 
 def test_a_lease_that_cannot_be_written_names_the_folder(
@@ -145,7 +145,7 @@ def test_a_lease_that_cannot_be_written_names_the_folder(
     with Leases(folder) as leases:
         assert leases.acquire(0)
         monkeypatch.setattr("os.fsync", fail)
-        with pytest.raises(DataError, match=r"claims: cannot be written \(No space left"):
+        with pytest.raises(DataError, match=r"leases: cannot be written \(No space left"):
             leases.acquire(1)
         leases.renew()  # a lease not renewed does not end the run
 
@@ -156,10 +156,10 @@ def test_of_many_that_lease_at_once_each_shard_has_one(folder: RunFolder) -> Non
 
     def acquire() -> None:
         for number in range(30):
-            if folder.storage.create(f"claims/{number:05d}.json", b"x"):
+            if folder.storage.create(f"leases/{number:05d}.json", b"x"):
                 created.append(number)
 
-    folder.storage.make("claims")
+    folder.storage.make("leases")
     threads = [threading.Thread(target=acquire) for _ in range(8)]
     for thread in threads:
         thread.start()

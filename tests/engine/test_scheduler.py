@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,7 @@ from wsol_bench.engine.watch import Watch
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.shard_files import ShardFiles, ShardState
-from wsol_bench.records.table import encode_table
+from wsol_bench.records.table import decode_facts, encode_table
 from wsol_bench.runtime.interrupt import Stop
 from wsol_bench.runtime.process_owner import Owner
 
@@ -110,7 +111,7 @@ class Session:
 
     def run(self) -> Scheduler:
         with Leases(self.folder) as leases:
-            self.queue = ShardQueue(self.shards, self.folder.shards, leases, METHODS, ("cam",))
+            self.queue = ShardQueue(self.shards, self.folder.files(), leases)
             self.found = self.queue.survey()
             self.queue.on_finished_elsewhere = self.count_elsewhere
             scheduler = Scheduler(self.queue, self.pool, IDENTITY, self.on_table, self.said.append)
@@ -131,20 +132,23 @@ def session(folder: RunFolder, shards: list[Shard], make_batch) -> Callable[...,
 
 
 @pytest.fixture
-def is_whole(folder: RunFolder, shards: list[Shard], make_batch) -> Callable[[], bool]:
+def is_whole(
+    folder: RunFolder, shards: list[Shard], make_batch, tmp_path: Path
+) -> Callable[[], bool]:
     """Whether the folder holds every shard, byte for byte as one batch would make it."""
+    expected = RunFolder(tmp_path / "expected")
+    expected.begin(folder.manifest())
+    for shard in shards:
+        part = make_batch(shard, shard.images)
+        expected.files().write(shard.number, part.table, part.maps)
+
+    def contents(run: RunFolder) -> dict[Path, bytes]:
+        kinds = ("examples", "rows", "maps", "parts")
+        paths = (path for kind in kinds for path in (run.path / kind).rglob("*.*"))
+        return {path.relative_to(run.path): path.read_bytes() for path in paths}
 
     def compare() -> bool:
-        if len(folder.shards.numbers()) < len(shards) or folder.shards.parts():
-            return False
-        for shard in shards:
-            part = make_batch(shard, shard.images)
-            found = folder.storage.read(f"records/{shard.number:05d}.parquet")
-            if found != encode_table(part.table):
-                return False
-            if folder.shards.maps(shard.number, "cam").tobytes() != part.maps["cam"].tobytes():
-                return False
-        return True
+        return contents(folder) == contents(expected)
 
     return compare
 
@@ -221,8 +225,8 @@ def test_a_shard_that_ends_every_worker_ends_the_run_and_is_named(session, folde
         one.run()
     assert "image 5 of the run" in str(told.value)
     assert "it was killed" in str(told.value)
-    assert folder.shards.numbers() == [0]
-    assert folder.shards.parts() == [1]  # its first image is kept
+    assert folder.files().numbers() == [0]
+    assert folder.files().parts() == [1]  # its first image is kept
 
 
 def test_workers_that_never_are_ready_end_the_run(session) -> None:
@@ -247,8 +251,8 @@ def test_an_error_of_a_worker_is_the_runs_and_what_is_finished_is_kept(session, 
     with pytest.raises(DataError, match=r"7\.JPEG") as told:
         one.run()
     assert "Traceback of the worker" in str(told.value.__cause__)
-    assert folder.shards.parts() == [0]
-    assert folder.storage.names("claims") == []
+    assert folder.files().parts() == [0]
+    assert folder.storage.names("leases") == []
 
 
 def test_a_worker_that_opened_something_else_ends_the_run(session) -> None:
@@ -322,7 +326,7 @@ def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
     with monkeypatch.context() as patched:
 
         def cut() -> list[tuple[int, Message]]:
-            there.append(folder.shards.parts())
+            there.append(folder.files().parts())
             patched.setattr(ShardQueue, "checkpoint", lambda self: None)
             raise PowerCut
 
@@ -366,14 +370,14 @@ def test_shards_that_another_process_has_are_waited_for(
     monkeypatch.setattr(Owner, "is_gone", lambda self: False)
     clock = iter(range(0, 10_000, 10))
     monkeypatch.setattr(module, "monotonic", lambda: next(clock))
-    folder.storage.make("claims")
+    folder.storage.make("leases")
     other = b'{"host": "node3", "machine": "ffffffffffff", "pid": 7, "started": 1, "beat": 0}'
-    folder.storage.write("claims/00001.json", other)
+    folder.storage.write("leases/00001.json", other)
     one = session()
 
     def finish_elsewhere() -> list[tuple[int, Message]]:
         whole = make_batch(shards[1], 3)
-        folder.shards.write(1, whole.table, whole.maps)
+        folder.files().write(1, whole.table, whole.maps)
         return []
 
     one.pool.acts[20] = finish_elsewhere
@@ -382,7 +386,7 @@ def test_shards_that_another_process_has_are_waited_for(
     assert one.elsewhere == 3
     assert {shard.number for _, shard in one.pool.given} == {0, 2}
     assert set(one.said) == {"Waiting for the last shards, made by process 7 on node3."}
-    folder.storage.remove("claims/00001.json")
+    folder.storage.remove("leases/00001.json")
     assert is_whole()
 
 
@@ -395,25 +399,27 @@ def test_a_shard_finished_between_the_check_and_the_lease_is_not_made_again(
     def finish_first(self: Leases, number: int) -> bool:
         if number == 1:
             whole = make_batch(shards[1], 3)
-            folder.shards.write(1, whole.table, whole.maps)
+            folder.files().write(1, whole.table, whole.maps)
         return take(self, number)
 
     monkeypatch.setattr(Leases, "acquire", finish_first)
     one.run()
     assert one.elsewhere == 3
     assert one.images == 5
-    assert folder.storage.names("claims") == []
+    assert folder.storage.names("leases") == []
 
 
 def test_a_damaged_shard_that_another_process_mends_is_not_made_again(
     session, folder, make_batch, shards
 ) -> None:
-    folder.storage.write("records/00002.parquet", b"cut off")
+    cut = make_batch(shards[2], 2)
+    folder.files().write(2, cut.table, cut.maps)
+    folder.storage.write("rows/r000/00000002.parquet", b"cut off")
     one = session()
 
     def mend() -> list[tuple[int, Message]]:
         whole = make_batch(shards[2], 2)
-        folder.shards.write(2, whole.table, whole.maps)
+        folder.files().write(2, whole.table, whole.maps)
         return [one.pool.started.pop(0)]
 
     one.pool.acts[1] = mend
@@ -427,19 +433,21 @@ def test_a_damaged_shard_that_another_process_mends_is_not_made_again(
 
 def test_a_survey_knows_whole_begun_and_damaged_shards(session, folder, make_batch, shards):
     whole = make_batch(shards[0], 3)
-    folder.shards.write(0, whole.table, whole.maps)
+    folder.files().write(0, whole.table, whole.maps)
     begun = make_batch(shards[1], 2)
-    folder.shards.write_part(1, begun.table, begun.maps)
-    folder.storage.write("records/00002.parquet", b"PAR1")
+    folder.files().write_part(1, begun.table, begun.maps)
+    broken = make_batch(shards[2], 2)
+    folder.files().write(2, broken.table, broken.maps)
+    folder.storage.write("rows/r001/00000002.parquet", b"PAR1")
     stale = make_batch(shards[0], 1)
-    folder.shards.write_part(0, stale.table, stale.maps)
+    folder.files().write_part(0, stale.table, stale.maps)
     one = session()
     one.run()
     assert one.found.whole == {0}
     assert one.found.begun == {1: 2}
     assert one.found.damaged == (2,)
     assert one.found.images(shards) == 5
-    assert folder.shards.parts() == []
+    assert folder.files().parts() == []
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -447,23 +455,23 @@ def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
     made, session, folder, make_batch, shards, monkeypatch
 ) -> None:
     begun = make_batch(shards[1], 1)
-    folder.shards.write_part(1, begun.table, begun.maps)
+    folder.files().write_part(1, begun.table, begun.maps)
     one = session()
 
     own, raced = ShardFiles.read_part, []
 
-    def read_part(files: ShardFiles, number: int, kept: tuple[str, ...]) -> object:
+    def read_part(files: ShardFiles, number: int) -> object:
         """At first the other process is quicker: its shard is whole, or it has given up."""
         if raced:
-            return own(files, number, kept)
+            return own(files, number)
         raced.append(number)
         if made:
             whole = make_batch(shards[1], shards[1].images)
-            folder.shards.write(1, whole.table, whole.maps)
-            folder.storage.remove("parts/00001-cam.npy")
+            folder.files().write(1, whole.table, whole.maps)
+            folder.storage.remove("parts/00000001-r000.npy")
         else:
-            folder.shards.remove_part(number, ("cam",))
-        return own(files, number, kept)
+            folder.files().remove_part(number)
+        return own(files, number)
 
     monkeypatch.setattr(ShardFiles, "read_part", read_part)
     one.run()
@@ -474,7 +482,7 @@ def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
 def test_a_beginning_of_a_strange_length_is_not_used(rows, session, folder, make_batch, shards):
     # Half an image; more than the shard.
     table = pa.concat_tables([make_batch(shards[0], 3).table] * 2).slice(0, rows)
-    folder.shards.write_part(0, table, make_batch(shards[0], 3).maps)
+    folder.files().write_part(0, table, make_batch(shards[0], 3).maps)
     one = session()
     one.run()
     assert one.found.begun == {}
@@ -482,30 +490,65 @@ def test_a_beginning_of_a_strange_length_is_not_used(rows, session, folder, make
     assert one.images == 8
 
 
-@pytest.mark.parametrize(
-    ("images", "kept", "state"),
-    [
-        (3, ("cam",), ShardState.WHOLE),
-        (3, (), ShardState.WHOLE),
-        (2, (), ShardState.DAMAGED),
-        (3, ("cam", "mwp"), ShardState.DAMAGED),
-    ],
-)
-def test_a_shard_is_whole_when_it_has_all_records_and_maps(
-    images, kept, state, folder, make_batch, shards
+SPOILED = {
+    "nothing": (lambda storage: None, ShardState.WHOLE),
+    "the examples are gone": (
+        lambda storage: storage.remove("examples/00000000.parquet"),
+        ShardState.MISSING,
+    ),
+    "a row is gone": (
+        lambda storage: storage.remove("rows/r001/00000000.parquet"),
+        ShardState.MISSING,
+    ),
+    "maps are gone": (
+        lambda storage: storage.remove("maps/r000/00000000.npy"),
+        ShardState.DAMAGED,
+    ),
+    "another row's file": (
+        lambda storage: storage.write(
+            "rows/r001/00000000.parquet", storage.read("rows/r000/00000000.parquet")
+        ),
+        ShardState.DAMAGED,
+    ),
+    "another shard's file": (
+        lambda storage: storage.write(
+            "rows/r001/00000000.parquet", storage.read("rows/r001/00000001.parquet")
+        ),
+        ShardState.DAMAGED,
+    ),
+    "another shard's maps": (
+        lambda storage: storage.write(
+            "maps/r000/00000000.npy", storage.read("maps/r000/00000001.npy")
+        ),
+        ShardState.DAMAGED,
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_shard_is_whole_when_it_has_all_its_own_files(how, folder, make_batch, shards) -> None:
+    files = folder.files()
+    assert files.state_of(0) is ShardState.MISSING
+    for number in (0, 1):
+        part = make_batch(shards[number], 3)
+        files.write(number, part.table, part.maps)
+    spoil, state = SPOILED[how]
+    spoil(folder.storage)
+    assert files.state_of(0) is state
+
+
+def test_records_of_another_version_are_neither_read_nor_replaced(
+    session, folder, make_batch, shards
 ) -> None:
-    assert folder.shards.state_of(0, images, METHODS, kept) is ShardState.MISSING
     part = make_batch(shards[0], 3)
-    folder.shards.write(0, part.table, part.maps)
-    assert folder.shards.state_of(0, images, METHODS, kept) is state
-
-
-def test_records_of_another_version_are_neither_read_nor_replaced(session, folder) -> None:
-    folder.storage.write("records/00000.parquet", encode_table(pa.table({"image": ["a"]})))
-    before = folder.storage.read("records/00000.parquet")
+    folder.files().write(0, part.table, part.maps)
+    name = "rows/r000/00000000.parquet"
+    facts, _ = decode_facts(folder.storage.read(name))
+    before = encode_table(pa.table({"image": ["a", "b", "c"]}), facts)
+    folder.storage.write(name, before)
     with pytest.raises(DataError, match="columns are not those of this version"):
         session().run()
-    assert folder.storage.read("records/00000.parquet") == before
+    assert folder.storage.read(name) == before
 
 
 def test_a_complete_shard_whose_write_failed_is_written_by_the_next_session(
@@ -523,7 +566,7 @@ def test_a_complete_shard_whose_write_failed_is_written_by_the_next_session(
         patched.setattr(ShardFiles, "write", fail)
         with pytest.raises(DataError, match="No space left"):
             one.run()
-    assert folder.shards.parts() == [1]
+    assert folder.files().parts() == [1]
     again = session()
     again.run()
     assert again.found.begun == {1: 3}  # all of it
