@@ -43,7 +43,10 @@ class RunSettings:
         weights: "torchvision", "demo", "caffe:PATH" or a PATH to a state dict; None
             takes the dataset's own where it has some, else torchvision's.
         data: the folder or tar of a dataset, or the name of an embedded one.
-        layout: of the dataset; None looks at the folder.
+        layout: of the dataset; default: recognised by its content.
+        split: of the dataset, such as "val"; default: the first that it has.
+        box_ends: of the corners in the dataset's files, "inclusive" or "half-open", where the
+            format leaves it open; default: what the format or the file states.
         methods: specs of methods with their options, in the order of the rows.
         protocol: a name of `list protocols`, or the path of a TOML file.
         side: of the square input, in pixels; default: the weights'.
@@ -81,6 +84,8 @@ class RunSettings:
     weights: str | None = None
     data: str = DEFAULT_DATA
     layout: str | None = None
+    split: str | None = None
+    box_ends: Literal["inclusive", "half-open"] | None = None
     methods: tuple[str, ...] = DEFAULT_METHODS
     protocol: str = DEFAULT_PROTOCOL
     side: int | None = None

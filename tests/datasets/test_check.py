@@ -3,13 +3,14 @@
 import shutil
 
 import pytest
+from PIL import Image
 
-from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.catalog import LAYOUTS, open_dataset
 from wsol_bench.datasets.check import check_dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
-from wsol_bench.report.tables.dataset import print_check
+from wsol_bench.report.tables.dataset import print_check, print_statistics
 
 
 def test_a_good_dataset_has_no_fault(builder, tmp_path):
@@ -19,7 +20,7 @@ def test_a_good_dataset_has_no_fault(builder, tmp_path):
 
     assert (report.images, report.annotated, report.boxes) == (3, 3, 4)
     assert (report.classes, report.classes_with_images) == (3, 3)
-    assert report.images_by_boxes == {1: 2, 2: 1}
+    assert report.examples_by_boxes == {1: 2, 2: 1}
     assert not report.missing + report.unannotated + report.skipped
     assert not report.unreadable + report.boxes_outside + report.size_differences
     assert report.faults == ()
@@ -83,7 +84,7 @@ def test_a_disk_that_fails_ends_the_check(builder, tmp_path):
     dataset = open_dataset(builder.kaggle(tmp_path))
     shutil.rmtree(tmp_path / builder.image_folder)
 
-    with pytest.raises(DataError, match="would befall other images too"):
+    with pytest.raises(DataError, match="Other images would fail too"):
         check_dataset(dataset)
 
 
@@ -137,3 +138,72 @@ def test_a_progress_that_fails_ends_the_check(builder, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         check_dataset(open_dataset(builder.kaggle(tmp_path)), progress=fail)
+
+
+def test_absent_images_name_the_flag_that_permits_them(builder, tmp_path, capsys):
+    builder.kaggle(tmp_path)
+    images = sorted((tmp_path / builder.image_folder).iterdir())
+    images[0].unlink()
+    images[1].write_bytes(b"")
+
+    assert print_check(tmp_path, None, None, False) == EXIT_DATA
+    printed = capsys.readouterr().out
+    assert "unless --allow-missing is given.\n" in printed
+    assert printed.endswith("unless --allow-unreadable 1 is given.\n")
+
+
+def test_files_that_are_the_same_are_listed(builder, tmp_path, capsys):
+    builder.kaggle(tmp_path)
+    first, second, _ = sorted((tmp_path / builder.image_folder).iterdir())
+    second.write_bytes(first.read_bytes())
+
+    report = check_dataset(open_dataset(tmp_path))
+
+    assert report.duplicates == ((first.stem, second.stem),)
+    print_check(tmp_path, None, None, False)
+    assert f"files that are the same: 1\n  {first.stem}, {second.stem}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_checked_and_measured(builder, tmp_path, capsys, layout):
+    root = builder.layouts[layout](tmp_path / "data")
+
+    assert print_check(root, None, None, False) == EXIT_FINE
+    printed = capsys.readouterr().out
+    print_statistics(str(root), None, False)
+    statistics = capsys.readouterr().out
+
+    assert f"layout: {layout}" in printed
+    assert "data: 3 images of 3 annotated" in printed
+    assert "centred box accuracy" in statistics
+
+
+def test_metadata_without_images_is_checked_by_its_sizes(builder, tmp_path, capsys):
+    root = builder.layouts["wsol-metadata"](tmp_path)
+    shutil.rmtree(root / "dataset")
+
+    assert print_check(root, None, None, False) == EXIT_FINE
+    printed = capsys.readouterr().out
+    print_statistics(str(root), None, False)
+
+    assert "annotations of 3 images, none of which is present, 4 boxes" in printed
+    assert "layout: wsol-metadata, split test, corners read as inclusive\n" in printed
+    assert printed.endswith("--arch none. Add the images for others.\n")
+
+
+def test_masks_that_are_bad_or_empty_are_named(builder, tmp_path, capsys):
+    root = builder.layouts["cub"](tmp_path)
+    for sample, content in zip(builder.samples, (b"", None, None), strict=True):
+        path = root / f"segmentations/{sample.wnid}/{sample.image_id}.png"
+        path.parent.mkdir(parents=True)
+        if content is None:
+            Image.new("L", (sample.width, sample.height)).save(path)
+        else:
+            path.write_bytes(content)
+
+    report = check_dataset(open_dataset(root))
+
+    assert report.masks == 2
+    assert len(report.mask_faults) == 1
+    assert "00002.png cannot be decoded" in report.mask_faults[0]
+    assert report.empty_masks == (builder.samples[1].image_id, builder.samples[2].image_id)

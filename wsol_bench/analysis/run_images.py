@@ -33,7 +33,14 @@ def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDa
         )
     source = manifest.data
     layout, limit = (None, None) if data else (source.layout, source.limit)
-    return open_dataset(path, layout, limit=limit, allow_missing=True)
+    return open_dataset(
+        path,
+        layout,
+        limit=limit,
+        allow_missing=True,
+        split=source.split,
+        box_ends=source.box_ends,
+    )
 
 
 def find_images(
@@ -58,6 +65,8 @@ def find_images(
             source.layout,
             limit=source.limit,
             allow_missing=True,
+            split=source.split,
+            box_ends=source.box_ends,
         )
     except WsolBenchError:
         if data is not None:

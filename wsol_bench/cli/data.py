@@ -1,13 +1,15 @@
 """The `data` commands: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from wsol_bench.cli.help import with_joined_lines
 from wsol_bench.cli.values import PATH, WHOLE
 from wsol_bench.settings import DEFAULT_DATA
+
+Ends = Literal["inclusive", "half-open"]
 
 data_app = App(name="data", help="Look at datasets, or render the demo.")
 
@@ -19,25 +21,31 @@ def check(
     /,
     *,
     layout: str | None = None,
+    split: str | None = None,
+    box_ends: Ends | None = None,
     limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Look through a dataset: counts, missing and unreadable images, boxes, labels, sizes.
+    """Check a dataset: counts, absent and unreadable images, boxes, labels, sizes, masks.
 
     Parameters
     ----------
     path
-        Folder or tar with images and boxes.
+        Folder, tar, list or table with images and boxes.
     layout
-        Of the dataset, where looking at it does not tell.
+        Of the dataset; default: recognised by its content.
+    split
+        Of the dataset, such as train; default: the first that it has.
+    box_ends
+        How maximum corners are meant, where the dataset's files do not state it.
     limit
-        Only the first so many images.
+        At most N images, the first by id.
     allow_missing
-        Report absent images and go on with those present.
+        Absent images do not fail the check.
     """
     from wsol_bench.report.tables.dataset import print_check
 
-    return print_check(path, layout, limit, allow_missing)
+    return print_check(path, layout, limit, allow_missing, split=split, box_ends=box_ends)
 
 
 @data_app.command
@@ -56,15 +64,15 @@ def make_demo(
     Parameters
     ----------
     folder
-        Where to; must be new or empty.
+        Where to write; must be new or empty.
     count
         How many images.
     seed
-        Other seeds give other images; the same seed the same pixels.
+        Another seed gives other images; the same seed gives the same pixels.
     split
         Name of the split; other splits hold other images.
     quiet
-        Say nothing on stderr.
+        Print nothing on stderr.
     """
     from wsol_bench.report.tables.dataset import make_demo
 
@@ -78,19 +86,25 @@ def statistics(
     /,
     *,
     layout: str | None = None,
+    split: str | None = None,
+    box_ends: Ends | None = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Print what a dataset's boxes are like, beside ILSVRC's.
+    """Print the statistics of a dataset's boxes beside ILSVRC's.
 
     Parameters
     ----------
     data
-        Folder or tar with images and boxes, or "demo".
+        Folder, tar, list or table with images and boxes, or "demo".
     layout
-        Of the dataset, where looking at it does not tell.
+        Of the dataset; default: recognised by its content.
+    split
+        Of the dataset, such as train; default: the first that it has.
+    box_ends
+        How maximum corners are meant, where the dataset's files do not state it.
     allow_missing
-        Go on with the images present.
+        Continue with the images present.
     """
     from wsol_bench.report.tables.dataset import print_statistics
 
-    print_statistics(data, layout, allow_missing)
+    print_statistics(data, layout, allow_missing, split=split, box_ends=box_ends)

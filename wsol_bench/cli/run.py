@@ -36,6 +36,8 @@ def run(
     change: Annotated[list[str] | None, Parameter("--set", group=WHAT, negative=())] = None,
     data: Annotated[str, Parameter(group=WHERE, env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA,
     layout: Annotated[str | None, Parameter(group=WHERE)] = None,
+    split: Annotated[str | None, Parameter(group=WHERE)] = None,
+    box_ends: Annotated[Literal["inclusive", "half-open"] | None, Parameter(group=WHERE)] = None,
     limit: Annotated[int | None, WHOLE, Parameter(group=WHERE)] = None,
     allow_missing: Annotated[bool, Parameter(group=WHERE, negative=())] = False,
     allow_unreadable: Annotated[int, WHOLE, Parameter(group=WHERE)] = 0,
@@ -90,7 +92,11 @@ def run(
         Folder or tar with images and boxes, or "demo": rendered images that need nothing
         else on the disk.
     layout
-        Of the dataset, where looking at it does not tell (see: list datasets).
+        Of the dataset (see: list datasets); default: recognised by its content.
+    split
+        Of the dataset, such as val; default: the first that it has.
+    box_ends
+        How maximum corners are meant, where the dataset's files do not state it.
     limit
         Only the first so many images.
     allow_missing
@@ -146,6 +152,8 @@ def run(
         weights=weights,
         data=data,
         layout=layout,
+        split=split,
+        box_ends=box_ends,
         methods=method_specs(methods),
         protocol=protocol,
         side=side,

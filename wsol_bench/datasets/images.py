@@ -77,7 +77,7 @@ def read_bytes(path: Path) -> bytes:
                 "Check that the file exists and that you may read it."
             ) from error
         raise DataError(
-            f"cannot read the image {name}: {reason}. That would befall other images too. "
+            f"cannot read the image {name}: {reason}. Other images would fail too. "
             "Check that the folder is still there and that its disk works, then run again."
         ) from error
 

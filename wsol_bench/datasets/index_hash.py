@@ -18,7 +18,7 @@ def index_sha256(dataset: Dataset) -> str:
         64 hexadecimal digits.
     """
     digest = sha256(b"wsol_bench index 1\n")
-    for example in sorted(dataset.examples, key=lambda each: each.image_id):
+    for example in sorted(dataset.examples, key=lambda each: (each.image_id, each.label)):
         boxes = np.asarray(example.boxes, dtype="<f8").reshape(-1, 4)
         boxes = boxes[np.lexsort(boxes.T)] + 0.0  # -0.0 and 0.0 are one number
         head = f"{example.image_id}\0{dataset.class_ids[example.label]}\0{len(boxes)}\n"

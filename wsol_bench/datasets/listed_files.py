@@ -9,6 +9,10 @@ from wsol_bench.datasets.scanning import image_id_of, is_utf8
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
+_LEADING_ELSEWHERE = frozenset({"", ".", ".."})
+"""Parts that no path of a list has."""
+_LONGEST = 1_000
+
 
 def ids_of(paths: Iterable[str]) -> dict[str, str]:
     """Image id to path, in the order of the paths.
@@ -39,8 +43,8 @@ def relative_path(text: str, where: str) -> str:
     """
     path = text.strip().replace("\\", "/").removeprefix("./")
     parts = path.split("/")
-    plain = path.isprintable() and is_utf8(path) and ".." not in parts and "" not in parts
-    if not plain or parts[-1] == "." or PurePosixPath(path).stem == "" or len(path) > 1000:
+    plain = path.isprintable() and is_utf8(path) and not _LEADING_ELSEWHERE.intersection(parts)
+    if not plain or len(path) > _LONGEST:
         raise DataError(
             f"{where}: expected the relative path of an image, got {shown(text[:80])!r}. "
             "Correct the line."
@@ -59,8 +63,8 @@ def find_listed(roots: Sequence[Path], paths: Mapping[str, str]) -> ImageFiles:
     Returns:
         Those present; none below the first root where there is none anywhere.
     """
-    bare = {image_id: PurePosixPath(path).name for image_id, path in paths.items()}
-    for candidates in (paths, bare):
+    bare = {image_id: path.rpartition("/")[2] for image_id, path in paths.items()}
+    for candidates in (_by_folder(paths), _by_folder(bare)):
         for root in dict.fromkeys(roots):
             present = _present(root, candidates)
             if present:
@@ -68,16 +72,24 @@ def find_listed(roots: Sequence[Path], paths: Mapping[str, str]) -> ImageFiles:
     return ImageFiles(roots[0], {})
 
 
-def _present(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
-    """The paths of files below a root, with one listing for each folder."""
-    listings: dict[str, frozenset[str]] = {}
-    present = {}
+def _by_folder(paths: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """Folder to the ids and file names in it."""
+    folders: dict[str, list[tuple[str, str]]] = {}
     for image_id, path in paths.items():
         folder, _, name = path.rpartition("/")
-        if folder not in listings:
-            listings[folder] = _names_in(root / folder)
-        if name in listings[folder]:
-            present[image_id] = path
+        folders.setdefault(folder, []).append((image_id, name))
+    return folders
+
+
+def _present(root: Path, folders: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, str]:
+    """The paths of files below a root, with one listing for each folder."""
+    present: dict[str, str] = {}
+    for folder, wanted in folders.items():
+        names = _names_in(root / folder)
+        if not names:
+            continue
+        start = f"{folder}/" if folder else ""
+        present |= {image_id: start + name for image_id, name in wanted if name in names}
     return present
 
 

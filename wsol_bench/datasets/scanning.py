@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
@@ -160,15 +160,22 @@ def image_id_of(name: str) -> str:
     A WNID at the end of an official name, as Hugging Face's edition has it, is not part
     of the id: ILSVRC2012_val_00000293_n01440764.JPEG is ILSVRC2012_val_00000293.
     """
-    stem = PurePosixPath(name).stem
+    stem = _stem(name)
     match = _WITH_CLASS.fullmatch(stem)
     return match[1] if match else stem
 
 
 def class_in_name(name: str) -> str | None:
     """The WNID at the end of an official name, or None; see `image_id_of`."""
-    match = _WITH_CLASS.fullmatch(PurePosixPath(name).stem)
+    match = _WITH_CLASS.fullmatch(_stem(name))
     return match[2] if match else None
+
+
+def _stem(name: str) -> str:
+    """As PurePosixPath(name).stem, which takes twenty times as long."""
+    last = name.rstrip("/").rpartition("/")[2]
+    dot = last.rfind(".")
+    return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
 def classes_in_names(paths: Mapping[str, str]) -> dict[str, str]:

@@ -116,12 +116,14 @@ class DataSource:
         layout: what `--layout` was, or None where it was found by looking.
         limit: at most this many examples, or None.
         split: what `--split` was, or None.
+        box_ends: what `--box-ends` was, or None.
     """
 
     path: str
     layout: str | None = None
     limit: int | None = None
     split: str | None = None
+    box_ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

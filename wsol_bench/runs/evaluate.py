@@ -170,7 +170,13 @@ def _make_part(
 
 
 def _data_of(settings: RunSettings) -> DataSource:
-    return DataSource(path=settings.data, layout=settings.layout, limit=settings.limit)
+    return DataSource(
+        path=settings.data,
+        layout=settings.layout,
+        limit=settings.limit,
+        split=settings.split,
+        box_ends=settings.box_ends,
+    )
 
 
 def _finish(

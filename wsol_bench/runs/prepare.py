@@ -82,7 +82,12 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
     named = NAMED.get(settings.data)
     path = named.folder(quiet=quiet) if named else expanded(settings.data)
     dataset = open_dataset(
-        path, settings.layout, limit=settings.limit, allow_missing=settings.allow_missing
+        path,
+        settings.layout,
+        limit=settings.limit,
+        allow_missing=settings.allow_missing,
+        split=settings.split,
+        box_ends=settings.box_ends,
     )
     weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
     return Source(dataset, weights, named.note if named else "")

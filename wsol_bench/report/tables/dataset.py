@@ -1,4 +1,4 @@
-"""Output of the `data` commands."""
+"""What the `data` commands print."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,7 +13,7 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.demo import write
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
-from wsol_bench.errors import EXIT_DATA, EXIT_FINE
+from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.interrupt import on_signals
 from wsol_bench.runtime.names import first_names, shown
@@ -23,49 +23,100 @@ _NAMED = 5
 """Maximum number of absent or unannotated images that are named."""
 
 
-def print_check(path: Path, layout: str | None, limit: int | None, allow_missing: bool) -> int:
+def print_check(
+    path: Path,
+    layout: str | None,
+    limit: int | None,
+    allow_missing: bool,
+    *,
+    split: str | None = None,
+    box_ends: str | None = None,
+) -> int:
     """Opens a dataset, decodes every image and prints a report on stdout.
 
     Returns:
-        The exit code: 0 if a run on it would succeed, 3 if an annotation is invalid, an
-        image is unreadable, or one is absent and absent images are not allowed.
+        The exit code: 0 where a run over it would succeed, 3 where an annotation is bad, an
+        image is unreadable, or one is absent and not permitted.
 
     Raises:
         DataError: it cannot be opened at all.
     """
-    dataset = open_dataset(path, layout, limit=limit, allow_missing=True, list_faults=True)
-    with progress("Decoding", len(dataset.examples)) as advance:
-        report = check_dataset(dataset, progress=advance)
+    dataset = open_annotated(path, layout, limit=limit, split=split, box_ends=box_ends)
+    decode = bool(dataset.images.ids())
+    count = len({example.image_id for example in dataset.examples}) if decode else 0
+    with progress("Decoding", count) as advance:
+        report = check_dataset(dataset, progress=advance, decode=decode)
     for line in report_lines(report):
         print(line)
-    if report.faults or (report.missing and not allow_missing):
-        print("A run would stop with these errors.")
-    elif report.unreadable:
-        count = len(report.unreadable)
-        print(
-            f"A run would count the unreadable images as wrong and end with exit code {EXIT_DATA}, "
-            f"unless --allow-unreadable {count} is given."
+    for line in _verdict(report, allow_missing):
+        print(line)
+    stopped = report.faults or report.unreadable or (report.missing and not allow_missing)
+    return EXIT_DATA if stopped else EXIT_FINE
+
+
+def open_annotated(
+    path: Path,
+    layout: str | None,
+    *,
+    limit: int | None = None,
+    split: str | None = None,
+    box_ends: str | None = None,
+) -> ImageDataset:
+    """Opens a dataset with its faults listed; without any image, its annotations alone."""
+
+    def opened(images_needed: bool) -> ImageDataset:
+        return open_dataset(
+            path,
+            layout,
+            limit=limit,
+            allow_missing=True,
+            list_faults=True,
+            split=split,
+            box_ends=box_ends,
+            images_needed=images_needed,
         )
-    else:
-        print("A run would succeed.")
-        return EXIT_FINE
-    return EXIT_DATA
+
+    dataset = opened(images_needed=True)
+    if dataset.images.ids() or dataset.images.faults:
+        return dataset
+    return opened(images_needed=False)
+
+
+def _verdict(report: DatasetReport, allow_missing: bool) -> list[str]:
+    """Whether a run would succeed, and the flags that permit what was found."""
+    if report.faults:
+        return ["A run would stop with these errors."]
+    if not report.decoded:
+        return [
+            "No image is present, so only methods without a network can run: --arch none. Add the "
+            "images for others."
+        ]
+    lines = []
+    if report.missing and not allow_missing:
+        lines.append("A run would stop at the absent images, unless --allow-missing is given.")
+    if report.unreadable:
+        lines.append(
+            f"A run would count the unreadable images as wrong and end with exit code {EXIT_DATA}, "
+            f"unless --allow-unreadable {len(report.unreadable)} is given."
+        )
+    return lines or ["A run would succeed."]
 
 
 def report_lines(report: DatasetReport) -> list[str]:
     """The lines of the report; every fault has its own line below its count."""
-    many = sum(count for boxes, count in report.images_by_boxes.items() if boxes > 1)
-    order = "sorted by WNID" if report.sorted_classes else "NOT sorted by WNID"
-    which = ", the 1,000 of ILSVRC" if report.official_classes else ""
-    lines = [
-        f"{report.name}: {report.images:,} images of {report.annotated:,} annotated, "
-        f"{report.boxes:,} boxes, {many:,} images with several",
-        f"classes: {report.classes:,}{which}, {order}; {report.classes_with_images:,} have images",
+    found = f"{report.images:,} images of {report.annotated:,} annotated"
+    if not report.decoded:
+        found = f"annotations of {report.images:,} images, none of which is present"
+    return [
+        f"{report.name}: {found}, {_boxes_text(report)}",
+        _reading_text(report),
+        _classes_text(report),
         _few("absent images", report.missing),
         _few("images without annotation", report.unannotated),
         *_all("files left out", [f"{each.name}: {each.reason}" for each in report.skipped]),
         *_all("faults of annotations and folders", report.faults),
         *_all("unreadable images", [each.reason for each in report.unreadable]),
+        *_all("files that are the same", [", ".join(group) for group in report.duplicates]),
         *_all("images with a box outside the image", report.boxes_outside),
         *_all(
             "images whose size differs from the annotation",
@@ -75,15 +126,55 @@ def report_lines(report: DatasetReport) -> list[str]:
                 for each in report.size_differences
             ],
         ),
+        *_mask_lines(report),
+        *_statistics_lines(report),
+        f"index sha256: {report.sha256}",
     ]
-    if report.box_statistics:
-        found = report.box_statistics
-        lines.append(
-            f"box area share: median {found.median_area_share:.3f}, "
-            f"mean {found.mean_area_share:.3f}; one box in {found.single_box_share:.1%} of images; "
-            f"the centred box is right on {found.centred_box_accuracy:.1%}"
-        )
-    return [*lines, f"index sha256: {report.sha256}"]
+
+
+def _boxes_text(report: DatasetReport) -> str:
+    many = sum(count for boxes, count in report.examples_by_boxes.items() if boxes > 1)
+    if report.examples == report.images:
+        return f"{report.boxes:,} boxes, {many:,} images with several"
+    return (
+        f"{report.examples:,} examples (an image and a class each), {report.boxes:,} boxes, "
+        f"{many:,} examples with several"
+    )
+
+
+def _reading_text(report: DatasetReport) -> str:
+    split = f", split {report.split}" if report.split else ""
+    ends = f", corners read as {report.box_ends}" if report.box_ends else ""
+    return f"layout: {report.layout}{split}{ends}"
+
+
+def _classes_text(report: DatasetReport) -> str:
+    order = "in sorted order" if report.sorted_classes else "in the list's order"
+    which = ", the 1,000 of ILSVRC" if report.official_classes else ""
+    return (
+        f"classes: {report.classes:,}{which}, {order}; {report.classes_with_images:,} have images"
+    )
+
+
+def _mask_lines(report: DatasetReport) -> list[str]:
+    if not report.masks and not report.mask_faults:
+        return []
+    return [
+        f"masks: {report.masks:,}",
+        *_all("faults of masks", report.mask_faults),
+        *_all("images with an empty mask", report.empty_masks),
+    ]
+
+
+def _statistics_lines(report: DatasetReport) -> list[str]:
+    found = report.box_statistics
+    if found is None:
+        return []
+    return [
+        f"box area share: median {found.median_area_share:.3f}, "
+        f"mean {found.mean_area_share:.3f}; one box in {found.single_box_share:.1%} of images; "
+        f"the centred box is right on {found.centred_box_accuracy:.1%}"
+    ]
 
 
 def _few(what: str, ids: Sequence[str]) -> str:
@@ -120,18 +211,39 @@ def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -
         write(folder, count, seed, split, on_image=lambda: advance(1))
 
 
-def print_statistics(data: str, layout: str | None, allow_missing: bool) -> None:
+def print_statistics(
+    data: str,
+    layout: str | None,
+    allow_missing: bool,
+    *,
+    split: str | None = None,
+    box_ends: str | None = None,
+) -> None:
     """Prints a dataset's box statistics next to ILSVRC's on stdout.
 
     Raises:
-        DataError: the dataset cannot be opened, or an image has no size.
+        DataError: the dataset cannot be opened, has no box, or an image has no size.
     """
     named = NAMED.get(data)
     path = named.folder(quiet=False) if named else Path(data)
-    dataset = open_dataset(path, layout, allow_missing=allow_missing)
+    annotated = open_annotated(path, layout, split=split, box_ends=box_ends)
+    dataset = open_dataset(
+        path,
+        layout,
+        allow_missing=allow_missing,
+        split=split,
+        box_ends=box_ends,
+        images_needed=bool(annotated.images.ids()),
+    )
+    boxed = [example for example in dataset.examples if len(example.boxes)]
+    if not boxed:
+        raise DataError(
+            f"{shown(dataset.name)} has masks and no boxes, so there are no statistics of boxes. "
+            "Expected a dataset with boxes."
+        )
     found = statistics(
         (example.size or _decoded_size(dataset, example.image_id), example.boxes)
-        for example in dataset.examples
+        for example in boxed
     )
     table = Table("", dataset.name, "ILSVRC val, first 500", box=None, header_style="bold")
     for field in fields(BoxStatistics):
@@ -141,6 +253,11 @@ def print_statistics(data: str, layout: str | None, allow_missing: bool) -> None
 
 
 def _decoded_size(dataset: ImageDataset, image_id: str) -> Size:
+    if image_id not in dataset.images.ids():
+        raise DataError(
+            f"{shown(image_id)} has no annotated size and no file in "
+            f"{shown(dataset.images.place)}, so the share of its boxes is not known. Add the image."
+        )
     image = dataset.open(image_id)
     return Size(image.height, image.width)
 
