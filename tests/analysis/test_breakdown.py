@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wsol_bench.analysis.breakdown import (
     COUNT_NAMES,
     SIZE_NAMES,
+    MeasuredImages,
     by_box_count,
     by_box_size,
     by_class,
@@ -19,11 +20,12 @@ from wsol_bench.analysis.failures import KINDS, FailureKind, count_failures, fai
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size, box_iou, whole_image_box
-from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import outcomes_of, to_table
-from wsol_bench.scoring.ilsvrc import METRICS, score
-from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.catalog import measure
+from wsol_bench.scoring.measured import Measured, PerImage
+from wsol_bench.scoring.metric import Metric
 
 PROTOCOL = next(iter(PROTOCOLS.values()))
 SIZE = Size(80, 100)
@@ -68,6 +70,13 @@ def random_records(n: int, seed: int = 0) -> list[Record]:
         )
         for at in range(n)
     ]
+
+
+NONE = Measured(None, None, None, 0)
+
+
+def images(table, method: str = METHOD) -> MeasuredImages:
+    return MeasuredImages.of(outcomes_of(table, method), PROTOCOL)
 
 
 def kind_of(box, truths, **changes) -> FailureKind:
@@ -165,10 +174,11 @@ def test_kinds_are_those_of_the_definition_image_by_image(iou):
 def test_kinds_add_up_to_the_metrics_images_and_failures_to_its_wrong_ones(metric):
     table = to_table(random_records(400))
     found = count_failures(table, METHOD, PROTOCOL, metric)
-    rate = getattr(score(outcomes_of(table, METHOD), PROTOCOL), metric)
+    figure = measure(outcomes_of(table, METHOD), PROTOCOL)[metric]
     assert tuple(found) == KINDS
-    assert sum(found.values()) == rate.n
-    assert sum(found.values()) - found[FailureKind.RIGHT] == rate.wrong
+    assert sum(found.values()) == figure.n
+    wrong = sum(found.values()) - found[FailureKind.RIGHT]
+    assert 100 * wrong / figure.n == figure.value
 
 
 def test_a_metric_without_boxes_has_no_kinds():
@@ -180,12 +190,13 @@ def test_no_records_have_no_kinds_and_empty_groups():
     table = to_table(random_records(3))
     assert count_failures(table, "none", PROTOCOL) == dict.fromkeys(KINDS, 0)
     for groups in (by_box_size, by_box_count):
-        assert {group.errors.top1_cls for group in groups(table, "none", PROTOCOL)} == {Rate(0, 0)}
+        found = [group.figures["top1_cls"] for group in groups(images(table, "none"))]
+        assert found == [NONE] * len(found)
 
 
 def test_a_record_without_a_true_box_is_refused_by_its_name():
     table = to_table([*random_records(2), record(7, OBJECT, [])])
-    with pytest.raises(DataError, match="the record of i7 under grad_cam has no true box"):
+    with pytest.raises(DataError, match="the record of i7 has no ground-truth box"):
         count_failures(table, METHOD, PROTOCOL)
 
 
@@ -203,18 +214,18 @@ def test_a_record_without_a_true_box_is_refused_by_its_name():
     ],
 )
 def test_an_image_is_in_the_bin_of_its_largest_true_box(truths, name):
-    groups = by_box_size(to_table([record(0, OBJECT, truths)]), METHOD, PROTOCOL)
+    groups = by_box_size(images(to_table([record(0, OBJECT, truths)])))
     assert [group.name for group in groups] == list(SIZE_NAMES)
-    assert [group.name for group in groups if group.errors.top1_cls.n] == [name]
+    assert [group.name for group in groups if group.n] == [name]
 
 
 @pytest.mark.filterwarnings("error")
 def test_an_image_that_could_not_be_read_is_in_a_group_of_its_own():
     unread = replace(record(0, [0, 0, 0, 0], [OBJECT]), height=0, width=0)
     table = to_table([unread, record(1, OBJECT, [[0, 0, 50, 40]])])
-    groups = by_box_size(table, METHOD, PROTOCOL)
+    groups = by_box_size(images(table))
     assert [group.name for group in groups] == [*SIZE_NAMES, "unreadable"]
-    assert [group.errors.top1_loc.n for group in groups] == [0, 0, 1, 0, 1]
+    assert [group.figures["top1_loc"].n for group in groups] == [0, 0, 1, 0, 1]
 
 
 @given(st.integers(1, 100), st.integers(1, 80))
@@ -222,9 +233,7 @@ def test_the_bins_say_where_boxes_that_need_no_network_can_be_right(width, heigh
     table = to_table([record(0, OBJECT, [[0, 0, width, height]])])
     share = width * height / (SIZE.width * SIZE.height)
     whole = box_iou(whole_image_box(SIZE), np.array([[0.0, 0, width, height]]))[0] >= 0.5
-    (name,) = (
-        group.name for group in by_box_size(table, METHOD, PROTOCOL) if group.errors.top1_cls.n
-    )
+    (name,) = (group.name for group in by_box_size(images(table)) if group.n)
     assert (name == SIZE_NAMES[3]) == whole
     # No place of the object gives the centred box more than the ratio of their areas.
     assert (name in SIZE_NAMES[:2]) == (share < 0.25)
@@ -233,33 +242,57 @@ def test_the_bins_say_where_boxes_that_need_no_network_can_be_right(width, heigh
 
 @pytest.mark.parametrize(("count", "name"), [(1, 0), (2, 1), (3, 2), (4, 2), (20, 2)])
 def test_an_image_is_in_the_group_of_its_number_of_true_boxes(count, name):
-    groups = by_box_count(to_table([record(0, OBJECT, [OBJECT] * count)]), METHOD, PROTOCOL)
-    assert [group.name for group in groups if group.errors.top1_cls.n] == [COUNT_NAMES[name]]
+    groups = by_box_count(images(to_table([record(0, OBJECT, [OBJECT] * count)])))
+    assert [group.name for group in groups if group.n] == [COUNT_NAMES[name]]
 
 
 def test_a_groups_errors_are_those_of_its_records_alone():
     records = random_records(500)
     table = to_table(records)
     names = ["a", "b", "c", "d", "never"]
-    for at, group in enumerate(by_class(table, METHOD, PROTOCOL, names)):
+    for at, group in enumerate(by_class(images(table), names)):
         alone = to_table([one for one in records if one.label == at])
         assert group.name == names[at]
-        expected = [Rate(0, 0)] * len(METRICS)
+        expected = dict.fromkeys(ERRORS, NONE)
         if len(alone):
-            errors = score(outcomes_of(alone, METHOD), PROTOCOL)
-            expected = [getattr(errors, metric) for metric in METRICS]
-        assert [getattr(group.errors, metric) for metric in METRICS] == expected
+            expected = measure(outcomes_of(alone, METHOD), PROTOCOL)
+        assert group.n == len(alone)
+        assert group.figures == expected
 
 
 def test_groups_of_one_kind_add_up_to_the_whole():
     table = to_table(random_records(500))
-    whole = score(outcomes_of(table, METHOD), PROTOCOL)
+    whole = measure(outcomes_of(table, METHOD), PROTOCOL)
     for groups in (
-        by_box_size(table, METHOD, PROTOCOL),
-        by_box_count(table, METHOD, PROTOCOL),
-        by_class(table, METHOD, PROTOCOL, ["a", "b", "c", "d"]),
+        by_box_size(images(table)),
+        by_box_count(images(table)),
+        by_class(images(table), ["a", "b", "c", "d"]),
     ):
-        for metric in METRICS:
-            rates = [getattr(group.errors, metric) for group in groups]
-            total = Rate(sum(rate.wrong for rate in rates), sum(rate.n for rate in rates))
-            assert total == getattr(whole, metric)
+        assert sum(group.n for group in groups) == 500
+        for metric, figure in whole.items():
+            parts = [group.figures[metric] for group in groups]
+            assert sum(part.n for part in parts) == figure.n
+            total = sum((part.value or 0) * part.n for part in parts) / figure.n
+            assert total == pytest.approx(figure.value)
+
+
+def test_parts_of_a_mean_are_means_over_their_images():
+    row = outcomes_of(to_table(random_records(60)), METHOD)
+    values = PerImage(row.ious * 100, row.counted)
+    groups = by_class(MeasuredImages(row, {"iou": values}), ["a", "b", "c", "d"])
+    for label, group in enumerate(groups):
+        part = (row.labels == label) & row.counted
+        figure = group.figures["iou"]
+        assert (figure.value, figure.n) == (pytest.approx(100 * row.ious[part].mean()), part.sum())
+        assert figure.low < figure.value < figure.high
+
+
+def test_a_metric_without_values_per_image_has_no_parts():
+    row = outcomes_of(to_table(random_records(5)), METHOD)
+    pooled = Metric("pooled", "pooled", "%", True, frozenset(), (), _pooled, "by hand")
+    found = MeasuredImages.of(row, PROTOCOL, [pooled.bind()])
+    assert found.values == {}
+
+
+def _pooled(row, protocol):
+    return Measured(50.0, 40.0, 60.0, row.n)

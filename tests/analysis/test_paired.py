@@ -9,23 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from wsol_bench.analysis.paired import (
-    PairedRow,
-    compare_all,
-    compare_methods,
-    compare_rows,
+from wsol_bench.analysis.differences import (
     holm,
     mcnemar_p,
     paired_difference,
+    replicated_difference,
 )
+from wsol_bench.analysis.paired import PairedRow, compare_all, compare_methods, compare_rows
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import outcomes_of, to_table
 from wsol_bench.report.tables.pairs import comparison_table, print_comparisons
-from wsol_bench.scoring.ilsvrc import METRICS, flags_of, score
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.measured import mean, share
+from wsol_bench.scoring.metric import measure_all
 
 PROTOCOL = next(iter(PROTOCOLS.values()))
 SAME_P = 1e-9
@@ -169,25 +169,58 @@ def test_flags_of_different_lengths_are_refused():
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
-def test_flags_add_up_to_the_errors(protocol):
-    outcomes = outcomes_of(random_table(300, ("a",)), "a")
-    errors, flags = score(outcomes, protocol), flags_of(outcomes, protocol)
-    assert tuple(flags) == METRICS
-    for metric in METRICS:
-        counted = flags[metric].wrong[flags[metric].counted]
-        assert (counted.sum(), counted.size) == (
-            getattr(errors, metric).wrong,
-            getattr(errors, metric).n,
-        )
+def test_values_per_image_add_up_to_the_errors(protocol):
+    found = measure_all(metrics_in(ERRORS), outcomes_of(random_table(300, ("a",)), "a"), protocol)
+    for figure in found.values():
+        counted = figure.per_image.values[figure.per_image.counted]
+        assert (100 * counted.mean(), counted.size) == (pytest.approx(figure.value), figure.n)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+def test_replicates_of_a_share_give_the_interval_of_the_counts():
+    random = np.random.default_rng(0)
+    first, second = random.random(400) < 0.5, random.random(400) < 0.4
+    ids = np.array([f"i{at}" for at in range(400)])
+    means = [mean(100.0 * values, ids) for values in (first, second)]
+    replicated, counted = replicated_difference(*means), paired_difference(first, second)
+    assert replicated.percent == pytest.approx(counted.percent)
+    assert replicated.n == counted.n
+    assert replicated.only_first is None
+    # 1,000 replicates: an end has a standard error of about 0.1 of the difference's (3.5 points).
+    assert replicated.interval.low == pytest.approx(counted.interval.low, abs=1.5)
+    assert replicated.interval.high == pytest.approx(counted.interval.high, abs=1.5)
+    assert (replicated.p < 0.05) == (counted.p < 0.05)
+
+
+def test_a_row_differs_from_itself_by_nothing_under_the_bootstrap():
+    values = np.random.default_rng(0).random(50)
+    figure = mean(values, np.array([f"i{at}" for at in range(50)]))
+    found = replicated_difference(figure, figure)
+    assert (found.percent, found.interval, found.p) == (0.0, Interval(0.0, 0.0), 1.0)
+
+
+def test_figures_over_no_images_differ_by_anything():
+    none = mean(np.empty(0), np.empty(0, np.str_))
+    found = replicated_difference(none, none)
+    assert (found.n, found.p) == (0, 1.0)
+    assert np.isnan(found.percent)
+
+
+def test_a_figure_without_replicates_is_no_side_of_a_bootstrap():
+    figure = share(np.array([True, False]))
+    with pytest.raises(ValueError, match="replicates of both"):
+        replicated_difference(figure, figure)
+
+
+@pytest.mark.parametrize("metric", ERRORS)
 def test_the_difference_of_two_methods_is_the_difference_of_their_errors(metric):
     table = random_table(300, ("a", "b"))
     (found,) = compare_methods(table, ("a", "b"), metric, PROTOCOL)
-    rates = [getattr(score(outcomes_of(table, name), PROTOCOL), metric) for name in "ab"]
-    assert found.difference.n == rates[0].n
-    assert found.difference.percent == pytest.approx(rates[0].percent - rates[1].percent, abs=1e-9)
+    one, other = (
+        measure_all(metrics_in([metric]), outcomes_of(table, name), PROTOCOL)[metric]
+        for name in "ab"
+    )
+    assert found.difference.n == one.n
+    assert found.difference.percent == pytest.approx(one.value - other.value, abs=1e-9)
     assert found.p_holm == found.difference.p
 
 
@@ -201,24 +234,29 @@ def test_all_pairs_are_compared_in_order_and_corrected_together():
 def test_rows_are_joined_by_image_whatever_their_order():
     table = random_table(100, ("a", "b"))
     shuffled = table.take(np.random.default_rng(1).permutation(len(table)))
-    first = PairedRow("one", table, "a", PROTOCOL)
-    straight = compare_rows(first, PairedRow("two", table, "b", PROTOCOL), "top1_loc")
-    assert straight == compare_rows(first, PairedRow("two", shuffled, "b", PROTOCOL), "top1_loc")
+    first = PairedRow.of_table("one", table, "a", PROTOCOL)
+    straight = compare_rows(first, PairedRow.of_table("two", table, "b", PROTOCOL), "top1_loc")
+    assert straight == compare_rows(
+        first, PairedRow.of_table("two", shuffled, "b", PROTOCOL), "top1_loc"
+    )
     assert straight.difference.only_first > 0
 
 
 def test_each_row_is_scored_by_its_own_protocol():
     table = random_table(200, ("a",))
     strict = replace(PROTOCOL, name="strict", iou=0.7)
-    rows = [PairedRow("half", table, "a", PROTOCOL), PairedRow("strict", table, "a", strict)]
+    rows = [
+        PairedRow.of_table("half", table, "a", PROTOCOL),
+        PairedRow.of_table("strict", table, "a", strict),
+    ]
     (found,) = compare_all(rows, "gt_known_loc")
     assert found.difference.only_first == 0
     assert found.difference.only_second > 0
 
 
 def test_rows_over_different_images_are_refused_by_the_first_image_that_differs():
-    ours = PairedRow("ours", random_table(12, ("a",)), "a", PROTOCOL)
-    theirs = PairedRow("theirs", random_table(11, ("a",)), "a", PROTOCOL)
+    ours = PairedRow.of_table("ours", random_table(12, ("a",)), "a", PROTOCOL)
+    theirs = PairedRow.of_table("theirs", random_table(11, ("a",)), "a", PROTOCOL)
     with pytest.raises(DataError, match=r"\(12 and 11\): i11 is in ours and not in theirs"):
         compare_rows(ours, theirs, "top1_loc")
     with pytest.raises(DataError, match=r"\(11 and 12\): i11 is in ours and not in theirs"):
@@ -234,7 +272,7 @@ def test_rows_over_different_images_are_refused_by_the_first_image_that_differs(
 )
 def test_rows_that_differ_in_an_image_are_refused_by_its_name(changes, message):
     ours, theirs = (
-        PairedRow(
+        PairedRow.of_table(
             name, to_table([record("i0", "a", 1.0), record("i1", "a", 1.0, **more)]), "a", PROTOCOL
         )
         for name, more in (("ours", {}), ("theirs", changes))
@@ -245,13 +283,13 @@ def test_rows_that_differ_in_an_image_are_refused_by_its_name(changes, message):
 
 def test_a_row_that_holds_an_image_twice_is_refused():
     table = to_table([record("i0", "a", 1.0), record("i0", "a", 0.0)])
-    row = PairedRow("ours", table, "a", PROTOCOL)
+    row = PairedRow.of_table("ours", table, "a", PROTOCOL)
     with pytest.raises(DataError, match="ours: holds i0 more than once"):
         compare_rows(row, row, "top1_loc")
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones():
-    row = PairedRow("ours", random_table(5, ("a",)), "a", PROTOCOL)
+    row = PairedRow.of_table("ours", random_table(5, ("a",)), "a", PROTOCOL)
     with pytest.raises(UsageError, match=r"unknown metric 'top1'.*top1_cls"):
         compare_rows(row, row, "top1")
 
@@ -259,7 +297,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones():
 def test_the_table_fits_80_columns_and_says_what_it_holds(capsys):
     methods = ("grad_cam", "c_mwp", "a_method_of_a_rather_long_name, vgg16_cam, cam-cvpr16")
     found = compare_methods(random_table(2000, methods), methods, "gt_known_loc", PROTOCOL)
-    print_comparisons(found)
+    print_comparisons(found, "GT-known loc error")
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert "GT-known loc error, differences over n = 1,882 images" in text
@@ -276,4 +314,4 @@ def test_a_table_of_several_metrics_or_of_none_is_refused():
     ]
     for comparisons in (mixed, []):
         with pytest.raises(ValueError, match="of one metric"):
-            comparison_table(comparisons)
+            comparison_table(comparisons, "error")

@@ -8,10 +8,10 @@ import pytest
 from wsol_bench.analysis.record_diff import differences_of, explanations
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.cli.main import main
+from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import to_table
-from wsol_bench.scoring.ilsvrc import METRICS
 
 
 def record(name: str, method: str = "cam", box=(0, 0, 10, 10), iou=0.6, classes=(1, 2)) -> Record:
@@ -103,7 +103,7 @@ def test_a_manifest_of_an_older_version_explains_what_it_can():
 def run_of_two_networks(path: Path, cam: float) -> Path:
     """A run whose CAM net has a folder of its own; its box of image "a" ends at `cam`."""
     rows = [
-        {"arch": arch, "method": method, "n_loc": 1, **dict.fromkeys(METRICS, 0.0)}
+        {"arch": arch, "method": method, "n_loc": 1, **dict.fromkeys(ERRORS, 0.0)}
         for arch, method in (("vgg16", "grad_cam"), ("vgg16_cam", "cam"))
     ]
     names = {"arch": "vgg16", "dataset": "x", "protocol": "p", "weights": "w", "n": 1}

@@ -14,10 +14,13 @@ import pytest
 from wsol_bench.analysis.regression import DEFAULT_TOLERANCE, Verdict, compare
 from wsol_bench.cli.main import main
 from wsol_bench.errors import DataError
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, ERRORS, PROTOCOLS
 from wsol_bench.records.result import Result, Row, to_json
 from wsol_bench.records.result_files import read_results
-from wsol_bench.scoring.ilsvrc import METRICS, Errors
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import heads
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]
@@ -25,10 +28,11 @@ Change = Callable[[Json], object]
 
 def result(arch: str) -> Result:
     """A result of 1,000 images, as a run makes it: CAM's row is another network's."""
-    rates = [Rate(wrong, 1000) for wrong in (234, 39, 617, 552, 547)]
+    counts = dict(zip(ERRORS, (234, 39, 617, 552, 547), strict=True))
+    figures = {name: Measured.of_rate(Rate(wrong, 1000)) for name, wrong in counts.items()}
     rows = [
-        Row(arch, "demo:net.safetensors", "grad_cam", "Grad-CAM", Errors(*rates)),
-        Row(f"{arch}_cam", "demo:cam.safetensors", "cam", "CAM", Errors(*rates)),
+        Row(arch, "demo:net.safetensors", "grad_cam", "Grad-CAM", figures),
+        Row(f"{arch}_cam", "demo:cam.safetensors", "cam", "CAM", figures),
     ]
     return Result(
         arch=arch,
@@ -42,6 +46,8 @@ def result(arch: str) -> Result:
         map_states={},
         seconds=12.5,
         is_ilsvrc=False,
+        metrics=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
+        localized=1000,
     )
 
 
@@ -90,7 +96,7 @@ def test_a_result_equals_itself(compare_after, capsys) -> None:
     assert printed.err == ""
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ERRORS)
 @pytest.mark.parametrize("sign", [1, -1], ids=["worse", "better"])
 def test_a_number_moved_by_more_than_its_tolerance_fails_and_is_named(
     metric: str, sign: int, compare_after, capsys
@@ -221,9 +227,9 @@ def test_the_folder_of_a_run_of_several_archs_stands_for_all_its_results(
 
 def test_a_result_that_was_saved_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    empty = Errors(*[Rate(0, 0)] * 5)
-    rows = [replace(row, errors=empty) for row in result("vgg16").rows]
-    replace(result("vgg16"), rows=tuple(rows), n=0).save(path)
+    empty = dict.fromkeys(ERRORS, Measured(None, None, None, 0))
+    rows = [replace(row, figures=empty) for row in result("vgg16").rows]
+    replace(result("vgg16"), rows=tuple(rows), n=0, localized=0).save(path)
     stored = read_results(path)
     assert [str(row) for row in stored.rows] == ["vgg16 grad_cam", "vgg16_cam cam"]
     assert set(stored.rows[next(iter(stored.rows))].values()) == {None}
@@ -312,8 +318,8 @@ def test_markdown_without_a_change_has_no_table(compare_after, capsys) -> None:
         ("top1_lok=0.5", "top1_loc"),
         ("top1_loc", "METRIC=POINTS"),
         ("top1_loc=much", "METRIC=POINTS"),
-        ("top1_loc=-1", "expected 0 to 100"),
-        ("top1_loc=nan", "expected 0 to 100"),
+        ("top1_loc=-1", "expected 0 or more"),
+        ("top1_loc=nan", "expected 0 or more"),
     ],
 )
 def test_a_bad_tolerance_is_a_usage_error(pair: str, said: str, compare_after, capsys) -> None:
@@ -329,8 +335,8 @@ def test_a_bad_tolerance_is_a_usage_error(pair: str, said: str, compare_after, c
         ("", "not JSON"),
         ("{", "not JSON"),
         ("[]", "the file: expected an object, got []"),
-        ("{}", "expected 'schema' 1, got None"),
-        ('{"schema": 2}', "expected 'schema' 1, got 2"),
+        ("{}", "expected 'schema' 1 or 2, got None"),
+        ('{"schema": 3}', "expected 'schema' 1 or 2, got 3"),
         ('{"schema": 1}', "'arch' of result 1: expected a text"),
         ('{"schema": 1, "results": 3}', "'results' of the file: expected a list"),
         ('{"schema": 1, "results": ["vgg16"]}', "result 1: expected an object"),

@@ -103,7 +103,10 @@ def test_an_ablation_moves_one_choice_at_a_time_and_holds_the_runs_own(kept_run:
     result = json.loads((kept_run / "run.json").read_text())["result"]
     for variant in found:
         if variant.is_own:
-            assert [row.to_json() for row in variant.result.rows] == result["rows"]
+            for row, own_row in zip(variant.result.rows, result["rows"], strict=True):
+                assert {name: each.value for name, each in row.figures.items()} == {
+                    name: own_row[name] for name in ("top1_loc", "top5_loc", "gt_known_loc")
+                }
     for _, _, protocol in variants(own):
         changed = replace(protocol, name=own.name)
         assert changed.view == own.view
@@ -123,9 +126,16 @@ def test_a_sweep_keeps_fixed_and_oracle_apart(
     name: str, kept_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = printed_json(capsys, "score", str(kept_run), f"--protocol={name}")
+    metric = scored["metrics"][1]["name"]
     for row in scored["rows"]:
-        assert row["oracle"]["percent_right"] >= row["fixed"]["percent_right"]
-        assert "tuned" not in row
+        oracle, fixed = f"{metric}", f"{metric}:threshold=fixed"
+        assert row[oracle] >= row[fixed]
+        assert f"{metric}:threshold=tuned" not in row
+        assert row["n"] == {fixed: 9, oracle: 9}
+        for figure in (oracle, fixed):
+            low, high = row["ci"][figure]
+            assert low <= row[figure] <= high
+            assert set(row["details"][figure]) == {"thresholds", "curve"}
 
 
 def test_a_threshold_is_not_tuned_on_the_images_that_are_scored(
@@ -163,7 +173,8 @@ def test_exported_predictions_score_as_the_run_does(
     (own,) = (row for row in result["rows"] if row["method"] == method)
     for metric in ("top1_cls", "top5_cls", "top1_loc", "top5_loc"):
         assert scored[metric] == own[metric]
-    assert scored["gt_known_loc"] is None
+    assert "gt_known_loc" not in scored
+    assert "gt_known_loc" not in scored["ci"]
 
 
 def test_coco_results_have_a_box_for_each_class(
@@ -189,7 +200,7 @@ def test_export_without_a_map_of_foreign_classes_says_what_to_give(
 def test_pairs_and_breakdown_fit_a_terminal(
     kept_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["pairs", str(kept_run), "--metric=gt_known_loc"]) == 0
+    assert main(["pairs", str(kept_run), "--metrics=gt_known_loc"]) == 0
     assert main(["breakdown", str(kept_run), "--method=grad_cam"]) == 0
     printed = capsys.readouterr().out
     assert "outcomes" in printed

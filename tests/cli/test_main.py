@@ -34,7 +34,7 @@ def test_json_is_one_object_with_the_documented_keys(
 ) -> None:
     assert main(run_small(small_dataset, small_weights, "--json")) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["schema"] == 1
+    assert printed["schema"] == 2
     assert (printed["arch"], printed["protocol"]) == ("squeezenet1_1", "gradcam-iccv17")
     assert printed["n"] == 9
     methods = [row["method"] for row in printed["rows"]]
@@ -133,7 +133,7 @@ def test_the_public_function_gives_rows_a_frame_and_a_file(
     )
     assert [row.method for row in result.rows] == ["grad_cam", "center"]
     frame = result.to_frame()
-    assert frame.loc["center", "gt_known_loc"] == result.rows[1].errors.gt_known_loc.percent
+    assert frame.loc["center", "gt_known_loc"] == result.rows[1].figures["gt_known_loc"].value
     result.save(tmp_path / "result.json")
     assert json.loads((tmp_path / "result.json").read_text())["n"] == 9
 

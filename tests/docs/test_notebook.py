@@ -114,7 +114,7 @@ def test_the_html_is_whole_and_has_every_figure(result: RunResult) -> None:
     assert "cam: n/a." in text
     for row in result.rows:
         assert row.title in text
-        assert f"{row.errors.top1_loc.percent:.2f}" in text
+        assert f"{row.figures['top1_loc'].value:.2f}" in text
 
 
 def test_a_name_with_markup_is_escaped(result: RunResult) -> None:

@@ -14,8 +14,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import SCHEMA, RunFolder, count_states, outcomes_of, to_table
-from wsol_bench.scoring.ilsvrc import score
-from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.catalog import measure
 
 IDENTITY = {"arch": "vgg16", "methods": {"cam": "relu5_3"}, "sigma": 0.02, "images": 3}
 
@@ -88,8 +87,8 @@ def test_outcomes_are_those_of_one_methods_records_over_all_shards(folder):
 
 
 def test_a_table_without_records_is_scored_over_no_images():
-    errors = score(outcomes_of(to_table([]), "cam"), PROTOCOLS["gradcam-iccv17"])
-    assert errors.top1_cls == errors.top5_loc == Rate(0, 0)
+    figures = measure(outcomes_of(to_table([]), "cam"), PROTOCOLS["gradcam-iccv17"])
+    assert {(each.value, each.n) for each in figures.values()} == {(None, 0)}
 
 
 def test_map_states_are_counted_by_method():

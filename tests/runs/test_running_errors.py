@@ -9,7 +9,7 @@ from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.record import Record
 from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.runs.running_errors import RunningErrors
-from wsol_bench.scoring.ilsvrc import score
+from wsol_bench.scoring.catalog import measure
 
 PROTOCOL = PROTOCOLS["gradcam-iccv17"]
 TITLES = {"grad_cam": "Grad-CAM", "center": "Centred box"}
@@ -44,12 +44,12 @@ def test_after_the_last_batch_they_are_the_runs_errors(batch: int) -> None:
     table = records(100)
     running = RunningErrors(PROTOCOL, TITLES)
     notes = [running.take(table.slice(at, batch)) for at in range(0, len(table), batch)]
-    errors = {name: score(outcomes_of(table, name), PROTOCOL) for name in TITLES}
-    assert errors["center"].top1_loc.n == 80
+    errors = {name: measure(outcomes_of(table, name), PROTOCOL)["top1_loc"] for name in TITLES}
+    assert errors["center"].n == 80
     assert notes[-1] == (
         "top-1 error so far, %: cls 34.0; loc "
-        f"Grad-CAM {errors['grad_cam'].top1_loc.percent:.1f}, "
-        f"Centred box {errors['center'].top1_loc.percent:.1f}"
+        f"Grad-CAM {errors['grad_cam'].value:.1f}, "
+        f"Centred box {errors['center'].value:.1f}"
     )
 
 

@@ -1,7 +1,5 @@
 """Records to errors: cases of the devkit worked by hand, and its loop over five boxes."""
 
-from dataclasses import astuple
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,24 +7,35 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wsol_bench.geometry import box_iou
-from wsol_bench.protocols.catalog import PROTOCOLS, Protocol
-from wsol_bench.scoring.ilsvrc import METRICS, Outcomes, rank_classes, right_classes, score
+from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS, Protocol
+from wsol_bench.scoring.catalog import metrics_in
+from wsol_bench.scoring.ilsvrc import rank_classes, right_classes
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import measure_all
+from wsol_bench.scoring.row_data import RowData
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 
 
-def outcomes(*images: tuple[int, list[int], float, bool]) -> Outcomes:
+def outcomes(*images: tuple[int, list[int], float, bool]) -> RowData:
     """(label, best classes, IoU, blacklisted) of each image."""
     labels, classes, ious, blacklisted = zip(*images, strict=True)
-    return Outcomes(
+    return RowData(
         np.array(labels), np.array(classes), np.array(ious, float), np.array(blacklisted)
     )
 
 
-def wrong_of(one: Outcomes, protocol: Protocol) -> tuple[int, ...]:
-    errors = score(one, protocol)
-    return tuple(getattr(errors, metric).wrong for metric in METRICS)
+def errors_of(row: RowData, protocol: Protocol) -> dict[str, Measured]:
+    return measure_all(metrics_in(ERRORS), row, protocol)
+
+
+def rate(wrong: int, n: int) -> Measured:
+    return Measured.of_rate(Rate(wrong, n))
+
+
+def wrong_of(row: RowData, protocol: Protocol) -> tuple[int, ...]:
+    return tuple(round(each.value * each.n / 100) for each in errors_of(row, protocol).values())
 
 
 FIRST, FOURTH, NOWHERE = [7, 1, 2, 3, 4], [1, 2, 3, 7, 4], [1, 2, 3, 4, 5]
@@ -53,22 +62,22 @@ def test_errors_of_one_image_worked_by_hand(protocol, classes, iou, expected):
 
 @every_protocol
 def test_a_blacklisted_image_counts_in_classification_and_not_in_localization(protocol):
-    errors = score(outcomes((7, NOWHERE, 0.1, True), (7, FIRST, 0.9, False)), protocol)
-    assert errors.top1_cls == errors.top5_cls == Rate(1, 2)
-    assert errors.top1_loc == errors.top5_loc == errors.gt_known_loc == Rate(0, 1)
+    errors = errors_of(outcomes((7, NOWHERE, 0.1, True), (7, FIRST, 0.9, False)), protocol)
+    assert errors["top1_cls"] == errors["top5_cls"] == rate(1, 2)
+    assert errors["top1_loc"] == errors["top5_loc"] == errors["gt_known_loc"] == rate(0, 1)
 
 
 @every_protocol
 def test_where_every_image_is_blacklisted_localization_is_over_none(protocol):
-    errors = score(outcomes((7, FIRST, 0.9, True)), protocol)
-    assert errors.top1_cls == Rate(0, 1)
-    assert errors.top1_loc == errors.top5_loc == errors.gt_known_loc == Rate(0, 0)
+    errors = errors_of(outcomes((7, FIRST, 0.9, True)), protocol)
+    assert errors["top1_cls"] == rate(0, 1)
+    assert errors["top1_loc"] == errors["top5_loc"] == errors["gt_known_loc"] == rate(0, 0)
 
 
 @every_protocol
 def test_no_images_give_rates_over_none(protocol):
-    none = Outcomes(np.empty(0, int), np.empty((0, 5), int), np.empty(0), np.empty(0, bool))
-    assert set(astuple(score(none, protocol))) == {(0, 0)}
+    none = RowData(np.empty(0, int), np.empty((0, 5), int), np.empty(0), np.empty(0, bool))
+    assert list(errors_of(none, protocol).values()) == [Measured(None, None, None, 0)] * 5
 
 
 @pytest.mark.parametrize(
@@ -88,8 +97,8 @@ def test_no_images_give_rates_over_none(protocol):
 def test_a_box_is_right_when_it_overlaps_any_true_box_by_half(protocol, box, truths, iou):
     best = box_iou(np.array(box, float), np.array(truths, float)).max()
     assert best == iou
-    errors = score(outcomes((7, FIRST, best, False)), protocol)
-    assert errors.gt_known_loc == errors.top1_loc == Rate(int(iou < 0.5), 1)
+    errors = errors_of(outcomes((7, FIRST, best, False)), protocol)
+    assert errors["gt_known_loc"] == errors["top1_loc"] == rate(int(iou < 0.5), 1)
 
 
 def devkit(guesses: list[list[tuple[int, list[int]]]], truths: list, topk: int) -> int:
@@ -134,10 +143,11 @@ def test_scoring_the_labels_box_alone_equals_the_devkit_on_five_boxes(protocol):
         opened = [inclusive + np.array([0, 0, 1, 1]) for inclusive in (of_class[label], true)]
         iou = box_iou(opened[0], opened[1]).max()
         images.append((label, classes[:5].tolist(), iou, False))
-    errors = score(outcomes(*images), protocol)
-    assert errors.top1_loc == Rate(devkit(guesses, truths, 1), 400)
-    assert errors.top5_loc == Rate(devkit(guesses, truths, 5), 400)
-    assert 0 < errors.gt_known_loc.wrong < errors.top5_loc.wrong < errors.top1_loc.wrong < 400
+    errors = errors_of(outcomes(*images), protocol)
+    assert errors["top1_loc"] == rate(devkit(guesses, truths, 1), 400)
+    assert errors["top5_loc"] == rate(devkit(guesses, truths, 5), 400)
+    known, five, one = (errors[name].value for name in ("gt_known_loc", "top5_loc", "top1_loc"))
+    assert 0 < known < five < one < 100
 
 
 @given(arrays(np.float32, (3, 7), elements=st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0])))
@@ -152,7 +162,7 @@ def test_classes_are_ranked_by_score_and_ties_by_the_lower_index(scores):
 )
 def test_among_equal_scores_the_lower_classes_are_the_five_best(label, first, best):
     ranked = rank_classes(np.zeros((1, 9), np.float32), 5)
-    found = right_classes(Outcomes(np.array([label]), ranked, np.ones(1), np.zeros(1, bool)), 5)
+    found = right_classes(RowData(np.array([label]), ranked, np.ones(1), np.zeros(1, bool)), 5)
     assert [hits.tolist() for hits in found] == [[first], [best]]
 
 

@@ -13,15 +13,10 @@ from wsol_bench.boxes.sweep import ComponentBoxes
 from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Size, box_iou
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
-from wsol_bench.scoring.maxboxacc import (
-    Choice,
-    CurveCounter,
-    ThresholdCurve,
-    judge,
-    right_boxes,
-    right_components,
-    thresholds_of,
-)
+from wsol_bench.scoring.bootstrap import weights_of
+from wsol_bench.scoring.replicated_sums import REPLICATES
+from wsol_bench.scoring.swept_boxes import judge, right_boxes, right_components, thresholds_of
+from wsol_bench.scoring.threshold_choice import Choice, ThresholdCurve, Verdicts
 
 SWEPT = [protocol for protocol in PROTOCOLS.values() if protocol.sweep]
 V1, V2 = PROTOCOLS["maxboxacc"], PROTOCOLS["maxboxacc-v2"]
@@ -272,12 +267,32 @@ def test_a_curve_is_not_tuned_on_itself_nor_on_one_of_another_kind():
         scored.tuned(replace(scored, thresholds=np.array([0.0, 0.1, 0.3])))
 
 
-def test_a_counter_adds_images_up_and_its_curves_stay_as_they_were():
-    counter = CurveCounter(np.array([0.0, 0.5]), (0.3, 0.5))
-    assert np.isnan(counter.curve().oracle().percent_right)
-    counter.add(np.array([[True, True], [False, False]]))
-    one = counter.curve()
-    counter.add(np.array([[True, False], [True, False]]))
-    two = counter.curve()
-    assert (one.right.tolist(), one.n) == ([[1, 1], [0, 0]], 1)
-    assert (two.right.tolist(), two.n) == ([[2, 1], [1, 0]], 2)
+def test_verdicts_come_back_from_their_bits_and_count_into_a_curve():
+    judged = np.random.default_rng(0).random((600, 7, 3)) < 0.3  # more images than one block
+    counted = np.arange(600) % 5 > 0
+    verdicts = Verdicts.collect(iter(judged), np.arange(7) / 7, (0.3, 0.5, 0.7))
+    assert verdicts.bits.shape == (600, 3)  # 21 bits each
+    found = verdicts.curve(counted)
+    np.testing.assert_array_equal(found.right, judged[counted].sum(axis=0))
+    assert found.n == 480
+    places = np.array([4, 0, 6])
+    np.testing.assert_array_equal(verdicts.at(places), judged[:, places, [0, 1, 2]])
+
+
+def test_no_verdicts_give_a_curve_over_no_images():
+    none = Verdicts.collect(iter([]), np.arange(7) / 7, (0.5,))
+    assert none.curve(np.empty(0, bool)).n == 0
+    assert none.at(np.array([2])).shape == (0, 1)
+
+
+def test_each_replicate_chooses_its_own_best_threshold():
+    judged = np.random.default_rng(1).random((40, 5, 2)) < 0.5
+    ids = np.array([f"i{at}" for at in range(40)])
+    counted = np.arange(40) % 3 > 0
+    verdicts = Verdicts.collect(iter(judged), np.arange(5) / 5, (0.3, 0.7))
+    found = verdicts.replicated_best(ids, counted)
+    weights = weights_of(ids).astype(float)[counted]  # (n, R)
+    for replicate in (0, 17, REPLICATES - 1):
+        right = np.einsum("n,ntd->td", weights[:, replicate], judged[counted])
+        best = 100 * right.max(axis=0) / weights[:, replicate].sum()
+        assert found[replicate] == pytest.approx(best.mean(), rel=1e-6)

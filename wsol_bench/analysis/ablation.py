@@ -1,4 +1,4 @@
-"""How each error moves when one choice of the protocol moves."""
+"""How each figure moves when one choice of the protocol moves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,8 @@ from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.resample import KERNELS
 from wsol_bench.records.opened_run import Part, own_protocol
 from wsol_bench.records.result import Result
+from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.scoring.metric import BoundMetric
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 """Times the protocol's reference; 0.15 and 20 % of the maximum are the papers'."""
@@ -21,7 +23,7 @@ class Variant:
         choice: which, such as "threshold".
         value: to what.
         is_own: whether this is what the run's protocol has.
-        result: the errors under it.
+        result: the figures under it.
     """
 
     choice: str
@@ -30,18 +32,20 @@ class Variant:
     result: Result
 
 
-def ablate(parts: Sequence[Part]) -> Iterator[Variant]:
+def ablate(parts: Sequence[Part], metrics: Sequence[BoundMetric] = ()) -> Iterator[Variant]:
     """Scores a run under its own protocol with one choice moved at a time.
 
     Args:
         parts: a run with kept maps.
+        metrics: those to measure; default: the protocol's that a box can change.
 
     Raises:
         DataError: the run kept no maps.
     """
     own = own_protocol(parts[0])
+    asked = metrics or [each for each in metrics_of(own) if "upsampling" in each.reads]
     for choice, value, protocol in variants(own):
-        yield Variant(choice, value, protocol == own, rescore(parts, protocol))
+        yield Variant(choice, value, protocol == own, rescore(parts, protocol, asked))
 
 
 def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:
@@ -59,4 +63,4 @@ def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:
         convention = "off by one" if inclusive else "half-open"
         yield "IoU convention", convention, replace(own, inclusive=inclusive)
     for truth in ("any", "largest", "first"):
-        yield "true box", truth, replace(own, truth=truth)
+        yield "ground-truth box", truth, replace(own, truth=truth)

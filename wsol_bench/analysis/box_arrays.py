@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes
+from wsol_bench.records.table import outcomes_of
+from wsol_bench.scoring.row_data import RowData
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +45,29 @@ class BoxArrays:
         return np.repeat(np.arange(self.n), self.counts)
 
 
+def boxes_of_row(row: RowData) -> BoxArrays:
+    """The boxes of a row's records, in their order.
+
+    Raises:
+        DataError: a record has no ground-truth box; names its image.
+    """
+    counts = row.box_counts
+    if len(counts) and counts.min() < 1:
+        name = row.image_ids[int(counts.argmin())]
+        raise DataError(f"the record of {name} has no ground-truth box. Run it again.")
+    return BoxArrays(
+        boxes=row.boxes,
+        truths=row.true_boxes,
+        starts=np.cumsum(counts) - counts,
+        counts=counts,
+        image_areas=row.sizes.astype(np.float64).prod(axis=1),
+    )
+
+
 def box_arrays_of(table: pa.Table, method: str) -> BoxArrays:
     """The boxes of one method's records, in the table's order.
 
-    Args:
-        table: records of `store.SCHEMA`.
-        method: whose records count.
-
     Raises:
-        DataError: a record has no true box; names its image.
+        DataError: a record has no ground-truth box; names its image.
     """
-    part = table.filter(pa.compute.equal(table["method"], method))
-    counts = pa.compute.list_value_length(part["true_boxes"]).to_numpy().astype(np.int64) // 4
-    if len(counts) and counts.min() < 1:
-        name = part["image_id"][int(counts.argmin())]
-        raise DataError(f"the record of {name} under {method} has no true box. Run it again.")
-    flat = pa.compute.list_flatten(part["true_boxes"]).to_numpy()
-    columns = [part[name].to_numpy() for name in ("x0", "y0", "x1", "y1")]
-    sides = [part[name].to_numpy().astype(np.float64) for name in ("height", "width")]
-    return BoxArrays(
-        boxes=np.stack(columns, axis=1),  # (n, 4)
-        truths=flat.astype(np.float64).reshape(-1, 4),  # (t, 4)
-        starts=np.cumsum(counts) - counts,
-        counts=counts,
-        image_areas=sides[0] * sides[1],
-    )
+    return boxes_of_row(outcomes_of(table, method))

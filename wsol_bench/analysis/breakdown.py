@@ -1,7 +1,11 @@
-"""Errors by how large the object is, by how many there are, and by class.
+"""Figures by how large the object is, by how many there are, and by class.
 
-The size of an image's object is the share of the image that its largest true box
-covers: one right box is enough, and the largest is the easiest. The bins' edges
+A figure over a part of the images is the mean of the metric's values on these images, so
+the parts add up to the whole. A metric without a value per image, such as one that pools
+the pixels of all images, has no parts.
+
+The size of an image's object is the share of the image that its largest
+ground-truth box covers: one right box is enough, and the largest is the easiest. The bins' edges
 are where the two boxes that need no network stop being able to be right, and
 where a map stops being able to show the object:
 
@@ -15,18 +19,19 @@ An image that could not be read has no area, so no share: such images are a grou
 their own, which is there only where a run has one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.box_arrays import BoxArrays, box_arrays_of
+from wsol_bench.analysis.box_arrays import BoxArrays, boxes_of_row
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.table import outcomes_of
-from wsol_bench.scoring.ilsvrc import Errors, flags_of
+from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured, PerImage, mean
+from wsol_bench.scoring.metric import BoundMetric, measure_all
+from wsol_bench.scoring.row_data import RowData
 
 SIZE_EDGES = (1 / 16, 1 / 4, 1 / 2)
 """Shares of the image's area; a bin holds its lower edge."""
@@ -42,68 +47,83 @@ COUNT_NAMES = ("1 box", "2 boxes", "3+ boxes")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The errors over a part of the images.
+    """A row's figures over a part of its images.
 
     Attributes:
         name: such as "small (1/16–1/4)" or a class's name.
-        errors: over the part; rates over 0 images where it is empty.
+        n: images of the part, counted by a metric or not.
+        figures: metric -> figure over the part, of those images that the metric counts.
     """
 
     name: str
-    errors: Errors
+    n: int
+    figures: Mapping[str, Measured]
 
 
-def by_box_size(table: pa.Table, method: str, protocol: Protocol) -> tuple[Group, ...]:
-    """One method's errors by the share of the image that the largest true box covers.
+@dataclass(frozen=True, slots=True)
+class MeasuredImages:
+    """A row's images and what each metric comes to on each of them.
 
-    Args:
-        table: records of `store.SCHEMA`.
-        method: whose records count.
-        protocol: its least IoU and its k.
+    Attributes:
+        row: the records.
+        values: metric -> its values; only metrics that have one per image.
+    """
+
+    row: RowData
+    values: Mapping[str, PerImage]
+
+    @classmethod
+    def of(
+        cls, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric] = ()
+    ) -> "MeasuredImages":
+        """Measures each metric on a row; default: the protocol's metrics."""
+        found = measure_all(metrics or metrics_of(protocol), row, protocol)
+        return cls(row, {name: each.per_image for name, each in found.items() if each.per_image})
+
+
+def by_box_size(images: MeasuredImages) -> tuple[Group, ...]:
+    """Figures by the share of the image that the largest ground-truth box covers.
 
     Returns:
         One group per name of `SIZE_NAMES`, in this order, then the unreadable images
         where there are any; each image is in one.
 
     Raises:
-        DataError: a record has no true box; names it.
+        DataError: a record has no ground-truth box; names it.
     """
-    shares = largest_shares(box_arrays_of(table, method))
+    shares = largest_shares(boxes_of_row(images.row))
     unreadable = np.isnan(shares)
     bins = np.where(unreadable, len(SIZE_NAMES), np.searchsorted(SIZE_EDGES, shares, side="right"))
     names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable.any() else SIZE_NAMES
-    return _grouped(table, method, protocol, bins, names)
+    return _grouped(images, bins, names)
 
 
-def by_box_count(table: pa.Table, method: str, protocol: Protocol) -> tuple[Group, ...]:
-    """One method's errors by the number of true boxes; arguments as `by_box_size`.
+def by_box_count(images: MeasuredImages) -> tuple[Group, ...]:
+    """Figures by the number of ground-truth boxes.
 
     Returns:
         One group per name of `COUNT_NAMES`, in this order; each image is in one.
     """
-    counts = box_arrays_of(table, method).counts
-    return _grouped(table, method, protocol, np.minimum(counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
+    counts = boxes_of_row(images.row).counts
+    return _grouped(images, np.minimum(counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
 
 
-def by_class(
-    table: pa.Table, method: str, protocol: Protocol, class_names: Sequence[str]
-) -> tuple[Group, ...]:
-    """One method's errors by class; the first arguments as `by_box_size`.
+def by_class(images: MeasuredImages, class_names: Sequence[str]) -> tuple[Group, ...]:
+    """Figures by class.
 
     Args:
-        table, method, protocol: as `by_box_size`.
+        images: of one row.
         class_names: a name for each class index.
 
     Returns:
         One group per class in the order of `class_names`, over 0 images where the
         records have none of it.
     """
-    labels = outcomes_of(table, method).labels
-    return _grouped(table, method, protocol, labels, class_names)
+    return _grouped(images, images.row.labels, class_names)
 
 
 def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
-    """The share of each image's area that its largest true box covers, (n,).
+    """The share of each image's area that its largest ground-truth box covers, (n,).
 
     A box may leave the image, as the devkit's may, so a share can pass 1. An image
     that could not be read has no area and NaN as its share.
@@ -116,19 +136,29 @@ def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
 
 
 def _grouped(
-    table: pa.Table,
-    method: str,
-    protocol: Protocol,
-    group_of: NDArray[np.int64],
-    names: Sequence[str],
+    images: MeasuredImages, group_of: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[Group, ...]:
-    """Counts every metric's wrong images per group, in one pass over the images each."""
-    rates: dict[str, list[Rate]] = {}
-    for metric, flags in flags_of(outcomes_of(table, method), protocol).items():
-        totals = np.bincount(group_of[flags.counted], minlength=len(names))
-        wrong = np.bincount(group_of[flags.counted & flags.wrong], minlength=len(names))
-        rates[metric] = [Rate(int(w), int(n)) for w, n in zip(wrong, totals, strict=True)]
+    totals = np.bincount(group_of, minlength=len(names))
+    figures = {
+        metric: _by_group(each, images.row.image_ids, group_of, len(names))
+        for metric, each in images.values.items()
+    }
     return tuple(
-        Group(name, Errors(**{metric: found[at] for metric, found in rates.items()}))
+        Group(name, int(totals[at]), {metric: found[at] for metric, found in figures.items()})
         for at, name in enumerate(names)
     )
+
+
+def _by_group(
+    each: PerImage, image_ids: NDArray[np.str_], group_of: NDArray[np.int64], groups: int
+) -> list[Measured]:
+    """One figure per group; a share of images is counted in one pass over them."""
+    if each.is_binary:
+        kept = group_of[each.counted]
+        totals = np.bincount(kept, minlength=groups)
+        found = np.bincount(group_of[each.counted & each.values], minlength=groups)
+        rates = (Rate(int(k), int(n)) for k, n in zip(found, totals, strict=True))
+        return [Measured.of_rate(rate) for rate in rates]
+    return [
+        mean(each.values, image_ids, each.counted & (group_of == group)) for group in range(groups)
+    ]

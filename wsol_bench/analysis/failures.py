@@ -31,17 +31,21 @@ Source:
     section 2.1 (0.1 as the least IoU of a localization error).
 """
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.box_arrays import BoxArrays, box_arrays_of
-from wsol_bench.errors import UsageError
+from wsol_bench.analysis.box_arrays import BoxArrays, boxes_of_row
+from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.table import outcomes_of
-from wsol_bench.scoring.ilsvrc import check_metric, flags_of
+from wsol_bench.scoring.catalog import METRICS
+from wsol_bench.scoring.ilsvrc import right_boxes, right_classes
+from wsol_bench.scoring.row_data import RowData
 
 LEAST_OVERLAP = 0.1
 """Below this best IoU a box that is neither too small nor too large is a miss."""
@@ -49,8 +53,14 @@ LEAST_OVERLAP = 0.1
 LEAST_SEVERAL = 2
 """True boxes that must be mostly covered for several objects in one box."""
 
-CLASSES_OF = {"top1_loc": "top1_cls", "top5_loc": "top5_cls", "gt_known_loc": None}
-"""Localization metric -> the metric whose classes it asks for."""
+CLASSES_OF: Mapping[str, Callable[[RowData, int], NDArray[np.bool_]]] = MappingProxyType(
+    {
+        "top1_loc": lambda row, topk: right_classes(row, topk)[0],
+        "top5_loc": lambda row, topk: right_classes(row, topk)[1],
+        "gt_known_loc": lambda row, topk: np.ones(row.n, np.bool_),
+    }
+)
+"""Localization metric -> whether the classes it looks at hold the label, (n,)."""
 
 
 class FailureKind(StrEnum):
@@ -87,7 +97,7 @@ def count_failures(
         DataError: a record has no true box; names it.
     """
     kinds = failure_kinds(table, method, protocol, metric)
-    counted = flags_of(outcomes_of(table, method), protocol)[metric].counted
+    counted = outcomes_of(table, method).counted
     found = np.bincount(kinds[counted], minlength=len(KINDS))
     return dict(zip(KINDS, found.tolist(), strict=True))
 
@@ -99,14 +109,13 @@ def failure_kinds(
 
     Blacklisted images have a kind too. Arguments and errors as `count_failures`.
     """
-    if check_metric(metric) not in CLASSES_OF:
+    if find("metric", metric, METRICS).name not in CLASSES_OF:
         raise UsageError(f"metric {metric}: has no boxes. Choose from {', '.join(CLASSES_OF)}.")
-    flags = flags_of(outcomes_of(table, method), protocol)
-    asked = CLASSES_OF[metric]
-    kinds = box_kinds(box_arrays_of(table, method), protocol.iou)
-    if asked is not None:
-        kinds[flags[asked].wrong] = KINDS.index(FailureKind.CLASS_WRONG)
-    kinds[~flags[metric].wrong] = KINDS.index(FailureKind.RIGHT)
+    row = outcomes_of(table, method)
+    named = CLASSES_OF[metric](row, protocol.topk)
+    kinds = box_kinds(boxes_of_row(row), protocol.iou)
+    kinds[~named] = KINDS.index(FailureKind.CLASS_WRONG)
+    kinds[named & right_boxes(row, protocol)] = KINDS.index(FailureKind.RIGHT)
     return kinds
 
 

@@ -1,19 +1,19 @@
 """Two results, cell by cell: what moved, and did it move further than it may?
 
-A cell is one error of one method on one arch. Both results must be of the same
+A cell is one figure of one method on one arch. Both results must be of the same
 images under the same protocol, so a tolerance is not a matter of sampling error:
 it allows for what another machine does to the same numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import UsageError, find
 from wsol_bench.records.result_files import RowName, StoredResults, require_tolerance
 
 DEFAULT_TOLERANCE = 0.5
-"""Points, for a metric that neither the user nor the baseline states one for.
+"""In the metric's unit, for a metric that neither the user nor the baseline states one for.
 
 Measured on the demo's 1,000 images: older processor instructions (SSE4.1 for AVX-512)
 and other batch sizes moved nothing, a box threshold off by 0.01 moved Grad-CAM's
@@ -39,14 +39,14 @@ FAILURES = frozenset({Verdict.BEYOND, Verdict.NO_FIGURE})
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One error in both results.
+    """One figure in both results.
 
     Attributes:
         row: which row.
-        metric: which error.
-        old: per cent in the baseline, None where it has no figure.
+        metric: its name.
+        old: in the baseline, None where it has no figure.
         new: likewise in the new result.
-        tolerance: points by which the two may differ.
+        tolerance: by how much the two may differ, in the metric's unit.
     """
 
     row: RowName
@@ -57,7 +57,7 @@ class Cell:
 
     @property
     def difference(self) -> float | None:
-        """New less old, in points; None unless both have a figure."""
+        """New minus old; None unless both have a figure."""
         return None if self.old is None or self.new is None else self.new - self.old
 
     @property
@@ -72,10 +72,10 @@ class Cell:
 
     def __str__(self) -> str:
         old, new = percent_text(self.old), percent_text(self.new)
-        told = f"{self.row} {self.metric}: {old} before, {new} now"
+        moved = f"{self.row} {self.metric}: {old} before, {new} now"
         if self.difference is None:
-            return told
-        return f"{told}, {self.difference:+.3f} where {self.tolerance:g} is allowed"
+            return moved
+        return f"{moved}, {self.difference:+.3f} where {self.tolerance:g} is allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +124,37 @@ class Comparison:
 
 
 def compare(
-    old: StoredResults, new: StoredResults, tolerance: Mapping[str, float] | None = None
+    old: StoredResults,
+    new: StoredResults,
+    tolerance: Mapping[str, float] | None = None,
+    metrics: Sequence[str] = (),
 ) -> Comparison:
     """Compares a new result with a baseline.
 
     Args:
         old: the baseline.
-        new: what to hold against it.
-        tolerance: metric -> points; goes before what the baseline states.
+        new: what to compare with it.
+        tolerance: metric -> how far it may move; goes before what the baseline states.
+        metrics: those to compare; default: those of the baseline.
+
+    Raises:
+        UsageError: a metric is in neither result.
     """
     allowed = {**old.tolerance, **(tolerance or {})}
+    for metric in metrics:
+        find("metric of the baseline", metric, old.metrics)
     cells = [
-        Cell(row, metric, before, new.rows[row][metric], allowed.get(metric, DEFAULT_TOLERANCE))
+        Cell(
+            row,
+            metric,
+            before,
+            new.rows[row].get(metric),
+            allowed.get(metric, DEFAULT_TOLERANCE),
+        )
         for row, figures in old.rows.items()
         if row in new.rows
         for metric, before in figures.items()
+        if not metrics or metric in metrics
     ]
     missing = [Mismatch(str(row), "row is missing") for row in old.rows if row not in new.rows]
     extra = [
@@ -157,17 +173,21 @@ def _other_conditions(old: StoredResults, new: StoredResults) -> list[Mismatch]:
     ]
 
 
-def read_tolerances(pairs: Sequence[str]) -> dict[str, float]:
+def read_tolerances(pairs: Sequence[str], known: Collection[str]) -> dict[str, float]:
     """The tolerances of texts such as "top1_loc=0.5".
+
+    Args:
+        pairs: the texts.
+        known: the metrics that there are.
 
     Raises:
         UsageError: one is of another form, names no metric or no number of points.
     """
     tolerances = {}
     for pair in pairs:
-        metric, _, points = pair.partition("=")
+        metric, _, points = pair.rpartition("=")
         try:
-            tolerances[metric] = require_tolerance(metric, float(points))
+            tolerances[metric] = require_tolerance(metric, float(points), known)
         except ValueError as error:
             raise UsageError(
                 f"--tolerance {pair}: {error}. Expected METRIC=POINTS, such as top1_loc=0.5."

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from wsol_bench.analysis.kept_maps import KeptMap, kept_maps
+from wsol_bench.analysis.row_data import row_data
+from wsol_bench.analysis.tuning import tuning_rows
 from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
@@ -21,33 +23,50 @@ from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
 from wsol_bench.records.result import Result, Row
-from wsol_bench.records.table import count_states, outcomes_of, unreadable_in
+from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runtime.parallel import in_threads
-from wsol_bench.scoring.ilsvrc import label_iou, score
+from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.scoring.ilsvrc import label_iou
+from wsol_bench.scoring.metric import BoundMetric, heads, measure_all
+from wsol_bench.scoring.row_data import RowData
 
 __all__ = ["rescore"]
 
 
-def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
+def rescore(
+    parts: Sequence[Part],
+    protocol: Protocol,
+    metrics: Sequence[BoundMetric] = (),
+    tune_on: Sequence[Part] = (),
+) -> Result:
     """The result of a run's records and maps under a protocol.
 
     Args:
         parts: from `open_parts`.
         protocol: its view must be the one that the run had.
+        metrics: those to measure; default: the protocol's.
+        tune_on: a run of the same network and rows on other images, for metrics with a
+            tuned threshold.
 
     Raises:
-        DataError: the protocol needs maps that were not kept.
-        UsageError: the protocol has another view.
+        DataError: the protocol or a metric needs maps that were not kept.
+        UsageError: the protocol has another view, or more classes than were kept; or the
+            run to tune on is none of this kind.
     """
+    metrics = metrics or metrics_of(protocol)
+    predicts = any("boxes" in bound.metric.needs for bound in metrics)
+    tuned = tuning_rows(parts, tune_on)
     rows: dict[str, Row] = {}
     states: dict[str, dict[str, int]] = {}
     for part in parts:
         require_view(part, protocol)
         for row in part.rows:
             method = row["method"]
-            table = redrawn(part, method, protocol)
-            errors = score(outcomes_of(table, method), protocol)
-            rows[method] = Row(row["arch"], row["weights"], method, row["title"], errors)
+            table = redrawn(part, method, protocol) if predicts else part.of(method)
+            data = row_data(part, method, table, tuned.get(method))
+            require_classes(part, data, protocol, metrics)
+            figures = measure_all(metrics, data, protocol)
+            rows[method] = Row(row["arch"], row["weights"], method, row["title"], figures)
             states |= count_states(table, [method])
     first = parts[0]
     return Result(
@@ -62,8 +81,27 @@ def rescore(parts: Sequence[Part], protocol: Protocol) -> Result:
         map_states=states,
         seconds=0.0,
         is_ilsvrc=first.identity.is_ilsvrc,
+        metrics=heads(metrics, protocol),
+        localized=localized_in(first.table),
         unreadable=unreadable_in(first.table),
     )
+
+
+def require_classes(
+    part: Part, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric]
+) -> None:
+    """Checks that the records hold as many classes per image as the metrics look at.
+
+    Raises:
+        UsageError: they hold fewer.
+    """
+    kept, there = row.classes.shape[1], part.identity.classes
+    asked = row.n and any("topk" in bound.reads for bound in metrics)
+    if asked and kept < min(protocol.topk, there):
+        raise UsageError(
+            f"{part.folder.path}: its records hold the best {kept} of {there} classes, and "
+            f"topk={protocol.topk} needs more. Run again with --set topk={protocol.topk}."
+        )
 
 
 def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:

@@ -1,18 +1,21 @@
 """The runs of a report: opened, scored from their records, and named apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
+from wsol_bench.analysis.row_data import row_data
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
 from wsol_bench.records.opened_run import Part, open_parts, own_protocol, run_folders
-from wsol_bench.records.table import outcomes_of
-from wsol_bench.scoring.ilsvrc import Errors, score
+from wsol_bench.records.table import localized_in
+from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import BoundMetric, measure_all
 
 FLOOR = "center"
 """The method whose row is the line through every other row."""
@@ -28,7 +31,7 @@ class ReportRow:
         arch: of the network that carries it.
         part: the records' network, and where they lie.
         table: the method's records, in the order of the dataset.
-        errors: counted from these records.
+        figures: metric -> figure, measured from these records and maps.
     """
 
     method: str
@@ -36,7 +39,7 @@ class ReportRow:
     arch: str
     part: Part
     table: pa.Table
-    errors: Errors
+    figures: Mapping[str, Measured]
 
     @property
     def has_map(self) -> bool:
@@ -59,6 +62,7 @@ class ReportRun:
         manifest: of the run's own network.
         protocol: under which it was made.
         rows: in the order of its result.
+        metrics: those that the table of figures shows.
     """
 
     label: str
@@ -66,6 +70,7 @@ class ReportRun:
     manifest: Manifest
     protocol: Protocol
     rows: tuple[ReportRow, ...]
+    metrics: tuple[BoundMetric, ...]
 
     @property
     def identity(self) -> Identity:
@@ -82,10 +87,14 @@ class ReportRun:
         """Whether any method's maps were kept."""
         return any(row.keeps_maps for row in self.rows)
 
+    def title_of(self, metric: str) -> str:
+        """The heading of a metric under the run's protocol."""
+        return title_of(metric, [self.protocol])
+
     @property
     def localized(self) -> int:
         """How many images localization counts: all but the blacklist's."""
-        return self.rows[0].errors.top1_loc.n
+        return localized_in(self.rows[0].table)
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -100,11 +109,13 @@ class ReportRun:
         return next((row for row in self.rows if row.method == FLOOR), None)
 
 
-def open_runs(paths: Sequence[Path]) -> tuple[ReportRun, ...]:
+def open_runs(paths: Sequence[Path], metrics: Sequence[BoundMetric] = ()) -> tuple[ReportRun, ...]:
     """Opens the runs of a report.
 
     Args:
         paths: folders of runs, or of one run of several archs; at least one.
+        metrics: those that the table of figures shows; default: those of each run's
+            protocol. The errors of ILSVRC's task are measured besides.
 
     Raises:
         DataError: no finished run lies there.
@@ -116,25 +127,27 @@ def open_runs(paths: Sequence[Path]) -> tuple[ReportRun, ...]:
         if place.resolve() in seen:
             raise UsageError(f"report: {place} is named twice. Name every run once.")
         seen.add(place.resolve())
-    runs = [_open(place) for place in places]
+    runs = [_open(place, metrics) for place in places]
     labels = _labels(runs)
     return tuple(replace(run, label=label) for run, label in zip(runs, labels, strict=True))
 
 
-def _open(path: Path) -> ReportRun:
+def _open(path: Path, metrics: Sequence[BoundMetric]) -> ReportRun:
     parts = open_parts(path)
     protocol = own_protocol(parts[0])
+    shown = tuple(metrics) or metrics_of(protocol)
+    every = {each.name: each for each in (*shown, *metrics_in(ERRORS))}
     found = {}
     for part in parts:
         for row in part.rows:
             method, arch = row["method"], row["arch"]
             table = part.of(method)
             title = row["title"] if arch == parts[0].identity.arch else f"{row['title']} ({arch})"
-            errors = score(outcomes_of(table, method), protocol)
-            found[method] = ReportRow(method, title, arch, part, table, errors)
+            figures = measure_all(tuple(every.values()), row_data(part, method), protocol)
+            found[method] = ReportRow(method, title, arch, part, table, figures)
     _check_same_images(path, list(found.values()))
     rows = tuple(found[method] for method in parts[0].order)
-    return ReportRun("", path, parts[0].folder.manifest(), protocol, rows)
+    return ReportRun("", path, parts[0].folder.manifest(), protocol, rows, shown)
 
 
 def _check_same_images(path: Path, rows: Sequence[ReportRow]) -> None:

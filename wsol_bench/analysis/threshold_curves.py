@@ -23,9 +23,9 @@ from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.runtime.progress import Progress
-from wsol_bench.scoring.ilsvrc import LOCALIZATION, TRUTHS, flags_of, right_classes
+from wsol_bench.scoring.ilsvrc import LOCALIZATION, TRUTHS, right_classes
 from wsol_bench.scoring.intervals import Rate
-from wsol_bench.scoring.maxboxacc import right_boxes
+from wsol_bench.scoring.swept_boxes import right_boxes
 
 STEPS: Mapping[str, NDArray[np.float64]] = MappingProxyType(
     {"max": np.arange(100) / 100, "mean": np.arange(100) / 20}
@@ -149,7 +149,7 @@ def _points(
     outcomes = outcomes_of(row.table, row.method)
     first, best = right_classes(outcomes, protocol.topk)
     needed = {"top1_loc": first, "top5_loc": best, "gt_known_loc": np.ones_like(first)}
-    counted = flags_of(outcomes, protocol)[LOCALIZATION[0]].counted
+    counted = outcomes.counted
     found = {}
     for metric in LOCALIZATION:
         wrong = (~(needed[metric][:, None] & fits))[counted].sum(axis=0)  # (T,)

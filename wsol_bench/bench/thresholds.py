@@ -23,7 +23,7 @@ from wsol_bench.bench.timing import Spread, interleaved
 from wsol_bench.boxes.extract import Map, enlarge
 from wsol_bench.boxes.sweep import largest_boxes
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.scoring.maxboxacc import thresholds_of
+from wsol_bench.scoring.swept_boxes import thresholds_of
 
 SWEEP = next(protocol.sweep for protocol in PROTOCOLS.values() if protocol.sweep)
 ONE_SWEEP = "one sweep"

@@ -20,6 +20,7 @@ from wsol_bench.cli.help import with_joined_lines
 from wsol_bench.cli.report import REPORT_COMMANDS
 from wsol_bench.cli.run import run
 from wsol_bench.cli.runs import RUN_COMMANDS
+from wsol_bench.cli.values import Metrics, metrics_asked
 from wsol_bench.errors import (
     EXIT_FINE,
     EXIT_INTERRUPTED,
@@ -71,6 +72,7 @@ def compare(
     new: Path,
     /,
     *,
+    metrics: Metrics = None,
     tolerance: Annotated[list[str] | None, Parameter(negative=())] = None,
     markdown: Annotated[bool, Parameter(negative=())] = False,
     update: Annotated[bool, Parameter(negative=())] = False,
@@ -83,10 +85,13 @@ def compare(
         What `run --json` printed, or a run's folder. Of two folders the images whose
         records differ are named too.
     new
-        What to hold against it, likewise.
+        What to compare with it, likewise.
+    metrics
+        Comma-separated names of metrics to compare, measured anew from a run's folder (see:
+        list metrics). Default: those of the baseline.
     tolerance
-        METRIC=POINTS: how far a metric may move. May be repeated. Where not given,
-        what the baseline states under "tolerance", else 0.5.
+        METRIC=POINTS: how far a metric may move. May be repeated. Default: what the
+        baseline states under "tolerance", else 0.5.
     markdown
         Print Markdown, for a CI summary.
     update
@@ -94,7 +99,14 @@ def compare(
     """
     from wsol_bench.report.tables.comparison import print_comparison
 
-    return print_comparison(baseline, new, tolerance or [], markdown=markdown, update=update)
+    return print_comparison(
+        baseline,
+        new,
+        tolerance or [],
+        metrics_asked(metrics),
+        markdown=markdown,
+        update=update,
+    )
 
 
 @app.command

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked
 
 
 def report(
@@ -14,6 +14,7 @@ def report(
     *,
     out: Annotated[Path, PATH] = Path("report.html"),
     data: Annotated[Path | None, PATH] = None,
+    metrics: Metrics = None,
     pictures: Annotated[int, WHOLE] = 200,
     max_mb: float = 10.0,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
@@ -29,8 +30,11 @@ def report(
         The file to write.
     data
         The images' folder or tar, where they are no longer where the runs found them.
+    metrics
+        Comma-separated names of metrics that the table of figures shows (see: list metrics).
+        Default: those of each run's protocol.
     pictures
-        At most so many images a run; 0 for none.
+        At most this number of images per run; 0 for none.
     max_mb
         The file's limit in megabytes, which the pictures keep to.
     quiet
@@ -38,7 +42,7 @@ def report(
     """
     from wsol_bench.report.page.page import PageSettings, write_report
 
-    write_report(runs, PageSettings(out, data, max_mb, pictures, quiet))
+    write_report(runs, PageSettings(out, data, max_mb, pictures, quiet, metrics_asked(metrics)))
 
 
 REPORT_COMMANDS = (report,)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked
 from wsol_bench.errors import UsageError
 from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
 
@@ -18,6 +18,7 @@ def score(
     *,
     protocol: str | None = None,
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    metrics: Metrics = None,
     tune_on: Annotated[Path | None, PATH] = None,
     predictions: Annotated[Path | None, PATH] = None,
     data: Annotated[Path | None, PATH] = None,
@@ -38,6 +39,9 @@ def score(
         another rule need a run that was made with --keep-maps.
     change
         FIELD=VALUE: replace a field of the protocol, such as iou=0.3. May be repeated.
+    metrics
+        Comma-separated names of metrics with options, such as
+        top1_loc,max_box_acc:threshold=fixed (see: list metrics). Default: the protocol's.
     tune_on
         Another run of the same kind, on other images, to choose the threshold of
         maxboxacc on.
@@ -66,24 +70,40 @@ def score(
         files = rescoring.PredictionFiles(
             predictions, data, class_map, blacklist, limit, allow_missing
         )
-        rescoring.print_predictions(files, protocol, tuple(change or ()), as_json=as_json)
+        rescoring.print_predictions(
+            files, protocol, tuple(change or ()), metrics_asked(metrics), as_json=as_json
+        )
     elif run is not None:
-        rescoring.print_score(run, protocol, tuple(change or ()), tune_on, as_json=as_json)
+        rescoring.print_score(
+            run, protocol, tuple(change or ()), tune_on, metrics_asked(metrics), as_json=as_json
+        )
 
 
-def pairs(runs: list[Path], /, *, metric: str = "top1_loc") -> None:
+def pairs(
+    runs: list[Path],
+    /,
+    *,
+    metrics: Metrics = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+    metric: Annotated[str | None, Parameter(show=False)] = None,
+) -> None:
     """Print the paired difference of every two rows of a run, or of several runs.
 
     Parameters
     ----------
     runs
         Folders of runs over the same images.
-    metric
-        Which error.
+    metrics
+        Comma-separated names of metrics, one table each (see: list metrics). Default: those of
+        the first run's protocol.
+    as_json
+        One JSON object on stdout instead of the tables.
     """
+    if metric is not None:
+        raise UsageError(f"pairs: --metric is now --metrics. Give --metrics {metric}.")
     from wsol_bench.report.tables.pairs import print_pairs
 
-    print_pairs(runs, metric)
+    print_pairs(runs, metrics_asked(metrics), as_json=as_json)
 
 
 def breakdown(
@@ -91,6 +111,7 @@ def breakdown(
     /,
     *,
     method: str,
+    metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print a method's errors by box size and number, and how its boxes fail.
@@ -101,25 +122,30 @@ def breakdown(
         The run's folder.
     method
         Which method's records.
+    metrics
+        Comma-separated names of metrics (see: list metrics). Default: the protocol's.
     as_json
         One JSON object on stdout instead of the tables, with every class.
     """
     from wsol_bench.report.tables.breakdown import print_breakdown
 
-    print_breakdown(run, method, as_json=as_json)
+    print_breakdown(run, method, metrics_asked(metrics), as_json=as_json)
 
 
-def ablate(run: Path, /) -> None:
-    """Print how each error moves when one choice of the protocol moves.
+def ablate(run: Path, /, *, metrics: Metrics = None) -> None:
+    """Print how each figure moves when one choice of the protocol moves.
 
     Parameters
     ----------
     run
         The folder of a run that was made with --keep-maps.
+    metrics
+        Comma-separated names of metrics (see: list metrics). Default: those of the protocol
+        that a box can change.
     """
     from wsol_bench.report.tables.rescoring import print_ablation
 
-    print_ablation(run)
+    print_ablation(run, metrics_asked(metrics))
 
 
 def table1(

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, Token
 
 from wsol_bench.errors import UsageError
 from wsol_bench.settings import DEFAULT_METHODS, expanded
 from wsol_bench.specs import split_specs
+
+if TYPE_CHECKING:
+    from wsol_bench.scoring.metric import BoundMetric
 
 
 def _whole(kind: Any, tokens: Sequence[Token]) -> int:
@@ -56,6 +59,23 @@ def numbers(flag: str, text: str | None) -> tuple[float, ...] | None:
 def _number(text: str) -> float:
     above, slash, below = text.partition("/")
     return float(above) / float(below) if slash else float(above)
+
+
+Metrics = Annotated[list[str] | None, Parameter(negative=())]
+"""Of a flag that takes specs of metrics; it may be repeated."""
+
+
+def metrics_asked(texts: Sequence[str] | None) -> "tuple[BoundMetric, ...]":
+    """The metrics of the flag's texts; none, which takes the protocol's, without the flag.
+
+    Raises:
+        UsageError: there is no such metric or option.
+    """
+    if not texts:
+        return ()
+    from wsol_bench.scoring.catalog import metrics_in  # what a command without it need not import
+
+    return metrics_in(",".join(texts))
 
 
 WHOLE = Parameter(converter=_whole)

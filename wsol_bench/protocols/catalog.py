@@ -33,6 +33,10 @@ class BoxRule:
     component: Literal["largest", "all", "peak"] = "largest"
 
 
+ERRORS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc", "gt_known_loc")
+"""The metrics of ILSVRC's CLS-LOC task."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """How a map is scored at every threshold instead of one.
@@ -65,6 +69,8 @@ class Protocol:
             or only the "first" as annotated.
         inclusive: whether boxes are taken as inclusive, off by one, as some do.
         sweep: how the map is scored at every threshold, or None.
+        metrics: what is measured where no metrics are asked for; specs of the table of
+            metrics.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Protocol:
     truth: Literal["any", "largest", "first"] = "any"
     inclusive: bool = False
     sweep: Sweep | None = None
+    metrics: tuple[str, ...] = ERRORS
 
     @property
     def summary(self) -> str:
@@ -89,6 +96,12 @@ class Protocol:
 
 
 _CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+
+MAX_BOX_ACC_SWEEP = Sweep(side=224, thresholds=1000, ious=(0.5,), any_component=False)
+"""Choe et al., CVPR 2020, section 4."""
+
+MAX_BOX_ACC_V2_SWEEP = Sweep(side=224, thresholds=1000, ious=(0.3, 0.5, 0.7), any_component=True)
+"""Its extended version, arXiv 2007.04178."""
 
 PROTOCOLS = MappingProxyType(
     {
@@ -118,14 +131,16 @@ PROTOCOLS = MappingProxyType(
             source=f"{_CHOE}: largest component, IoU 0.5; upsampling of the authors' code",
             view="warp",
             box_rule=BoxRule(threshold=0.15, upsampling="bicubic-opencv"),
-            sweep=Sweep(side=224, thresholds=1000, ious=(0.5,), any_component=False),
+            sweep=MAX_BOX_ACC_SWEEP,
+            metrics=("max_box_acc:threshold=fixed", "max_box_acc"),
         ),
         "maxboxacc-v2": Protocol(
             name="maxboxacc-v2",
             source=f"{_CHOE}, extended version: any component, mean over IoU 0.3, 0.5, 0.7",
             view="warp",
             box_rule=BoxRule(threshold=0.15, upsampling="bicubic-opencv"),
-            sweep=Sweep(side=224, thresholds=1000, ious=(0.3, 0.5, 0.7), any_component=True),
+            sweep=MAX_BOX_ACC_V2_SWEEP,
+            metrics=("max_box_acc_v2:threshold=fixed", "max_box_acc_v2"),
         ),
     }
 )

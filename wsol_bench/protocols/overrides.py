@@ -10,7 +10,7 @@ from wsol_bench.errors import DataError, UsageError, find, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, BoxRule, Protocol
 from wsol_bench.protocols.views import VIEWS
 
-_FIXED = ("name", "source", "box_rule", "sweep")
+_FIXED = ("name", "source", "box_rule", "sweep", "metrics")
 """Fields of a protocol that are not set one by one."""
 
 

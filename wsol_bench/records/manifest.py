@@ -65,8 +65,10 @@ class Identity:
 
     @property
     def digest(self) -> str:
-        """Of all its fields; every file of the run carries it."""
-        return digest_of(asdict(self))
+        """Of all that decides records; every file of the run carries it."""
+        plain = asdict(self)
+        del plain["protocol"]["metrics"]  # these are measured from the records
+        return digest_of(plain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

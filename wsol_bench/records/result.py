@@ -1,4 +1,4 @@
-"""What a run came to: one row of errors per method, and where it came from."""
+"""The outcome of a run: one row of figures per method, and where they come from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,46 +8,57 @@ from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import first_names
-from wsol_bench.scoring.ilsvrc import METRICS, Errors
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import MetricHead
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Result", "Row"]
 
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
+"""Schema 1 had the five errors only, no `metrics`, and no n per figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The errors of one method on one network.
+    """The figures of one row: a method on one network.
 
     Attributes:
         arch, weights: of the network; CAM's may be another than the result's.
-        method, title: the method's name, and as a paper's table writes it.
-        errors: its rates.
+        method, title: the row's name, and as a paper's table writes it.
+        figures: metric -> figure; a metric that does not apply to the row is absent.
     """
 
     arch: str
     weights: str
     method: str
     title: str
-    errors: Errors
+    figures: Mapping[str, Measured]
 
-    def to_json(self) -> dict[str, Any]:
-        """Per cents and their 95 % Wilson intervals as plain values."""
-        rates = {metric: getattr(self.errors, metric) for metric in METRICS}
-        intervals = {metric: rate.interval() for metric, rate in rates.items()}
-        return {
+    def to_json(self, metrics: Sequence[MetricHead] = ()) -> dict[str, Any]:
+        """Figures, their 95 % intervals and their n as plain values.
+
+        Args:
+            metrics: those that the result was asked for; one that is absent is null.
+        """
+        figures = self.figures
+        names = dict.fromkeys([*(each.name for each in metrics), *figures])
+        found = {
             "method": self.method,
             "title": self.title,
             "arch": self.arch,
             "weights": self.weights,
-            # None, not NaN, which JSON does not have, where no image counts
-            **{metric: rate.percent if rate.n else None for metric, rate in rates.items()},
-            "ci": {metric: [each.low, each.high] for metric, each in intervals.items()},
-            "n_loc": self.errors.top1_loc.n,
+            **{name: figures[name].value if name in figures else None for name in names},
+            "ci": {
+                name: [figure.low, figure.high]
+                for name, figure in figures.items()
+                if figure.interval
+            },
+            "n": {name: figure.n for name, figure in figures.items()},
         }
+        details = {name: dict(each.details) for name, each in figures.items() if each.details}
+        return {**found, "details": details} if details else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,8 @@ class Result:
         seconds: of the run that made it, all sessions together.
         is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
             may stand beside these.
+        metrics: those asked for, in the order of the columns.
+        localized: images that localization counts: all but the blacklist's.
         unreadable: ids of images that could not be read and count as wrong.
     """
 
@@ -78,6 +91,8 @@ class Result:
     map_states: Mapping[str, Mapping[str, int]]
     seconds: float
     is_ilsvrc: bool
+    metrics: tuple[MetricHead, ...] = field(kw_only=True)
+    localized: int = field(kw_only=True)
     unreadable: tuple[str, ...] = field(default=(), kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +105,8 @@ class Result:
             "protocol": self.protocol,
             "protocol_summary": self.summary,
             "n": self.n,
-            "rows": [row.to_json() for row in self.rows],
+            "metrics": [metric.to_json() for metric in self.metrics],
+            "rows": [{**row.to_json(self.metrics), "n_loc": self.localized} for row in self.rows],
             "not_applicable": dict(self.not_applicable),
             "map_states": {method: dict(states) for method, states in self.map_states.items()},
             "unreadable": list(self.unreadable),
@@ -98,14 +114,17 @@ class Result:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row per method: errors in per cent and the ends of their intervals."""
+        """One row per method: its figures, the ends of their intervals and their n."""
         import pandas as pd  # half a second that only callers of this pay
 
         rows = []
         for row in self.rows:
-            flat = row.to_json()
+            flat = row.to_json(self.metrics) | {"n_loc": self.localized}
+            flat.pop("details", None)
             for metric, (low, high) in flat.pop("ci").items():
                 flat |= {f"{metric}_low": low, f"{metric}_high": high}
+            for metric, n in flat.pop("n").items():
+                flat[f"{metric}_n"] = n
             rows.append(flat)
         return pd.DataFrame(rows).set_index("method")
 
@@ -130,7 +149,7 @@ def to_json(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def require_readable(results: Sequence[Result], allowed: int) -> None:
-    """Sees that no more images than allowed could not be read.
+    """Checks that no more images than allowed could not be read.
 
     Raises:
         DataError: more; names the first and says what to do.

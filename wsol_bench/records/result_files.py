@@ -2,20 +2,21 @@
 
 A result file holds the object of `Result.to_json`, or several of them under
 "results"; a run's folder holds one in its manifest, or a folder per arch. A file
-may say under "tolerance" how far each metric may move, in points: {"top1_loc": 0.5}.
+may say under "tolerance" how far each metric may move, in its unit: {"top1_loc": 0.5}.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from wsol_bench.errors import DataError, UsageError, unknown_name
+from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.result import RESULT_SCHEMA
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 from wsol_bench.records.storage.locate import is_uri
-from wsol_bench.scoring.ilsvrc import METRICS
+from wsol_bench.scoring.metric import PERCENT
 
 Value = TypeVar("Value")
 
@@ -38,8 +39,9 @@ class StoredResults:
     Attributes:
         path: as the user gave it.
         document: the JSON object, to write it again; null in place of NaN.
-        rows: row -> metric -> error in per cent, or None where there is no figure,
-            as of an error over 0 images.
+        rows: row -> metric -> figure, or None where there is none, as of an error over 0
+            images or a metric that does not apply to the row.
+        metrics: metric -> its unit.
         conditions: an arch or a row, as text -> what its figures were measured
             under, by name. Figures under other conditions cannot be compared.
         tolerance: metric -> points, for the metrics that the file states one for.
@@ -48,8 +50,21 @@ class StoredResults:
     path: Path
     document: Mapping[str, Any]
     rows: Mapping[RowName, Mapping[str, float | None]]
+    metrics: Mapping[str, str]
     conditions: Mapping[str, Mapping[str, str | int]]
     tolerance: Mapping[str, float]
+
+
+def stored(path: Path, document: object) -> StoredResults:
+    """The results of a JSON object, as `read_results` gives them.
+
+    Raises:
+        DataError: it is malformed.
+    """
+    try:
+        return _parse(path, document)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}. {_EXPECTED}") from error
 
 
 def read_results(path: Path) -> StoredResults:
@@ -62,11 +77,9 @@ def read_results(path: Path) -> StoredResults:
     text = _result_of_run(path) if _is_folder(path) else _text_of(path)
     try:
         document = json.loads(text, parse_constant=lambda constant: None)
-        return _parse(path, document)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON ({error}). {_EXPECTED}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}. {_EXPECTED}") from error
+    return stored(path, document)
 
 
 def networks_of(path: Path) -> dict[str, RunFolder]:
@@ -75,15 +88,18 @@ def networks_of(path: Path) -> dict[str, RunFolder]:
     Raises:
         DataError: a manifest is missing or bad.
     """
-    if not _is_folder(path):
-        return {}
     found: dict[str, RunFolder] = {}
-    for run in _archs_in(path) or [path]:
+    for run in runs_in(path):
         own = RunFolder(run).manifest().identity.arch
         rows = _get(_require(_finished_result(run), dict, "result"), "rows", list, "result")
         for arch in dict.fromkeys(_name_of(row, str(own)).arch for row in rows):
             found[arch] = RunFolder(run if arch == own else run / arch)
     return {arch: folder for arch, folder in found.items() if folder.has_records()}
+
+
+def runs_in(path: Path) -> list[Path]:
+    """The runs' folders of a path: several where one command had several archs; none of a file."""
+    return (_archs_in(path) or [path]) if _is_folder(path) else []
 
 
 def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
@@ -104,16 +120,26 @@ def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]
         raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
-def require_tolerance(metric: str, points: object) -> float:
+def require_tolerance(metric: str, points: object, known: Collection[str]) -> float:
     """The tolerance of a metric.
+
+    Args:
+        metric: its name.
+        points: in the metric's unit.
+        known: the metrics that there are.
 
     Raises:
         ValueError: there is no such metric, or this is no number of points.
     """
-    if metric not in METRICS:
-        raise ValueError(str(unknown_name("metric", metric, METRICS)).removesuffix("."))
-    return _percent(points, f"the tolerance of {metric}")
+    if metric not in known:
+        raise ValueError(str(unknown_name("metric", metric, known)).removesuffix("."))
+    number: float = _require(points, (int, float), f"the tolerance of {metric}")
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"the tolerance of {metric}: expected 0 or more, got {number}")
+    return float(number)
 
+
+_SCHEMAS = (1, RESULT_SCHEMA)
 
 _EXPECTED = "Expected what `run --json` prints, or a run's folder."
 
@@ -159,23 +185,38 @@ def _finished_result(path: Path) -> object:
 
 def _parse(path: Path, document: object) -> StoredResults:
     top = _require(document, dict, "the file")
-    if top.get("schema") != RESULT_SCHEMA:
-        raise ValueError(f"expected 'schema' {RESULT_SCHEMA}, got {top.get('schema')!r}")
+    if top.get("schema") not in _SCHEMAS:
+        raise ValueError(f"expected 'schema' 1 or {RESULT_SCHEMA}, got {top.get('schema')!r}")
     results = _get(top, "results", list, "the file") if "results" in top else [top]
     rows: dict[RowName, Mapping[str, float | None]] = {}
+    units: dict[str, str] = {}
     conditions: dict[str, Mapping[str, str | int]] = {}
     for number, result in enumerate(results, 1):
         arch = _get(_require(result, dict, f"result {number}"), "arch", str, f"result {number}")
         conditions[arch] = _conditions_of(result, arch)
+        metrics = _metrics_of(result, arch)
+        units |= metrics
         for row in _get(result, "rows", list, arch):
             name = _name_of(row, arch)
             if name in rows:
                 raise ValueError(f"{name} is there twice")
-            rows[name] = {metric: _figure(row, metric, name) for metric in METRICS}
+            rows[name] = {each: _figure(row, each, unit, name) for each, unit in metrics.items()}
             conditions[str(name)] = _row_conditions_of(row, name, result)
     given = _get(top, "tolerance", dict, "the file") if "tolerance" in top else {}
-    tolerance = {metric: require_tolerance(metric, points) for metric, points in given.items()}
-    return StoredResults(path, top, rows, conditions, tolerance)
+    tolerance = {each: require_tolerance(each, points, units) for each, points in given.items()}
+    return StoredResults(path, top, rows, units, conditions, tolerance)
+
+
+def _metrics_of(result: Mapping[str, Any], arch: str) -> dict[str, str]:
+    """Metric -> unit; schema 1 had the five errors and did not list them."""
+    if "metrics" not in result:
+        return dict.fromkeys(ERRORS, PERCENT)
+    found = {}
+    for entry in _get(result, "metrics", list, arch):
+        metric = _require(entry, dict, f"a metric of {arch}")
+        name = _get(metric, "name", str, f"a metric of {arch}")
+        found[name] = _get(metric, "unit", str, f"metric {name} of {arch}")
+    return found
 
 
 def _conditions_of(result: Mapping[str, Any], arch: str) -> dict[str, str | int]:
@@ -200,15 +241,13 @@ def _name_of(row: object, arch: str) -> RowName:
     return RowName(_get({"arch": arch, **entries}, "arch", str, f"{arch} {method}"), method)
 
 
-def _figure(row: Mapping[str, Any], metric: str, name: RowName) -> float | None:
+def _figure(row: Mapping[str, Any], metric: str, unit: str, name: RowName) -> float | None:
     figure = row.get(metric)
-    return None if figure is None else _percent(figure, f"{metric} of {name}")
-
-
-def _percent(value: object, what: str) -> float:
-    number = _require(value, (int, float), what)
-    if not 0 <= number <= 100:
-        raise ValueError(f"{what}: expected 0 to 100, got {number}")
+    if figure is None:
+        return None
+    number = _require(figure, (int, float), f"{metric} of {name}")
+    if unit == PERCENT and not 0 <= number <= 100:
+        raise ValueError(f"{metric} of {name}: expected 0 to 100, got {number}")
     return float(number)
 
 

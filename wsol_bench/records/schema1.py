@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol_bench.errors import DataError
+from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.manifest import Manifest, converted
 from wsol_bench.records.table import SCHEMA, UNREADABLE, decode_maps, decode_table
 
@@ -78,7 +79,6 @@ def upgraded(plain: Mapping[str, Any], path: Path) -> Manifest:
     )
 
 
-ERRORS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc", "gt_known_loc")
 """What schema 1 measured."""
 
 

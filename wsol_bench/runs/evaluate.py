@@ -17,17 +17,21 @@ from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.run_folder import RunFolder, as_plain
-from wsol_bench.records.table import count_states, outcomes_of, unreadable_in
+from wsol_bench.records.table import count_states, localized_in, outcomes_of, unreadable_in
 from wsol_bench.runs.execute import Making, make_records
 from wsol_bench.runs.identify import rows_of, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
-from wsol_bench.scoring.ilsvrc import score
+from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.scoring.metric import heads, measure_all
 from wsol_bench.settings import RunSettings
 
-_SCORED = ("image_id", "method", "label", "classes", "iou", "map_state", "blacklisted")
+_SCORED = (
+    *("image_id", "method", "label", "height", "width", "classes", "x0", "y0", "x1", "y1"),
+    *("true_boxes", "iou", "map_state", "blacklisted"),
+)
 """The columns that scoring reads; the rest stays on the disk."""
 
 _TOLD = 10
@@ -296,6 +300,7 @@ def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
 def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
     tables = {row.name: folder.row(row.name, _SCORED) for row in part.methods}
     protocol = part.pipeline.protocol
+    metrics = metrics_of(protocol)
     return Result(
         arch=part.arch.name,
         weights=part.loaded.name,
@@ -309,7 +314,7 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
                 part.loaded.name,
                 row.name,
                 row.title,
-                score(outcomes_of(tables[row.name], row.name), protocol),
+                measure_all(metrics, outcomes_of(tables[row.name], row.name), protocol),
             )
             for row in part.methods
         ),
@@ -317,5 +322,7 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
         is_ilsvrc=part.source.is_ilsvrc,
+        metrics=heads(metrics, protocol),
+        localized=localized_in(next(iter(tables.values()))),
         unreadable=unreadable_in(next(iter(tables.values()))),
     )

@@ -6,8 +6,9 @@ import pyarrow as pa
 
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.table import outcomes_of
-from wsol_bench.scoring.ilsvrc import score
+from wsol_bench.scoring.catalog import METRICS
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.row_data import RowData
 
 _NOTHING = Rate(0, 0)
 
@@ -40,10 +41,10 @@ class RunningErrors:
             in per cent, or "" where there is no image yet.
         """
         for number, method in enumerate(self._titles):
-            errors = score(outcomes_of(table, method), self._protocol)
-            self._boxes[method] = _sum(self._boxes[method], errors.top1_loc)
+            row = outcomes_of(table, method)
+            self._boxes[method] = _sum(self._boxes[method], self._rate("top1_loc", row))
             if number == 0:  # every method's records say the same of the classes
-                self._classes = _sum(self._classes, errors.top1_cls)
+                self._classes = _sum(self._classes, self._rate("top1_cls", row))
         if not self._classes.n:
             return ""
         boxes = [
@@ -53,6 +54,10 @@ class RunningErrors:
         ]
         classes = f"top-1 error so far, %: cls {self._classes.percent:.1f}"
         return f"{classes}; loc {', '.join(boxes)}" if boxes else classes
+
+    def _rate(self, metric: str, row: RowData) -> Rate:
+        measured = METRICS[metric].compute(row, self._protocol)
+        return Rate(round((measured.value or 0.0) * measured.n / 100), measured.n)
 
 
 def _sum(one: Rate, other: Rate) -> Rate:

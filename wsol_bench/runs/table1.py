@@ -10,7 +10,7 @@ from typing import Any
 from wsol_bench.errors import DataError
 from wsol_bench.records.result import Row
 from wsol_bench.runs.evaluate import evaluate
-from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.intervals import MAX_HALF_WIDTH, Interval
 from wsol_bench.scoring.published import PaperRow, table1
 from wsol_bench.settings import RunSettings
 
@@ -43,9 +43,11 @@ class ComparedError:
 
     @property
     def verdict(self) -> str:
-        """Whether the paper's figure lies in our interval."""
+        """Whether the paper's figure lies in our interval, where that is narrow enough to tell."""
         if self.interval is None:
             return "not run"
+        if self.interval.half_width > MAX_HALF_WIDTH:
+            return "too few images to tell"
         return "within the interval" if self.paper in self.interval else "outside the interval"
 
 
@@ -142,8 +144,8 @@ def _run(
 
 def _cells(paper: PaperRow, ours: Row) -> Iterator[ComparedError]:
     for metric, figure in paper.figures.items():
-        rate = getattr(ours.errors, metric)
-        yield ComparedError(metric, figure, rate.percent, rate.interval())
+        measured = ours.figures[metric]
+        yield ComparedError(metric, figure, measured.value, measured.interval)
 
 
 def _not_run(row: PaperRow, reason: str) -> RemadeRow:

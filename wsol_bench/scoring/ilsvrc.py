@@ -1,116 +1,138 @@
-"""Records become errors, by the rules of the ILSVRC CLS-LOC devkit.
+"""The five errors of ILSVRC's CLS-LOC task, by the rules of its devkit.
 
-An image is right in localization when one of its k best classes is the label and
-the box given for that class overlaps any true box of the label by at least one
-half. Only the box of the label's class can ever count: a class that is not the
-label is wrong whatever its box. Classification counts every image; localization
-leaves out the blacklist.
+An image is right in localization when one of its k best classes is the label and the
+box predicted for that class overlaps any ground-truth box of the label by at least one
+half. Only the box of the label's class can ever count: a class that is not the label is
+wrong whatever its box. Classification counts every image; localization leaves out the
+blacklist.
 
 Source: Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge,
 IJCV 2015, section 4; the devkit's eval_localization_flat.m.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.errors import find
 from wsol_bench.geometry import Boxes, box_iou
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured, share
+from wsol_bench.scoring.metric import BOX_FIELDS, IOU_FIELDS, PERCENT, Metric
+from wsol_bench.scoring.row_data import RowData
 
-__all__ = ["Errors", "Outcomes", "label_iou", "rank_classes", "score"]
+__all__ = ["label_iou", "rank_classes"]
 
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What scoring needs of the records of one method, n images in order.
-
-    Attributes:
-        labels: (n,) class indices.
-        classes: (n, k) the best classes, falling.
-        ious: (n,) best IoU of the label's box over the label's true boxes.
-        blacklisted: (n,) bool.
-    """
-
-    labels: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    ious: NDArray[np.float64]
-    blacklisted: NDArray[np.bool_]
+_SOURCE = "Russakovsky et al. 2015, section 4; the ILSVRC devkit"
+_LOCALIZATION = (*BOX_FIELDS, "iou", *IOU_FIELDS)
+"""The fields of a protocol that decide whether a box is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """The errors of one method; a rate is of wrong images."""
-
-    top1_cls: Rate
-    top5_cls: Rate
-    top1_loc: Rate
-    top5_loc: Rate
-    gt_known_loc: Rate
+def top1_cls(row: RowData, protocol: Protocol) -> Measured:
+    """Images whose best class is not the label."""
+    return share(~right_classes(row, protocol.topk)[0])
 
 
-METRICS = tuple(field.name for field in fields(Errors))
-
-METRIC_TITLES = {
-    "top1_cls": "top-1 cls",
-    "top5_cls": "top-5 cls",
-    "top1_loc": "top-1 loc",
-    "top5_loc": "top-5 loc",
-    "gt_known_loc": "GT-known loc",
-}
-
-LOCALIZATION = ("top1_loc", "top5_loc", "gt_known_loc")
-"""The errors that boxes can change."""
+def top5_cls(row: RowData, protocol: Protocol) -> Measured:
+    """Images none of whose k best classes is the label."""
+    return share(~right_classes(row, protocol.topk)[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """One metric's verdict on n images.
-
-    Attributes:
-        wrong: (n,) bool.
-        counted: (n,) bool; False where the blacklist leaves the image out.
-    """
-
-    wrong: NDArray[np.bool_]
-    counted: NDArray[np.bool_]
-
-    def rate(self) -> Rate:
-        """How many of the counted images are wrong."""
-        return Rate(int(self.wrong[self.counted].sum()), int(self.counted.sum()))
+def top1_loc(row: RowData, protocol: Protocol) -> Measured:
+    """Images whose best class is not the label or whose box is wrong."""
+    first, _ = right_classes(row, protocol.topk)
+    return share(~(first & right_boxes(row, protocol)), row.counted)
 
 
-def score(outcomes: Outcomes, protocol: Protocol) -> Errors:
-    """The errors of one method over its images.
-
-    Args:
-        outcomes: n images; n may be 0, which gives rates over 0 images.
-        protocol: its least IoU and its k.
-    """
-    flags = flags_of(outcomes, protocol)
-    return Errors(**{metric: each.rate() for metric, each in flags.items()})
+def top5_loc(row: RowData, protocol: Protocol) -> Measured:
+    """Images none of whose k best classes is the label, or whose box is wrong."""
+    _, best = right_classes(row, protocol.topk)
+    return share(~(best & right_boxes(row, protocol)), row.counted)
 
 
-def right_classes(outcomes: Outcomes, topk: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def gt_known_loc(row: RowData, protocol: Protocol) -> Measured:
+    """Images whose box for the label is wrong, whatever the network's classes are."""
+    return share(~right_boxes(row, protocol), row.counted)
+
+
+TOP1_CLS = Metric(
+    name="top1_cls",
+    title="top-1 cls",
+    unit=PERCENT,
+    higher_is_better=False,
+    needs=frozenset({"classes"}),
+    reads=(),
+    compute=top1_cls,
+    source=_SOURCE,
+)
+TOP5_CLS = Metric(
+    name="top5_cls",
+    title="top-{topk} cls",
+    unit=PERCENT,
+    higher_is_better=False,
+    needs=frozenset({"classes"}),
+    reads=("topk",),
+    compute=top5_cls,
+    source=_SOURCE,
+)
+TOP1_LOC = Metric(
+    name="top1_loc",
+    title="top-1 loc",
+    unit=PERCENT,
+    higher_is_better=False,
+    needs=frozenset({"classes", "boxes"}),
+    reads=_LOCALIZATION,
+    compute=top1_loc,
+    source=_SOURCE,
+)
+TOP5_LOC = Metric(
+    name="top5_loc",
+    title="top-{topk} loc",
+    unit=PERCENT,
+    higher_is_better=False,
+    needs=frozenset({"classes", "boxes"}),
+    reads=("topk", *_LOCALIZATION),
+    compute=top5_loc,
+    source=_SOURCE,
+)
+GT_KNOWN_LOC = Metric(
+    name="gt_known_loc",
+    title="GT-known loc",
+    unit=PERCENT,
+    higher_is_better=False,
+    needs=frozenset({"boxes"}),
+    reads=_LOCALIZATION,
+    compute=gt_known_loc,
+    source=_SOURCE,
+)
+
+
+LOCALIZATION = (TOP1_LOC.name, TOP5_LOC.name, GT_KNOWN_LOC.name)
+"""The errors of a box at one threshold, for which an image has a kind of failure."""
+
+
+def right_classes(row: RowData, topk: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether the best class, and any of the k best, is the label; (n,) each."""
-    hits = outcomes.classes[:, :topk] == outcomes.labels[:, None]
+    hits = row.classes[:, :topk] == row.labels[:, None]
     return hits[:, :1].any(axis=1), hits.any(axis=1)
 
 
+def right_boxes(row: RowData, protocol: Protocol) -> NDArray[np.bool_]:
+    """Whether the box for the label reaches the protocol's IoU, (n,)."""
+    return row.ious >= protocol.iou
+
+
 def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
-    """The IoU that counts of the box drawn for an image's label.
+    """The IoU that counts of the box predicted for an image's label.
 
     Args:
         box: (4,) half-open xyxy.
-        true_boxes: (m, 4) of the label, m >= 1.
-        protocol: which true boxes may be met, and whether boxes are off by one.
+        true_boxes: (m, 4) ground-truth boxes of the label, m >= 1.
+        protocol: which ground-truth boxes may be met, and whether boxes are off by one.
     """
-    drawn = box + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else box
-    return float(box_iou(drawn, TRUTHS[protocol.truth](true_boxes)).max())
+    predicted = box + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else box
+    return float(box_iou(predicted, TRUTHS[protocol.truth](true_boxes)).max())
 
 
 def _largest(boxes: Boxes) -> Boxes:
@@ -138,32 +160,3 @@ def rank_classes(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         [[1, 2]]
     """
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-
-
-def flags_of(outcomes: Outcomes, protocol: Protocol) -> dict[str, Flags]:
-    """The flags of every metric of `METRICS`; n may be 0.
-
-    Args:
-        outcomes: n images of one method.
-        protocol: its least IoU and its k.
-    """
-    first, best = right_classes(outcomes, protocol.topk)
-    boxed = outcomes.ious >= protocol.iou
-    scored = ~outcomes.blacklisted
-    every = np.ones_like(scored)
-    return {
-        "top1_cls": Flags(~first, every),
-        "top5_cls": Flags(~best, every),
-        "top1_loc": Flags(~(first & boxed), scored),
-        "top5_loc": Flags(~(best & boxed), scored),
-        "gt_known_loc": Flags(~boxed, scored),
-    }
-
-
-def check_metric(metric: str) -> str:
-    """The name itself.
-
-    Raises:
-        UsageError: there is no metric of this name; lists them.
-    """
-    return find("metric", metric, dict.fromkeys(METRICS, metric))

@@ -7,12 +7,21 @@ from statistics import NormalDist
 __all__ = ["Interval", "Rate", "wilson_interval"]
 
 
+MAX_HALF_WIDTH = 10.0
+"""In percentage points: with a wider half interval, a published figure inside it is no evidence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """An interval in per cent, 0..100."""
 
     low: float
     high: float
+
+    @property
+    def half_width(self) -> float:
+        """How far it reaches each way, in percentage points."""
+        return (self.high - self.low) / 2
 
     def __contains__(self, percent: float) -> bool:
         return self.low <= percent <= self.high

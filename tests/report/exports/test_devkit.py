@@ -21,8 +21,10 @@ from wsol_bench.records.run_folder import outcomes_of, to_table
 from wsol_bench.report.exports.coco import coco_results, image_numbers_of, write_coco
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions, write_predictions
 from wsol_bench.report.exports.predictions import EMPTY_BOX, Guess, guesses_of
-from wsol_bench.scoring.ilsvrc import Errors, rank_classes, score
+from wsol_bench.scoring.catalog import measure
+from wsol_bench.scoring.ilsvrc import rank_classes
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured
 
 PROTOCOL = next(iter(PROTOCOLS.values()))
 METHOD = "grad_cam"
@@ -231,10 +233,15 @@ def devkit_errors(text: str, truths: list, blacklist: set[int], k: int) -> tuple
     return wrong_class / len(truths), wrong_place / (len(truths) - listed)
 
 
-def as_shares(errors: Errors) -> list[tuple[float, float]]:
-    rates = (errors.top1_cls, errors.top1_loc, errors.top5_cls, errors.top5_loc)
-    shares = [rate.wrong / rate.n for rate in rates]
-    return [(shares[0], shares[1]), (shares[2], shares[3])]
+Figures = dict[str, Measured]
+
+
+def rate(wrong: int, n: int) -> Measured:
+    return Measured.of_rate(Rate(wrong, n))
+
+
+def as_percents(figures: Figures) -> list[tuple[float, float]]:
+    return [(figures[f"{k}_cls"].value, figures[f"{k}_loc"].value) for k in ("top1", "top5")]
 
 
 def example(at: int, label: int, boxes) -> Example:
@@ -243,11 +250,12 @@ def example(at: int, label: int, boxes) -> Example:
     return Example(f"i{at:05d}", at, label, opened, None)
 
 
-def all_scorers(text: str, examples: list[Example], blacklist: set[int], tmp_path: Path) -> Errors:
+def all_scorers(text: str, examples: list[Example], blacklist: set[int], tmp_path: Path) -> Figures:
     """The file's errors, the second scorer's having been seen to be the same."""
     found = score_predictions(read(text, tmp_path), examples, PROTOCOL, blacklist)
     truths = [(IDS.ids[e.label], (e.boxes - [0, 0, 1, 1]).tolist()) for e in examples]
-    assert as_shares(found) == [devkit_errors(text, truths, blacklist, k) for k in (1, 5)]
+    expected = [devkit_errors(text, truths, blacklist, k) for k in (1, 5)]
+    assert as_percents(found) == [pytest.approx([100 * s for s in each]) for each in expected]
     return found
 
 
@@ -283,16 +291,15 @@ WHOLE = [0, 0, 99, 79]  # an image of 100 x 80
 )
 def test_one_image_worked_by_hand(tmp_path: Path, line, boxes, expected):
     errors = all_scorers(line, [example(1, 0, boxes)], set(), tmp_path)
-    rates = (errors.top1_cls, errors.top5_cls, errors.top1_loc, errors.top5_loc)
-    assert rates == tuple(Rate(wrong, 1) for wrong in expected)
-    assert errors.gt_known_loc == Rate(0, 0)
+    names = ("top1_cls", "top5_cls", "top1_loc", "top5_loc")
+    assert errors == {name: rate(wrong, 1) for name, wrong in zip(names, expected, strict=True)}
 
 
 def test_a_blacklisted_image_counts_in_classification_and_not_in_localization(tmp_path: Path):
     examples = [example(1, 0, [WHOLE]), example(2, 0, [WHOLE])]
     errors = all_scorers("7 0 0 9 9\n8 0 0 99 79\n", examples, {1}, tmp_path)
-    assert errors.top1_cls == errors.top5_cls == Rate(1, 2)
-    assert errors.top1_loc == errors.top5_loc == Rate(0, 1)
+    assert errors["top1_cls"] == errors["top5_cls"] == rate(1, 2)
+    assert errors["top1_loc"] == errors["top5_loc"] == rate(0, 1)
 
 
 def test_among_tied_scores_the_lower_classes_are_guessed(tmp_path: Path):
@@ -300,7 +307,8 @@ def test_among_tied_scores_the_lower_classes_are_guessed(tmp_path: Path):
     text = " ".join(f"{IDS.ids[one]} 0 0 99 79" for one in classes)
     for label, expected in ((0, (0, 0)), (4, (1, 0)), (5, (1, 1))):
         errors = all_scorers(text, [example(1, label, [WHOLE])], set(), tmp_path)
-        assert (errors.top1_cls.wrong, errors.top5_cls.wrong) == expected
+        found = tuple(round(errors[name].value / 100) for name in ("top1_cls", "top5_cls"))
+        assert found == expected
 
 
 def random_boxes(random: np.random.Generator, count: int) -> np.ndarray:
@@ -325,7 +333,8 @@ def test_random_files_score_the_same_by_both_scorers(tmp_path: Path, seed: int):
         examples.append(example(at, int(random.integers(8)), boxes))
     blacklist = {int(one) for one in random.choice(np.arange(1, 301), 30, replace=False)}
     errors = all_scorers("\n".join(lines), examples, blacklist, tmp_path)
-    assert 0 < errors.top5_cls.wrong < errors.top5_loc.wrong < errors.top1_loc.wrong < 270
+    cls, five, one = (errors[name].value for name in ("top5_cls", "top5_loc", "top1_loc"))
+    assert 0 < cls < five < one < 100
 
 
 def test_lines_are_matched_in_alphabetical_order_or_by_the_official_index(tmp_path: Path):
@@ -333,9 +342,9 @@ def test_lines_are_matched_in_alphabetical_order_or_by_the_official_index(tmp_pa
     predictions = read(text, tmp_path)
     examples = [example(3, 2, [WHOLE]), example(1, 0, [WHOLE])]
     part = score_predictions(predictions, examples, PROTOCOL)  # lines 1 and 3 of three
-    assert part.top1_loc == Rate(0, 2)
+    assert part["top1_loc"] == rate(0, 2)
     whole = [*examples, example(2, 1, [WHOLE])]
-    assert score_predictions(predictions, whole, PROTOCOL).top1_loc == Rate(0, 3)
+    assert score_predictions(predictions, whole, PROTOCOL)["top1_loc"] == rate(0, 3)
     with pytest.raises(DataError, match="has 3 lines for 2 images, the last of which is number 4"):
         score_predictions(predictions, [example(1, 0, [WHOLE]), example(4, 0, [WHOLE])], PROTOCOL)
 
@@ -380,9 +389,8 @@ def test_an_exported_run_scores_what_the_run_scored(tmp_path: Path):
     examples = [Example(r.image_id, r.index, r.label, r.true_boxes, None) for r in records]
     blacklist = {record.index for record in records if record.blacklisted}
     found = score_predictions(read_predictions(path, IDS), examples, PROTOCOL, blacklist)
-    expected = score(outcomes_of(table, METHOD), PROTOCOL)
-    assert found == replace(expected, gt_known_loc=Rate(0, 0))
-    assert 0 < found.top5_loc.wrong < found.top1_loc.wrong < 450
+    assert found == measure(outcomes_of(table, METHOD), PROTOCOL, found)
+    assert 0 < found["top5_loc"].value < found["top1_loc"].value < 100
 
 
 def test_boxes_of_the_other_classes_are_written_and_change_no_error(tmp_path: Path):
@@ -403,7 +411,7 @@ def test_boxes_of_the_other_classes_are_written_and_change_no_error(tmp_path: Pa
     write_predictions(guesses, path, IDS)
     blacklist = {record.index for record in records if record.blacklisted}
     found = score_predictions(read_predictions(path, IDS), examples, PROTOCOL, blacklist)
-    assert found == replace(score(outcomes_of(table, METHOD), PROTOCOL), gt_known_loc=Rate(0, 0))
+    assert found == measure(outcomes_of(table, METHOD), PROTOCOL, found)
 
 
 def test_records_without_the_other_classes_boxes_are_refused_unless_asked():

@@ -22,6 +22,7 @@ from wsol_bench.records.opened_run import joined_maps, true_boxes_of
 from wsol_bench.report.page.chart import charts_of
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured
 
 RULES = {
     "largest": BoxRule(0.15),
@@ -80,7 +81,7 @@ def test_the_curve_goes_through_the_runs_own_figure(make_run: Any, protocol: str
     seen: list[int] = []
     for metric, curves in error_curves(run, seen.append).items():
         for row, curve in zip(run.rows, curves, strict=True):
-            assert curve.own.rate == getattr(row.errors, metric)
+            assert Measured.of_rate(curve.own.rate) == row.figures[metric]
             assert curve.own.rate.wrong == sum(files.wrong(row.method, metric))
     assert len(seen) == 2 * run.n
 
@@ -107,7 +108,7 @@ def test_every_point_is_counted_and_the_oracle_is_the_lowest(run_files: Any) -> 
 
 def test_a_baseline_is_a_level_line_and_marks_stand_on_their_curves(run_files: Any) -> None:
     (run,) = open_runs([run_files.path])
-    charts = charts_of(error_curves(run, lambda images: None), run.protocol.box_rule)
+    charts = charts_of(error_curves(run, lambda images: None), run.protocol)
     assert [chart.metric for chart in charts] == ["top1_loc", "top5_loc", "gt_known_loc"]
     for chart in charts:
         *maps, floor = chart.lines
@@ -141,7 +142,7 @@ def test_a_curve_that_hides_another_is_said_to_be_the_same() -> None:
         curve("Backprop", rising[::-1]),
         curve("Centred box", rising, swept=False),
     )
-    (chart,) = charts_of({"top1_loc": rows}, BoxRule(0.15))
+    (chart,) = charts_of({"top1_loc": rows}, PROTOCOLS["gradcam-iccv17"])
     notes = [line.note for line in chart.lines]
     assert notes == ["", "same as CAM", "nearly the same as CAM", "", ""]
     assert chart.own_label == "0.15"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from wsol_bench.analysis.paired import Difference, PairedComparison, mcnemar_p
+from wsol_bench.analysis.differences import Difference, mcnemar_p
+from wsol_bench.analysis.paired import PairedComparison
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.cli.main import app
 from wsol_bench.report.page.errors import error_table
@@ -105,7 +106,7 @@ def test_sentences_use_the_p_values_of_the_table_of_pairs(
         assert (comparison.first, comparison.second) == (row.title, "Centred box")
         assert comparison.p_holm == line.comparison.p_holm
         assert verdict_of(comparison) == line.verdict
-        wrong = row.errors.top1_loc.percent - run.floor.errors.top1_loc.percent
+        wrong = row.figures["top1_loc"].value - run.floor.figures["top1_loc"].value
         assert comparison.difference.percent == pytest.approx(wrong)
 
 
@@ -136,7 +137,7 @@ def test_a_figure_of_the_paper_that_stands_in_two_rows_is_one_and_few_images_tel
     run = opened(make_run, is_ilsvrc=True)
     table = error_table([run])
     cells = [cell for row in table.blocks[0].rows for cell in row.cells if cell.paper]
-    widest = max(cell.interval.high - cell.interval.low for cell in cells) / 2
+    widest = max(cell.figure.interval.half_width for cell in cells)
     twice = replace(table.blocks[0], rows=table.blocks[0].rows * 2)
     for shown in (table, replace(table, blocks=(twice,))):
         sentence = paper_sentence(shown)
@@ -174,7 +175,7 @@ def test_the_papers_figures_are_judged_by_our_interval_under_its_own_protocol_on
     for cell in grad_cam.cells[:4]:
         assert cell.paper is not None
         assert cell.paper.percent == paper.figures[cell.metric]
-        assert cell.paper.inside == (cell.interval.low <= cell.paper.percent <= cell.interval.high)
+        assert cell.paper.inside == (cell.paper.percent in cell.figure.interval)
     assert grad_cam.cells[4].paper is None
     other = opened(make_run, is_ilsvrc=True, protocol="zhang-eccv16")
     row = error_table([other]).blocks[0].rows[0]

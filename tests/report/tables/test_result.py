@@ -4,10 +4,13 @@ import pytest
 
 from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs.catalog import ARCHS
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, ERRORS, PROTOCOLS
 from wsol_bench.records.result import Result, Row
 from wsol_bench.report.tables.result import print_result
-from wsol_bench.scoring.ilsvrc import Errors
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import heads
 
 
 def result(*rows: Row) -> Result:
@@ -23,11 +26,14 @@ def result(*rows: Row) -> Result:
         map_states={"grad_cam": {"ok": 1, "zero": 2, "constant": 3, "empty": 4}},
         seconds=1.0,
         is_ilsvrc=True,
+        metrics=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
+        localized=50_000,
     )
 
 
 def row(title: str, arch: str, wrong: int, n: int = 50_000) -> Row:
-    return Row(arch, "weights", "grad_cam", title, Errors(*(Rate(wrong, n) for _ in range(5))))
+    figures = dict.fromkeys(ERRORS, Measured.of_rate(Rate(wrong, n)))
+    return Row(arch, "weights", "grad_cam", title, figures)
 
 
 @pytest.mark.parametrize("wrong", [0, 3_050, 31_234, 49_999, 50_000])

@@ -24,12 +24,11 @@ from wsol_bench.datasets.annotations import LARGEST_COORDINATE
 from wsol_bench.datasets.devkit_ids import DevkitIds
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import box_iou
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.report.exports.predictions import Corners, Guess, Guesses
 from wsol_bench.runtime.names import shown
-from wsol_bench.scoring.ilsvrc import Errors
-from wsol_bench.scoring.intervals import Rate
+from wsol_bench.scoring.ilsvrc import label_iou
+from wsol_bench.scoring.measured import Measured, share
 
 NUMBERS_PER_GUESS = 5
 """A class and four corners."""
@@ -90,14 +89,14 @@ def score_predictions(
     examples: Sequence[Example],
     protocol: Protocol,
     blacklist: Collection[int] = frozenset(),
-) -> Errors:
+) -> dict[str, Measured]:
     """The errors of a prediction file, by the devkit's rules.
 
     An image is right in classification if one of its first k predictions has the label's
-    class, in localization if one of them has both the class and a box with an IoU of at
-    least one half with any ground-truth box. Classification counts every image, localization
-    excludes the blacklist. `gt_known_loc` is a rate over 0 images, because a file has no boxes
-    for classes that it does not predict.
+    class, in localization if one of them has both the class and a box whose IoU with a
+    ground-truth box reaches the protocol's. Classification counts every image, localization
+    excludes the blacklist. There is no `gt_known_loc`, because a file has no boxes for classes
+    that it does not predict.
 
     Args:
         predictions: of each line. As many as there are examples: in their alphabetical
@@ -110,24 +109,21 @@ def score_predictions(
     Raises:
         DataError: there are fewer lines than that needs.
     """
-    wrong = dict.fromkeys(("top1_cls", "top5_cls", "top1_loc", "top5_loc"), 0)
     ordered = sorted(examples, key=lambda example: example.image_id)
-    listed = 0
-    for example, guesses in zip(ordered, _lines_of(predictions, ordered), strict=True):
-        for name, k in (("top1", 1), ("top5", protocol.topk)):
-            named = [guess for guess in guesses[:k] if guess.label == example.label]
-            wrong[f"{name}_cls"] += not named
-            if example.index not in blacklist:
-                wrong[f"{name}_loc"] += not any(_hits(each, example, protocol) for each in named)
-        listed += example.index in blacklist
-    n = len(ordered)
-    return Errors(
-        top1_cls=Rate(wrong["top1_cls"], n),
-        top5_cls=Rate(wrong["top5_cls"], n),
-        top1_loc=Rate(wrong["top1_loc"], n - listed),
-        top5_loc=Rate(wrong["top5_loc"], n - listed),
-        gt_known_loc=Rate(0, 0),
-    )
+    named, hit = np.zeros((2, len(ordered), 2), np.bool_)  # (n, first or any of k) each
+    pairs = zip(ordered, _lines_of(predictions, ordered), strict=True)
+    for at, (example, guesses) in enumerate(pairs):
+        for column, k in enumerate((1, protocol.topk)):
+            of_label = [guess for guess in guesses[:k] if guess.label == example.label]
+            named[at, column] = bool(of_label)
+            hit[at, column] = any(_hits(each, example, protocol) for each in of_label)
+    counted = np.array([example.index not in blacklist for example in ordered], np.bool_)
+    return {
+        "top1_cls": share(~named[:, 0]),
+        "top5_cls": share(~named[:, 1]),
+        "top1_loc": share(~hit[:, 0], counted),
+        "top5_loc": share(~hit[:, 1], counted),
+    }
 
 
 def _lines_of(
@@ -146,7 +142,7 @@ def _lines_of(
 
 
 def _hits(guess: Guess, example: Example, protocol: Protocol) -> bool:
-    return bool(box_iou(np.array(guess.box), example.boxes).max() >= protocol.iou)
+    return label_iou(np.array(guess.box), example.boxes, protocol) >= protocol.iou
 
 
 def _line(guesses: Sequence[Guess], ids: DevkitIds) -> str:

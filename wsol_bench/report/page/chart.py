@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from wsol_bench.analysis.threshold_curves import ErrorCurve, Point
-from wsol_bench.protocols.catalog import BoxRule
+from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.report.page.scale import Scale, scale_over
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import title_of
 
 WIDTH, HEIGHT = 350, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44
@@ -79,29 +79,32 @@ class Chart:
     x_title: str
 
 
-def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], rule: BoxRule) -> tuple[Chart, ...]:
+def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], protocol: Protocol) -> tuple[Chart, ...]:
     """One chart per metric, all with the same axes."""
     points = [point for found in curves.values() for curve in found for point in curve.points]
     y = scale_over(point.rate.percent for point in points)
     most = float(ceil(max(point.threshold for point in points)))
     x = Scale(0.0, most, tuple(most * fifth / 5 for fifth in range(6)))
-    notes = _coincidences(curves)
+    notes = _coincidences(curves, protocol)
+    rule = protocol.box_rule
     return tuple(_chart(metric, found, notes, rule, x, y) for metric, found in curves.items())
 
 
-def _coincidences(curves: Mapping[str, Sequence[ErrorCurve]]) -> tuple[str, ...]:
+def _coincidences(
+    curves: Mapping[str, Sequence[ErrorCurve]], protocol: Protocol
+) -> tuple[str, ...]:
     """For each row, the first earlier row with the same curve, and the metrics where it is so."""
     rows = range(len(next(iter(curves.values()))))
-    return tuple(_coincidence(curves, row) for row in rows)
+    return tuple(_coincidence(curves, row, protocol) for row in rows)
 
 
-def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int) -> str:
+def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int, protocol: Protocol) -> str:
     for earlier in range(row):
         shares = {metric: _alike(found[earlier], found[row]) for metric, found in curves.items()}
         near = [metric for metric, share in shares.items() if share >= _NEAR]
         if near:
             nearly = "" if min(shares[metric] for metric in near) == 1 else "nearly the "
-            where = ", ".join(METRIC_TITLES[metric] for metric in near)
+            where = ", ".join(title_of(metric, [protocol]) for metric in near)
             title = next(iter(curves.values()))[earlier].title
             return f"{nearly}same as {title}" + (f" in {where}" if len(near) < len(curves) else "")
     return ""

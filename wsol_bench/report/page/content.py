@@ -143,7 +143,7 @@ def _view(run: ReportRun, quiet: bool) -> RunView:
         run=run,
         facts=facts_of(run),
         sentences=sentences(run),
-        charts=charts_of(curves, run.protocol.box_rule) if curves else (),
+        charts=charts_of(curves, run.protocol) if curves else (),
         groups={metric: group_tables(run, metric) for metric in LOCALIZATION},
         failures={metric: failure_table(run, metric) for metric in LOCALIZATION},
         classes=class_lines(run),

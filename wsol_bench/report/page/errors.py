@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
-from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRICS
-from wsol_bench.scoring.intervals import Interval, Rate
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
+from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.published import PaperRow, find_row, table1
 
 
@@ -29,16 +30,14 @@ class ErrorCell:
     """One error of one row.
 
     Attributes:
-        metric: a name of `METRICS`.
-        rate: of wrong images.
-        interval: 95 % Wilson.
+        metric: its name.
+        figure: ours, with its interval; None if the metric does not apply to the row.
         strip: its drawing, or None if there is only a number.
         paper: the paper's figure, or None if it has none.
     """
 
     metric: str
-    rate: Rate
-    interval: Interval
+    figure: Measured | None
     strip: Strip | None
     paper: PaperFigure | None
 
@@ -50,7 +49,7 @@ class ErrorRow:
     Attributes:
         title: of the row.
         is_floor: whether it is the centred box.
-        cells: one per name of `METRICS`.
+        cells: one per metric of the table.
         note: the protocol of the paper's figures if it differs from ours, or "".
     """
 
@@ -81,7 +80,7 @@ class Published:
 
     Attributes:
         run: the run's label.
-        metric: a name of `METRICS`.
+        metric: its name.
         interval: of our figure beside it.
         figure: the paper's.
     """
@@ -98,21 +97,27 @@ class ErrorTable:
 
     Attributes:
         scale: of every strip.
+        metrics: the names of its columns.
+        ascending: those of which a larger figure is a better one.
+        notes: what a reader has to know of a column.
         blocks: one per run.
     """
 
     scale: Scale
+    metrics: tuple[str, ...]
+    ascending: tuple[str, ...]
+    notes: tuple[str, ...]
     blocks: tuple[ErrorBlock, ...]
 
     @property
     def published(self) -> tuple[Published, ...]:
         """Every figure of the paper in the table."""
         return tuple(
-            Published(block.run.label, cell.metric, cell.interval, cell.paper)
+            Published(block.run.label, cell.metric, cell.figure.interval, cell.paper)
             for block in self.blocks
             for row in block.rows
             for cell in row.cells
-            if cell.paper
+            if cell.paper and cell.figure and cell.figure.interval
         )
 
     @property
@@ -129,7 +134,14 @@ class ErrorTable:
 def error_table(runs: Sequence[ReportRun]) -> ErrorTable:
     """The errors of every run, and the paper's for the same arch, method and classes."""
     scale = scale_over(_values(runs))
-    return ErrorTable(scale, tuple(_block(run, scale) for run in runs))
+    shown = {each.name: each.metric for run in runs for each in run.metrics}
+    return ErrorTable(
+        scale,
+        tuple(shown),
+        tuple(name for name, metric in shown.items() if metric.higher_is_better),
+        tuple(dict.fromkeys(metric.note for metric in shown.values() if metric.note)),
+        tuple(_block(run, tuple(shown), scale) for run in runs),
+    )
 
 
 def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
@@ -154,22 +166,22 @@ def _values(runs: Sequence[ReportRun]) -> list[float]:
         for row in run.rows:
             paper, fits = paper_row(run, row)
             for metric in LOCALIZATION:
-                interval = getattr(row.errors, metric).interval()
-                values += [interval.low, interval.high]
+                interval = row.figures[metric].interval
+                values += [interval.low, interval.high] if interval else [0.0, 100.0]
                 if paper and fits and metric in paper.figures:
                     values.append(paper.figures[metric])
     return values
 
 
-def _block(run: ReportRun, scale: Scale) -> ErrorBlock:
+def _block(run: ReportRun, metrics: Sequence[str], scale: Scale) -> ErrorBlock:
     reasons = (run.manifest.result or {}).get("not_applicable", {})
-    rows = tuple(_row(run, row, scale) for row in run.rows)
+    rows = tuple(_row(run, row, metrics, scale) for row in run.rows)
     return ErrorBlock(run, rows, tuple(reasons.items()))
 
 
-def _row(run: ReportRun, row: ReportRow, scale: Scale) -> ErrorRow:
+def _row(run: ReportRun, row: ReportRow, metrics: Sequence[str], scale: Scale) -> ErrorRow:
     paper, fits = paper_row(run, row)
-    cells = tuple(_cell(run, row, metric, paper, fits, scale) for metric in METRICS)
+    cells = tuple(_cell(run, row, metric, paper, fits, scale) for metric in metrics)
     note = ""
     if paper and not fits:
         note = f"paper: {paper.protocol}"
@@ -179,21 +191,21 @@ def _row(run: ReportRun, row: ReportRow, scale: Scale) -> ErrorRow:
 def _cell(
     run: ReportRun, row: ReportRow, metric: str, paper: PaperRow | None, fits: bool, scale: Scale
 ) -> ErrorCell:
-    rate: Rate = getattr(row.errors, metric)
-    interval = rate.interval()
+    measured = row.figures.get(metric)
+    interval = measured.interval if measured else None
     published = paper.figures.get(metric) if paper else None
     figure = None
     if published is not None:
-        figure = PaperFigure(published, published in interval if fits and rate.n else None)
+        inside = published in interval if fits and interval else None
+        figure = PaperFigure(published, inside)
     drawn = None
-    if metric in LOCALIZATION and rate.n:
-        floor: Rate | None = getattr(run.floor.errors, metric) if run.floor else None
+    if metric in LOCALIZATION and measured and measured.value is not None and interval:
         drawn = strip(
             scale,
-            rate.percent,
+            measured.value,
             interval.low,
             interval.high,
-            line=floor.percent if floor else None,
+            line=run.floor.figures[metric].value if run.floor else None,
             mark=published if fits else None,
         )
-    return ErrorCell(metric, rate, interval, drawn, figure)
+    return ErrorCell(metric, measured, drawn, figure)

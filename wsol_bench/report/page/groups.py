@@ -1,23 +1,29 @@
 """Errors by size and number of objects, kinds of failure, and errors by class."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import pyarrow as pa
-
-from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_class
+from wsol_bench.analysis.breakdown import (
+    Group,
+    MeasuredImages,
+    by_box_count,
+    by_box_size,
+    by_class,
+)
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.scored_run import ReportRun
-from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.catalog import ERRORS
+from wsol_bench.records.table import outcomes_of
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
-from wsol_bench.scoring.intervals import Interval, Rate
+from wsol_bench.scoring.measured import Measured
 
 WHOLE = scale_over([0.0, 100.0])
 """The axis of groups; the intervals of small groups may fill it."""
 
-Grouping = Callable[[pa.Table, str, Protocol], tuple[Group, ...]]
+Grouping = Callable[[MeasuredImages], tuple[Group, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +31,11 @@ class GroupCell:
     """One method's error in one group of images.
 
     Attributes:
-        rate: of wrong images; over 0 images if the group is empty.
-        interval: 95 % Wilson.
+        figure: over 0 images if the group is empty.
         strip: its drawing, or None if the group is empty.
     """
 
-    rate: Rate
-    interval: Interval
+    figure: Measured
     strip: Strip | None
 
 
@@ -115,37 +119,40 @@ def failure_table(run: ReportRun, metric: str) -> FailureTable:
 def class_lines(run: ReportRun) -> tuple[ClassLine, ...]:
     """A run's errors by class, without classes that have no images."""
     names, wnids = run.manifest.class_names, run.manifest.class_ids
-    found = [by_class(row.table, row.method, run.protocol, names) for row in run.rows]
+    found = [by_class(images, names) for images in _images(run).values()]
     lines = []
     for at, (wnid, name) in enumerate(zip(wnids, names, strict=True)):
-        own = found[0][at].errors.top1_cls
-        if own.n:
+        own = found[0][at].figures["top1_cls"]
+        if own.value is not None:
             errors = tuple(tuple(_percents(groups[at])) for groups in found)
-            lines.append(ClassLine(wnid, name, own.n, own.percent, errors))
+            lines.append(ClassLine(wnid, name, own.n, own.value, errors))
     return tuple(lines)
 
 
 def _percents(group: Group) -> list[float | None]:
-    rates: Sequence[Rate] = [getattr(group.errors, metric) for metric in LOCALIZATION]
-    return [rate.percent if rate.n else None for rate in rates]
+    return [group.figures[metric].value for metric in LOCALIZATION]
+
+
+def _images(run: ReportRun) -> dict[str, MeasuredImages]:
+    """Each row's images, measured by its records alone."""
+    metrics = metrics_in(ERRORS)
+    return {
+        row.method: MeasuredImages.of(outcomes_of(row.table, row.method), run.protocol, metrics)
+        for row in run.rows
+    }
 
 
 def _table(run: ReportRun, title: str, grouping: Grouping, metric: str) -> GroupTable:
-    found = {row.method: grouping(row.table, row.method, run.protocol) for row in run.rows}
-    rates: dict[str, list[Rate]] = {
-        method: [getattr(group.errors, metric) for group in groups]
-        for method, groups in found.items()
-    }
-    floors = rates[run.floor.method] if run.floor else [None] * len(next(iter(rates.values())))
-    names = tuple(
-        (group.name, rate.n)
-        for group, rate in zip(found[run.rows[0].method], rates[run.rows[0].method], strict=True)
-    )
+    found = {method: grouping(images) for method, images in _images(run).items()}
+    first = found[run.rows[0].method]
+    floors = found[run.floor.method] if run.floor else [None] * len(first)
+    names = tuple((group.name, group.figures[metric].n) for group in first)
     rows = tuple(
         (
             row.title,
             tuple(
-                _cell(rate, floor) for rate, floor in zip(rates[row.method], floors, strict=True)
+                _cell(group.figures[metric], floor.figures[metric] if floor else None)
+                for group, floor in zip(found[row.method], floors, strict=True)
             ),
         )
         for row in run.rows
@@ -153,10 +160,9 @@ def _table(run: ReportRun, title: str, grouping: Grouping, metric: str) -> Group
     return GroupTable(title, WHOLE, names, rows)
 
 
-def _cell(rate: Rate, floor: Rate | None) -> GroupCell:
-    interval = rate.interval()
-    if not rate.n:
-        return GroupCell(rate, interval, None)
-    line = floor.percent if floor and floor.n else None
-    drawn = strip(WHOLE, rate.percent, interval.low, interval.high, line=line)
-    return GroupCell(rate, interval, drawn)
+def _cell(figure: Measured, floor: Measured | None) -> GroupCell:
+    if figure.value is None or figure.interval is None:
+        return GroupCell(figure, None)
+    line = floor.value if floor else None
+    drawn = strip(WHOLE, figure.value, figure.interval.low, figure.interval.high, line=line)
+    return GroupCell(figure, drawn)

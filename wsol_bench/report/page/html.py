@@ -13,7 +13,7 @@ from wsol_bench.report.page.pairs import SIGNIFICANCE
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
 from wsol_bench.runtime.names import last_part
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import title_of
 from wsol_bench.scoring.intervals import Interval
 
 _SECTIONS = (
@@ -52,13 +52,20 @@ def render(page: Page) -> str:
         title=_title(page),
         subtitle=_subtitle(page),
         sections=_SECTIONS,
-        titles=METRIC_TITLES,
+        titles=_titles(page),
         significance=SIGNIFICANCE,
         several=len(page.views) > 1,
         style=Markup(_file("style.css")),
         script=Markup("\n".join(_file(name) for name in _SCRIPTS)),
         gallery=Markup(_gallery(page)),
     )
+
+
+def _titles(page: Page) -> Mapping[str, str]:
+    """The heading of every metric that the page shows."""
+    protocols = [view.run.protocol for view in page.views]
+    names = dict.fromkeys((*page.errors.metrics, *page.metrics))
+    return {name: title_of(name, protocols) for name in names}
 
 
 def _title(page: Page) -> str:

@@ -12,6 +12,7 @@ from wsol_bench.report.page.content import Page, RunView, bar, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
 from wsol_bench.report.page.html import render
 from wsol_bench.runtime.progress import log
+from wsol_bench.scoring.metric import BoundMetric
 
 MEGABYTE = 1_000_000
 
@@ -29,6 +30,7 @@ class PageSettings:
         max_mb: maximum size of the file, which limits the galleries.
         pictures: maximum number of images per run.
         quiet: print nothing on stderr.
+        metrics: columns of the table of figures; default: those of each run's protocol.
     """
 
     out: Path
@@ -36,6 +38,7 @@ class PageSettings:
     max_mb: float
     pictures: int
     quiet: bool
+    metrics: tuple[BoundMetric, ...] = ()
 
 
 def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
@@ -48,7 +51,7 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
     """
     _check(settings)
     began = time.monotonic()
-    page = gather(open_runs(paths), settings.max_mb, quiet=settings.quiet)
+    page = gather(open_runs(paths, settings.metrics), settings.max_mb, quiet=settings.quiet)
     full = _with_pictures(page, settings)
     text = render(full)
     _write(settings.out, text)

@@ -5,14 +5,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import combinations
 
-from wsol_bench.analysis.paired import (
-    Difference,
-    PairedComparison,
-    PairedRow,
-    compare_all,
-    compare_rows,
-    holm,
-)
+from wsol_bench.analysis.differences import Difference, holm
+from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all, compare_rows
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
@@ -186,7 +180,7 @@ def _rows(run: ReportRun) -> list[PairedRow]:
 
 
 def _row(run: ReportRun, row: ReportRow) -> PairedRow:
-    return PairedRow(row.title, row.table, row.method, run.protocol)
+    return PairedRow.of_table(row.title, row.table, row.method, run.protocol)
 
 
 def _table(title: str, comparisons: Sequence[PairedComparison]) -> PairTable:

@@ -9,15 +9,13 @@ from wsol_bench.datasets.statistics import CENTRED_SIDE
 from wsol_bench.report.page.errors import ErrorTable
 from wsol_bench.report.page.pairs import Finding, against_floor, all_images, finding, joined
 from wsol_bench.runtime.names import first_names
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import title_of
+from wsol_bench.scoring.intervals import MAX_HALF_WIDTH
 
 METRIC = "top1_loc"
 """The error that the sentences report."""
 
 MINUS = "\N{MINUS SIGN}"
-
-MAX_HALF_WIDTH = 10.0
-"""In percentage points: with a wider half interval, a published figure inside it is no evidence."""
 
 
 def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
@@ -25,13 +23,13 @@ def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
     minimum = joined(list(dict.fromkeys(f"{run.protocol.iou:g}" for run in runs)))
     found = [
         (
-            METRIC_TITLES["top1_loc"],
+            title_of("top1_loc", (run.protocol for run in runs)),
             "the network's best class is the image's label, and the predicted box for the label "
             f"has an IoU of at least {minimum} with a ground-truth box. The error is the "
             "percentage of images for which this does not hold.",
         ),
         (
-            METRIC_TITLES["gt_known_loc"],
+            title_of("gt_known_loc", (run.protocol for run in runs)),
             "the box alone counts, whatever class the network predicts.",
         ),
     ]
@@ -104,15 +102,14 @@ def _lowest(run: ReportRun) -> Iterator[str]:
     rows = [row for row in run.rows if row.has_map]
     if not rows:
         return
-    lowest = min(row.errors.top1_loc.wrong for row in rows)
-    first = [row for row in rows if row.errors.top1_loc.wrong == lowest]
-    rate = first[0].errors.top1_loc
-    interval = rate.interval()
+    errors = [row.figures[METRIC].value or 0.0 for row in rows]
+    first = [row for row, error in zip(rows, errors, strict=True) if error == min(errors)]
+    lowest = first[0].figures[METRIC]
     have = "have" if len(first) > 1 else "has"
     yield (
         f"Of the methods that make maps, {_listed(first)} {have} the lowest "
-        f"{METRIC_TITLES[METRIC]} error: {rate.percent:.2f} % (95 % interval "
-        f"{interval.low:.1f}–{interval.high:.1f}, n = {rate.n:,})."
+        f"{run.title_of(METRIC)} error: {lowest.value:.2f} % (95 % interval "
+        f"{lowest.low:.1f}–{lowest.high:.1f}, n = {lowest.n:,})."
     )
 
 
@@ -121,8 +118,8 @@ def _floor(run: ReportRun) -> Iterator[str]:
     if run.floor is None:
         yield "The run has no centred box, so these errors cannot be compared with a fixed box."
         return
-    rate = run.floor.errors.top1_loc
-    yield f"The centred box has a {METRIC_TITLES[METRIC]} error of {rate.percent:.2f} %."
+    floor = run.floor.figures[METRIC].value
+    yield f"The centred box has a {run.title_of(METRIC)} error of {floor:.2f} %."
     for row, comparison in against_floor(run, METRIC):
         yield against_words(row.title, comparison)
 

@@ -10,72 +10,114 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.analysis.breakdown import Group, by_box_count, by_box_size, by_class
+from wsol_bench.analysis.breakdown import (
+    Group,
+    MeasuredImages,
+    by_box_count,
+    by_box_size,
+    by_class,
+)
 from wsol_bench.analysis.failures import FailureKind, count_failures
+from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import find
 from wsol_bench.records.opened_run import open_parts, own_protocol
-from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRIC_TITLES
-from wsol_bench.scoring.intervals import Rate
+from wsol_bench.records.table import localized_in
+from wsol_bench.report.tables.result import figure_text, interval_text, stacked
+from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import BoundMetric, MetricHead, heads
 
-SCHEMA = 1
+SCHEMA = 2
 _WORST = 10
 """Number of classes shown; --json has all."""
-_SHOWN = ("top1_cls", *LOCALIZATION)
 
 
 @dataclass(frozen=True, slots=True)
 class MethodBreakdown:
-    """One method's errors by group of images.
+    """One row's figures by part of the images.
 
     Attributes:
         method, arch: of the records.
         n: images.
-        by_size, by_count: groups by size of the largest ground-truth box, and by number of boxes.
-        by_class: the classes with images, in descending order of their error.
-        kinds: number of images per outcome, under top-1 loc.
+        localized: images that localization counts: all but the blacklist's.
+        metrics: those that have parts.
+        whole: metrics that pool all images, and so have no parts.
+        by_size, by_count: groups by the largest ground-truth box, and by how many there are.
+        by_class: the classes that have images, those with the worst first figure of
+            localization first.
+        kinds: how many of the localized images came to what, under top-1 localization.
     """
 
     method: str
     arch: str
     n: int
+    localized: int
+    metrics: tuple[MetricHead, ...]
+    whole: tuple[MetricHead, ...]
     by_size: Sequence[Group]
     by_count: Sequence[Group]
     by_class: Sequence[Group]
     kinds: dict[FailureKind, int]
 
 
-def break_down(path: Path, method: str) -> MethodBreakdown:
-    """Counts a method's errors by group.
+def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> MethodBreakdown:
+    """A row's figures by group.
+
+    Args:
+        path: the run's folder.
+        method: the row.
+        metrics: those to measure; default: the protocol's.
 
     Raises:
-        UsageError: the run has no such method.
+        UsageError: the run has no such row.
         DataError: the folder holds no run.
     """
     carriers = {method: part for part in open_parts(path) for method in part.methods}
     part = find("method of this run", method, carriers)
     protocol, table = own_protocol(part), part.of(method)
-    names = part.folder.manifest().class_names
-    with_images = [
-        each for each in by_class(table, method, protocol, names) if each.errors.top1_loc.n
-    ]
+    asked = metrics or metrics_of(protocol)
+    images = MeasuredImages.of(row_data(part, method), protocol, asked)
+    shown = heads([each for each in asked if each.name in images.values], protocol)
+    names = part.manifest.class_names
     return MethodBreakdown(
         method=method,
         arch=part.identity.arch,
         n=len(table),
-        by_size=by_box_size(table, method, protocol),
-        by_count=by_box_count(table, method, protocol),
-        by_class=sorted(with_images, key=lambda each: each.errors.top1_loc.percent, reverse=True),
+        localized=localized_in(table),
+        metrics=shown,
+        whole=heads([each for each in asked if each.name not in images.values], protocol),
+        by_size=by_box_size(images),
+        by_count=by_box_count(images),
+        by_class=_worst_first(by_class(images, names), shown),
         kinds=count_failures(table, method, protocol),
     )
 
 
-def print_breakdown(path: Path, method: str, *, as_json: bool = False) -> None:
+def _worst_first(groups: Sequence[Group], metrics: Sequence[MetricHead]) -> list[Group]:
+    """The classes that have images, by the first metric of localization, or the first."""
+    seen = [group for group in groups if group.n]
+    if not metrics:
+        return seen
+    by = next((each for each in metrics if each.name in LOCALIZATION), metrics[0])
+    sign = 1.0 if by.higher_is_better else -1.0
+
+    def badness(group: Group) -> tuple[bool, float]:
+        value = group.figures[by.name].value
+        return value is None, 0.0 if value is None else sign * value
+
+    return sorted(seen, key=badness)
+
+
+def print_breakdown(
+    path: Path, method: str, metrics: Sequence[BoundMetric] = (), *, as_json: bool = False
+) -> None:
     """Prints `break_down` as tables, or as one JSON object.
 
     Raises:
         UsageError, DataError: see `break_down`.
     """
-    found = break_down(path, method)
+    found = break_down(path, method, metrics)
     if as_json:
         print(json.dumps(to_json(found), ensure_ascii=False))
         return
@@ -86,10 +128,24 @@ def print_breakdown(path: Path, method: str, *, as_json: bool = False) -> None:
         ("by number of ground-truth boxes", found.by_count),
         (f"the {len(worst)} worst classes of {len(found.by_class)}", worst),
     ):
-        console.print(_group_table(title, groups))
-    console.print("error in %, 95 % Wilson interval below", style="dim", highlight=False)
+        console.print(_group_table(title, groups, found.metrics))
+    console.print(_beneath(found), style="dim", highlight=False)
     console.print()
     console.print(_kind_table(found))
+
+
+def _beneath(found: MethodBreakdown) -> str:
+    lines = ["in %, 95 % interval below; ↑: higher is better"]
+    if not any(metric.higher_is_better for metric in found.metrics):
+        lines = ["error in %, 95 % Wilson interval below"]
+    if found.localized < found.n:
+        lines.append(
+            f"localization leaves out the {found.n - found.localized:,} images of the blacklist"
+        )
+    if found.whole:
+        names = ", ".join(metric.title for metric in found.whole)
+        lines.append(f"no parts of {names}: a figure of all images together")
+    return "\n".join(lines)
 
 
 def to_json(found: MethodBreakdown) -> dict[str, Any]:
@@ -99,6 +155,8 @@ def to_json(found: MethodBreakdown) -> dict[str, Any]:
         "method": found.method,
         "arch": found.arch,
         "n": found.n,
+        "n_loc": found.localized,
+        "metrics": [metric.to_json() for metric in found.metrics],
         "by_size": [_group_json(group) for group in found.by_size],
         "by_count": [_group_json(group) for group in found.by_count],
         "by_class": [_group_json(group) for group in found.by_class],
@@ -107,33 +165,31 @@ def to_json(found: MethodBreakdown) -> dict[str, Any]:
 
 
 def _group_json(group: Group) -> dict[str, Any]:
-    rates: dict[str, Rate] = {metric: getattr(group.errors, metric) for metric in _SHOWN}
-    intervals = {metric: rate.interval() for metric, rate in rates.items()}
+    figures = group.figures
     return {
         "group": group.name,
-        "n": group.errors.top1_cls.n,
-        **{metric: rate.percent if rate.n else None for metric, rate in rates.items()},
-        "ci": {metric: [each.low, each.high] for metric, each in intervals.items()},
+        "n": group.n,
+        **{name: figure.value for name, figure in figures.items()},
+        "ci": {
+            name: [figure.low, figure.high] for name, figure in figures.items() if figure.interval
+        },
+        "counted": {name: figure.n for name, figure in figures.items()},
     }
 
 
-def _group_table(title: str, groups: Sequence[Group]) -> Table:
+def _group_table(title: str, groups: Sequence[Group], metrics: Sequence[MetricHead]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("group", overflow="fold")  # wraps on narrow terminals
-    for heading in ("images", *(METRIC_TITLES[metric].replace(" ", "\n") for metric in _SHOWN)):
+    for heading in ("images", *(stacked(metric.heading) for metric in metrics)):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
-        rates: list[Rate] = [getattr(group.errors, metric) for metric in _SHOWN]
-        table.add_row(group.name, f"{group.errors.top1_cls.n:,}", *map(_cell, rates))
+        figures = (group.figures[metric.name] for metric in metrics)
+        table.add_row(group.name, f"{group.n:,}", *map(_cell, figures))
     return table
 
 
-def _cell(rate: Rate) -> str:
-    if not rate.n:
-        return "n/a"
-    interval = rate.interval()
-    ends = (f"{end:.1f}".replace("100.0", "100") for end in (interval.low, interval.high))
-    return f"{rate.percent:.2f}\n{'–'.join(ends)}"
+def _cell(figure: Measured) -> str:
+    return "\n".join(part for part in (figure_text(figure), interval_text(figure)) if part)
 
 
 def _kind_table(found: MethodBreakdown) -> Table:
@@ -142,5 +198,6 @@ def _kind_table(found: MethodBreakdown) -> Table:
     table.add_column("images", justify="right")
     table.add_column("%", justify="right")
     for kind, count in found.kinds.items():
-        table.add_row(str(kind), f"{count:,}", f"{100 * count / found.n:.1f}")
+        share = 100 * count / found.localized if found.localized else 0.0
+        table.add_row(str(kind), f"{count:,}", f"{share:.1f}")
     return table

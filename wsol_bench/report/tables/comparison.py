@@ -16,11 +16,22 @@ from wsol_bench.analysis.regression import (
     percent_text,
     read_tolerances,
 )
+from wsol_bench.analysis.rescore import rescore
 from wsol_bench.errors import EXIT_FINE, RegressionError
-from wsol_bench.records.result_files import networks_of, read_results, write_results
+from wsol_bench.records.opened_run import open_parts, own_protocol
+from wsol_bench.records.result import to_json
+from wsol_bench.records.result_files import (
+    StoredResults,
+    networks_of,
+    read_results,
+    runs_in,
+    stored,
+    write_results,
+)
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
+from wsol_bench.scoring.metric import BoundMetric
 
 HEADINGS = ("metric", "old", "new", "difference", "tolerance", "verdict")
 _FIGURES = slice(1, 5)
@@ -81,14 +92,22 @@ def _print_explanations(before: RunFolder, now: RunFolder) -> None:
 
 
 def print_comparison(
-    baseline: Path, new: Path, tolerances: Sequence[str], *, markdown: bool, update: bool
+    baseline: Path,
+    new: Path,
+    tolerances: Sequence[str],
+    metrics: Sequence[BoundMetric] = (),
+    *,
+    markdown: bool,
+    update: bool,
 ) -> int:
     """Compares two results and prints the differences on stdout.
 
     Args:
         baseline: a result file or a run's folder.
         new: likewise.
-        tolerances: such as "top1_loc=0.5".
+        tolerances: texts such as "top1_loc=0.5".
+        metrics: those to compare, measured anew where a path is a run's folder; default:
+            those of the baseline.
         markdown: print Markdown instead of a table for a terminal.
         update: write the new figures into the baseline afterwards, whatever they are.
 
@@ -100,9 +119,9 @@ def print_comparison(
             False; names every such figure.
         DataError, UsageError: one of the two results, or a tolerance, is invalid.
     """
-    given = read_tolerances(tolerances)
-    old, now = read_results(baseline), read_results(new)
-    comparison = compare(old, now, given)
+    old, now = (_results_of(path, metrics) for path in (baseline, new))
+    given = read_tolerances(tolerances, old.metrics)
+    comparison = compare(old, now, given, [metric.name for metric in metrics])
     if markdown:
         print(markdown_of(comparison, baseline, new))
     else:
@@ -115,6 +134,18 @@ def print_comparison(
         lines = "".join(f"\n  {failure}" for failure in comparison.failures)
         raise RegressionError(f"{new} differs from {baseline}:{lines}\n{_WHAT_TO_DO}")
     return EXIT_FINE
+
+
+def _results_of(path: Path, metrics: Sequence[BoundMetric]) -> StoredResults:
+    """The results of a file or a run's folder; the folder's measured anew where asked for."""
+    folders = runs_in(path) if metrics else []
+    if not folders:
+        return read_results(path)
+    results = []
+    for folder in folders:
+        parts = open_parts(folder)
+        results.append(rescore(parts, own_protocol(parts[0]), metrics))
+    return stored(path, to_json(results))
 
 
 _WHAT_TO_DO = "If the change is intended, run compare again with --update."
@@ -200,5 +231,8 @@ def summary_lines(comparison: Comparison) -> list[str]:
         lines.append(f"Of these, without a figure in either result: {named}.")
     failures = len(comparison.failures)
     if not failures:
-        return [*lines, "No difference exceeds its tolerance (percentage points)."]
+        return [
+            *lines,
+            "No difference exceeds its tolerance (percentage points, or the metric's unit).",
+        ]
     return [*lines, f"{failures} {'failure' if failures == 1 else 'failures'}."]

@@ -12,6 +12,7 @@ from wsol_bench.methods.catalog import METHODS
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.weights.load import SOURCES
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
+from wsol_bench.scoring.catalog import METRICS
 
 
 def print_catalog(what: str) -> None:
@@ -39,6 +40,14 @@ def _methods() -> Iterable[tuple[str, ...]]:
         yield name, method.title, method.source
 
 
+def _metrics() -> Iterable[tuple[str, ...]]:
+    for name, metric in METRICS.items():
+        options = ", ".join(f"{option}={each.default}" for option, each in metric.options.items())
+        better = "higher" if metric.higher_is_better else "lower"
+        needs = ", ".join(sorted(metric.needs))
+        yield name, metric.title.format(topk="k"), better, needs, options, metric.source
+
+
 def _datasets() -> Iterable[tuple[str, ...]]:
     for name, dataset in NAMED.items():
         yield f"{name} (by name)", dataset.description
@@ -60,6 +69,7 @@ def _weights() -> Iterable[tuple[str, ...]]:
 CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]]]]] = {
     "archs": (("arch", "topology", "input", "features", "excitation"), _archs),
     "methods": (("method", "title", "source"), _methods),
+    "metrics": (("metric", "title", "better", "needs", "options", "source"), _metrics),
     "datasets": (("layout", "what it looks like"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
     "weights": (("--weights", "topology"), _weights),

@@ -1,25 +1,32 @@
 """Paired comparisons as a table for a terminal of 80 columns."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all
+from wsol_bench.analysis.row_data import row_data
+from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.opened_run import Part, open_parts, own_protocol
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import metrics_of, title_of
+from wsol_bench.scoring.metric import BoundMetric
+from wsol_bench.scoring.row_data import RowData
 
 SMALLEST_P = 0.0001
 """Smaller p values are shown as less than this."""
 
 
-def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
+def comparison_table(comparisons: Sequence[PairedComparison], heading: str) -> Table:
     """One row per pair: the difference, its interval and its p values.
 
     Args:
         comparisons: of one metric, at least one.
+        heading: of the metric.
 
     Raises:
         ValueError: there is none, or they are of several metrics.
@@ -27,61 +34,133 @@ def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
     metrics = {comparison.metric for comparison in comparisons}
     if len(metrics) != 1:
         raise ValueError(f"expected comparisons of one metric, got {sorted(metrics)}")
-    heading = METRIC_TITLES[metrics.pop()]
     images = {comparison.difference.n for comparison in comparisons}
+    counted = all(comparison.difference.only_first is not None for comparison in comparisons)
     table = Table(
-        title=f"{heading} error, differences over n = {images.pop():,} images",
-        caption=(
-            "points: first minus second, percentage points; 95 %: paired bootstrap\n"
-            "wrong: images wrong under the first only / the second only\n"
-            "p: exact McNemar; Holm: p corrected within this table"
-        ),
+        title=f"{heading}, differences over n = {images.pop():,} images",
+        caption="\n".join(_CAPTION_COUNTED if counted else _CAPTION),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
     )
     table.add_column("pair", overflow="fold")
-    for name in ("points", "95 %", "wrong", "p", "Holm"):
+    for name in ("points", "95 %", *(["images"] if counted else []), "p", "Holm"):
         table.add_column(name, justify="right", no_wrap=True)
     for comparison in comparisons:
         difference = comparison.difference
+        only = f"{difference.only_first:,} / {difference.only_second:,}" if counted else None
         table.add_row(
             f"{comparison.first}\n  − {comparison.second}",
             signed(difference.percent),
             f"{signed(difference.interval.low)} … {signed(difference.interval.high)}",
-            f"{difference.only_first:,} / {difference.only_second:,}",
+            *([only] if only else []),
             _probability(difference.p),
             _probability(comparison.p_holm),
         )
     return table
 
 
-def print_pairs(paths: Sequence[Path], metric: str) -> None:
+_CAPTION_COUNTED = (
+    "points: first minus second, percentage points; 95 %: paired bootstrap",
+    "images: counted under the first only / the second only",
+    "p: exact McNemar; Holm: p corrected within this table",
+)
+_CAPTION = (
+    "points: first minus second; 95 % and p: paired bootstrap over images",
+    "Holm: p corrected within this table",
+)
+
+
+def print_pairs(
+    paths: Sequence[Path], metrics: Sequence[BoundMetric], *, as_json: bool = False
+) -> None:
     """Prints the paired difference of every two rows of one run or several.
+
+    Args:
+        paths: folders of runs over the same images.
+        metrics: one table each, in this order; default: those of the first protocol.
+        as_json: print one JSON object instead.
 
     Raises:
         DataError, UsageError: a run is not there, or they are of other images.
     """
     opened = list(zip(_labels(paths), map(open_parts, paths), strict=True))
     rows = [
-        PairedRow(
-            f"{label}{_title(row, parts[0])}",
-            part.of(row["method"]),
-            row["method"],
-            own_protocol(part),
-        )
+        (row["method"], _paired_row(f"{label}{_title(row, parts[0])}", part, row["method"]))
         for label, parts in opened
         for part in parts
         for row in part.rows
     ]
     order = [method for _, parts in opened for method in parts[0].order]
-    rows.sort(key=lambda row: order.index(row.method))
-    print_comparisons(compare_all(rows, metric))
+    rows.sort(key=lambda row: order.index(row[0]))
+    protocols = [own_protocol(parts[0]) for _, parts in opened]
+    ordered = [row for _, row in rows]
+    asked = metrics or metrics_of(protocols[0])
+    found = [(metric, compare_all(ordered, metric.name)) for metric in asked]
+    if as_json:
+        print(json.dumps(_to_json(found, protocols), ensure_ascii=False))
+        return
+    for metric, comparisons in found:
+        heading = _heading(metric, protocols)
+        if comparisons:
+            print_comparisons(comparisons, heading)
+        else:
+            print(f"{heading}: fewer than two rows have such a figure.")
 
 
-def print_comparisons(comparisons: Sequence[PairedComparison]) -> None:
-    """Prints the table on stdout; plain where stdout is no terminal."""
-    Console().print(comparison_table(comparisons), highlight=False)
+def _paired_row(name: str, part: Part, method: str) -> PairedRow:
+    answered: list[RowData] = []  # several metrics share what one pass over the maps finds
+
+    def once() -> RowData:
+        if not answered:
+            answered.append(row_data(part, method))
+        return answered[0]
+
+    return PairedRow(name, once, own_protocol(part))
+
+
+def _heading(metric: BoundMetric, protocols: Sequence[Protocol]) -> str:
+    """The metric's heading, with the word error where less is better."""
+    title = title_of(metric.name, protocols)
+    return title if metric.metric.higher_is_better else f"{title} error"
+
+
+def _to_json(
+    found: Sequence[tuple[BoundMetric, Sequence[PairedComparison]]], protocols: Sequence[Protocol]
+) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "metrics": [
+            {
+                "name": metric.name,
+                "title": title_of(metric.name, protocols),
+                "unit": metric.metric.unit,
+                "higher_is_better": metric.metric.higher_is_better,
+                "pairs": [_pair_json(each) for each in comparisons],
+            }
+            for metric, comparisons in found
+        ],
+    }
+
+
+def _pair_json(comparison: PairedComparison) -> dict[str, Any]:
+    difference = comparison.difference
+    return {
+        "first": comparison.first,
+        "second": comparison.second,
+        "n": difference.n,
+        "difference": difference.percent if difference.n else None,
+        "ci": [difference.interval.low, difference.interval.high] if difference.n else None,
+        "only_first": difference.only_first,
+        "only_second": difference.only_second,
+        "p": difference.p,
+        "p_holm": comparison.p_holm,
+    }
+
+
+def print_comparisons(comparisons: Sequence[PairedComparison], heading: str) -> None:
+    """Prints the table on stdout, without colours if stdout is no terminal."""
+    Console().print(comparison_table(comparisons, heading), highlight=False)
 
 
 def signed(points: float) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from rich import box
 from rich.console import Console
@@ -11,20 +12,26 @@ from rich.table import Table
 
 from wsol_bench.analysis.ablation import Variant, ablate
 from wsol_bench.analysis.rescore import rescore
-from wsol_bench.analysis.threshold_sweep import SweptRow, sweep_run
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.devkit_ids import devkit_ids
-from wsol_bench.errors import UsageError
-from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
+from wsol_bench.errors import UsageError, find
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.records.opened_run import open_parts, own_protocol
 from wsol_bench.records.result import Result, Row
-from wsol_bench.records.table import unreadable_in
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions
-from wsol_bench.report.tables.result import print_result, unreadable_line
-from wsol_bench.scoring.ilsvrc import LOCALIZATION, METRIC_TITLES
+from wsol_bench.report.tables.result import print_result
+from wsol_bench.scoring.catalog import metrics_in, metrics_of
+from wsol_bench.scoring.metric import (
+    BOX_FIELDS,
+    IOU_FIELDS,
+    BoundMetric,
+    Metric,
+    heads,
+    require_read,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,91 +60,71 @@ def print_score(
     protocol: str | None,
     changes: tuple[str, ...],
     tune_on: Path | None,
+    metrics: Sequence[BoundMetric] = (),
     *,
     as_json: bool,
 ) -> None:
     """Prints a run's result under a protocol on stdout; default: the run's own.
 
+    Args:
+        path: the run's folder.
+        protocol: a name or a TOML file, or None.
+        changes: FIELD=VALUE texts.
+        tune_on: another run, on which thresholds are chosen, or None.
+        metrics: those to measure; default: the protocol's, and with `tune_on` each of them
+            that can be tuned also at the tuned threshold.
+        as_json: print one JSON object instead of the table.
+
     Raises:
-        UsageError, DataError: see `rescore` and `sweep_run`.
+        UsageError, DataError: see `rescore`; or a change that no metric reads.
     """
     parts = open_parts(path)
     wanted = own_protocol(parts[0])
     if protocol is not None or changes:
         wanted = resolve(protocol or wanted.name.partition(" (")[0], changes)
-    if wanted.sweep:
-        rows = sweep_run(parts, wanted, open_parts(tune_on) if tune_on else ())
-        unread = unreadable_in(parts[0].table)
-        if as_json:
-            print(swept_json(rows, wanted, unread))
-            return
-        console = Console()
-        console.print(swept_table(rows, wanted))
-        if unread:
-            console.print(unreadable_line(unread), highlight=False, markup=False)
-        return
+    asked = tuple(metrics) or metrics_of(wanted)
     if tune_on is not None:
-        raise UsageError("--tune-on: only for a protocol that sweeps, such as maxboxacc.")
-    result = rescore(parts, wanted)
+        asked = with_tuned(asked)
+    require_read([change.partition("=")[0].strip() for change in changes], asked)
+    result = rescore(parts, wanted, asked, open_parts(tune_on) if tune_on else ())
     if as_json:
         print(json.dumps(result.to_json(), ensure_ascii=False))
     else:
         print_result(result)
 
 
-def swept_table(rows: Sequence[SweptRow], protocol: Protocol) -> Table:
-    """Percentage of right boxes at the fixed, the tuned and the best threshold."""
-    table = Table(
-        title=f"{protocol.name}, n = {rows[0].curve.n:,}: images right, in %",
-        caption="oracle: best threshold on the scored images, which uses their ground truth",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-    )
-    table.add_column("method")
-    for heading in ("fixed", "tuned", "oracle", "oracle's thresholds"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        best = ", ".join(f"{threshold:.3f}" for threshold in row.oracle.thresholds)
-        tuned = f"{row.tuned.percent_right:.2f}" if row.tuned else "–"
-        fixed, oracle = (f"{each.percent_right:.2f}" for each in (row.fixed, row.oracle))
-        table.add_row(row.title, fixed, tuned, oracle, best)
-    return table
+def with_tuned(metrics: Sequence[BoundMetric]) -> tuple[BoundMetric, ...]:
+    """The metrics, and after each group of one that can be tuned, its tuned form.
 
-
-def swept_json(rows: Sequence[SweptRow], protocol: Protocol, unreadable: Sequence[str]) -> str:
-    """The figures, the curves and the ids of unreadable images as one JSON object."""
-    figures = [
-        {
-            "method": row.method,
-            **{
-                str(figure.choice): {
-                    "percent_right": figure.percent_right,
-                    "thresholds": list(figure.thresholds),
-                }
-                for figure in (row.fixed, row.tuned, row.oracle)
-                if figure
-            },
-            "curve": {
-                "thresholds": row.curve.thresholds.tolist(),
-                "ious": list(row.curve.ious),
-                "right": row.curve.right.tolist(),
-            },
-        }
-        for row in rows
-    ]
-    content = {
-        "schema": 1,
-        "protocol": protocol.name,
-        "n": rows[0].curve.n,
-        "rows": figures,
-        "unreadable": list(unreadable),
+    Raises:
+        UsageError: none of them can be tuned.
+    """
+    tuned = {
+        each.name: each for each in (_tuned(bound.metric) for bound in metrics) if each is not None
     }
-    return json.dumps(content)
+    if not tuned:
+        names = ", ".join(bound.name for bound in metrics)
+        raise UsageError(
+            f"--tune-on: none of the metrics asked for ({names}) has a threshold to tune. "
+            "Ask for one that has, such as --metrics max_box_acc."
+        )
+    return tuple({each.name: each for each in (*metrics, *tuned.values())}.values())
+
+
+def _tuned(metric: Metric) -> BoundMetric | None:
+    parameter = metric.options.get("threshold")
+    if parameter is None or "tuned" not in get_args(parameter.annotation):
+        return None
+    return metric.bind({"threshold": "tuned"})
 
 
 def print_predictions(
-    files: PredictionFiles, protocol: str | None, changes: tuple[str, ...], *, as_json: bool
+    files: PredictionFiles,
+    protocol: str | None,
+    changes: tuple[str, ...],
+    metrics: Sequence[BoundMetric] = (),
+    *,
+    as_json: bool,
 ) -> None:
     """Prints the errors of a prediction file on stdout.
 
@@ -149,7 +136,11 @@ def print_predictions(
     ids = devkit_ids(dataset.class_ids, files.class_map)
     guesses = read_predictions(files.predictions, ids)
     blacklist = read_blacklist(files.blacklist) if files.blacklist else frozenset()
-    errors = score_predictions(guesses, dataset.examples, wanted, blacklist)
+    figures = score_predictions(guesses, dataset.examples, wanted, blacklist)
+    asked = tuple(metrics) or metrics_in(figures)
+    for metric in asked:
+        find("metric of a prediction file", metric.name, figures)
+    _require_scored([change.partition("=")[0].strip() for change in changes], asked)
     name = files.predictions.name
     result = Result(
         arch="predictions",
@@ -158,11 +149,13 @@ def print_predictions(
         protocol=wanted.name,
         summary=wanted.summary,
         n=len(dataset.examples),
-        rows=(Row("predictions", name, "predictions", name, errors),),
+        rows=(Row("predictions", name, "predictions", name, figures),),
         not_applicable={},
         map_states={},
         seconds=0.0,
         is_ilsvrc=is_ilsvrc(dataset),
+        metrics=heads(asked, wanted),
+        localized=figures["top1_loc"].n,
     )
     if as_json:
         print(json.dumps(result.to_json(), ensure_ascii=False))
@@ -170,14 +163,33 @@ def print_predictions(
         print_result(result)
 
 
-def print_ablation(path: Path) -> None:
-    """Prints one table per method on stdout: errors, and their differences from the run's own.
+def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric]) -> None:
+    """Refuses a change of what a prediction file has fixed: its inputs and its boxes.
+
+    Raises:
+        UsageError: such a change, or one that no metric reads.
+    """
+    require_read(changed, metrics)
+    for name in changed:
+        if name in ("view", *BOX_FIELDS):
+            raise UsageError(
+                f"--set {name}: the boxes of a prediction file are made. "
+                f"Fields that scoring reads: topk, iou, {', '.join(IOU_FIELDS)}."
+            )
+
+
+def print_ablation(path: Path, metrics: Sequence[BoundMetric] = ()) -> None:
+    """Prints one table per row on stdout: figures, and by how much they moved.
+
+    Args:
+        path: the run's folder.
+        metrics: those to measure; default: the protocol's that read the box rule.
 
     Raises:
         DataError: the run kept no maps.
     """
     parts = open_parts(path)
-    found = list(ablate(parts))
+    found = list(ablate(parts, metrics))
     console = Console()
     own = own_protocol(parts[0])
     console.print(f"{path}: {own.name}, n = {parts[0].identity.images:,}", highlight=False)
@@ -191,12 +203,12 @@ def _ablation_table(title: str, method: str, variants: list[Variant]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("choice")
     table.add_column("value")
-    for metric in LOCALIZATION:  # classification does not depend on boxes
-        table.add_column(METRIC_TITLES[metric], justify="right")
     base = next(variant.result for variant in variants if variant.is_own)
+    for metric in base.metrics:
+        table.add_column(metric.heading, justify="right")
     before = ""
     for variant in variants:
-        cells = [_moved(variant, base, method, metric) for metric in LOCALIZATION]
+        cells = [_moved(variant, base, method, metric.name) for metric in base.metrics]
         choice = variant.choice if variant.choice != before else ""
         before = variant.choice
         table.add_row(choice, variant.value, *cells, style="bold" if variant.is_own else None)
@@ -205,7 +217,11 @@ def _ablation_table(title: str, method: str, variants: list[Variant]) -> Table:
 
 def _moved(variant: Variant, base: Result, method: str, metric: str) -> str:
     now, own = (
-        next(getattr(row.errors, metric).percent for row in result.rows if row.method == method)
+        next(row.figures.get(metric) for row in result.rows if row.method == method)
         for result in (variant.result, base)
     )
-    return f"{now:.2f}" if variant.is_own else f"{now:.2f} {now - own:+6.2f}"
+    if now is None or now.value is None or own is None or own.value is None:
+        return "n/a"
+    return (
+        f"{now.value:.2f}" if variant.is_own else f"{now.value:.2f} {now.value - own.value:+6.2f}"
+    )

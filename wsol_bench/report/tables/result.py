@@ -6,9 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.records.result import Result, Row
+from wsol_bench.records.result import Result
 from wsol_bench.runtime.names import first_names
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES, METRICS
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import PERCENT
 from wsol_bench.scoring.published import find_row
 
 _NORMAL = ("ok", "unreadable")
@@ -16,7 +17,7 @@ _NORMAL = ("ok", "unreadable")
 
 
 def terminal_table(result: Result) -> Table:
-    """Errors in per cent in the form of Table 1, with 95 % Wilson intervals below.
+    """A row per method and a column per metric, with 95 % intervals below the figures.
 
     The paper's figures are shown only for ILSVRC's classes, and if the paper has this arch
     and method under this protocol.
@@ -26,7 +27,7 @@ def terminal_table(result: Result) -> Table:
             f"{result.arch}, {result.weights}\n"
             f"{result.dataset}, {result.protocol}, n = {result.n:,}"
         ),
-        caption=f"error in %, 95 % Wilson interval beneath\n{result.summary}",
+        caption="\n".join([interval_words(result), result.summary, *notes_of(result)]),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         title_justify="left",
@@ -35,17 +36,44 @@ def terminal_table(result: Result) -> Table:
         caption_style="dim",
     )
     table.add_column("method", overflow="fold")  # wraps on narrow terminals
-    for title in METRIC_TITLES.values():
-        table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
+    for metric in result.metrics:
+        table.add_column(stacked(metric.heading), justify="right", no_wrap=True)
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f"({row.arch})"
-        table.add_row(row.title, *(_percent(row, metric) for metric in METRICS))
-        table.add_row(carrier, *(_interval(row, metric) for metric in METRICS), style="dim")
+        figures = [row.figures.get(metric.name) for metric in result.metrics]
+        table.add_row(row.title, *map(figure_text, figures))
+        table.add_row(carrier, *map(interval_text, figures), style="dim")
         paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
         if paper:
-            figures = (paper.figures.get(metric) for metric in METRICS)
-            table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in figures))
+            published = (paper.figures.get(metric.name) for metric in result.metrics)
+            table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in published))
     return table
+
+
+def interval_words(result: Result) -> str:
+    """What the figures are, and what stands beneath them."""
+    rising = [metric for metric in result.metrics if metric.higher_is_better]
+    resampled = any(
+        figure.replicates is not None for row in result.rows for figure in row.figures.values()
+    )
+    binary = any(
+        figure.replicates is None for row in result.rows for figure in row.figures.values()
+    )
+    kinds = [*(["Wilson"] if binary else []), *(["bootstrap over images"] if resampled else [])]
+    what = "error in %" if not rising else "↑ higher is better, else error in %"
+    if len(rising) == len(result.metrics):
+        what = "images right in %" if all(m.unit == PERCENT for m in rising) else "figures"
+    return f"{what}, 95 % {' or '.join(kinds) or 'Wilson'} interval below"
+
+
+def notes_of(result: Result) -> list[str]:
+    """What a reader has to know of the metrics, each once."""
+    return list(dict.fromkeys(metric.note for metric in result.metrics if metric.note))
+
+
+def stacked(heading: str) -> str:
+    """A heading in lines, so that a column of figures stays narrow."""
+    return heading.replace(", ", ",\n") if ", " in heading else heading.replace(" ", "\n", 1)
 
 
 def print_result(result: Result) -> None:
@@ -70,14 +98,14 @@ def unreadable_line(ids: Sequence[str]) -> str:
     return f"{count} could not be read and counted as wrong: {first_names(ids)}."
 
 
-def _percent(row: Row, metric: str) -> str:
-    rate = getattr(row.errors, metric)
-    return f"{rate.percent:.2f}" if rate.n else "n/a"
+def figure_text(figure: Measured | None) -> str:
+    """A figure with two decimals; n/a where there is none."""
+    return "n/a" if figure is None or figure.value is None else f"{figure.value:.2f}"
 
 
-def _interval(row: Row, metric: str) -> str:
-    rate = getattr(row.errors, metric)
-    if not rate.n:
+def interval_text(figure: Measured | None) -> str:
+    """The ends of the interval with one decimal; nothing where there is no figure."""
+    if figure is None or figure.interval is None:
         return ""
-    interval = rate.interval()
-    return "–".join(f"{end:.1f}".replace("100.0", "100") for end in (interval.low, interval.high))
+    ends = (figure.interval.low, figure.interval.high)
+    return "–".join(f"{end:.1f}".replace("100.0", "100") for end in ends)

@@ -3,7 +3,13 @@
 from html import escape
 
 from wsol_bench.records.result import Result, Row
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES, METRICS
+from wsol_bench.report.tables.result import (
+    figure_text,
+    interval_text,
+    interval_words,
+    notes_of,
+)
+from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.published import find_row
 
 _LEFT, _RIGHT = "text-align:left", "text-align:right;padding-left:1em"
@@ -16,12 +22,15 @@ def result_html(result: Result) -> str:
 
     It has no colours, scripts or links; the notebook's own style applies.
     """
-    heads = "".join(f'<th style="{_RIGHT}">{each}</th>' for each in METRIC_TITLES.values())
+    heads = "".join(
+        f'<th style="{_RIGHT}">{escape(metric.heading)}</th>' for metric in result.metrics
+    )
     about = (
         f"{result.arch}, {result.weights}; {result.dataset}, {result.protocol}, n = {result.n:,}"
     )
     notes = [
-        f"error in %, 95 % Wilson interval beneath; {result.summary}",
+        f"{interval_words(result)}; {result.summary}",
+        *notes_of(result),
         *(f"{method}: n/a. {reason}." for method, reason in result.not_applicable.items()),
         *_degenerate(result),
     ]
@@ -35,23 +44,21 @@ def result_html(result: Result) -> str:
 
 def _row(result: Result, row: Row) -> str:
     title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
-    cells = "".join(f'<td style="{_RIGHT}">{_cell(row, metric)}</td>' for metric in METRICS)
+    shown = (row.figures.get(metric.name) for metric in result.metrics)
+    cells = "".join(f'<td style="{_RIGHT}">{_cell(figure)}</td>' for figure in shown)
     html = f'<tr><th style="{_LEFT}">{escape(title)}</th>{cells}</tr>'
     paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
     if paper is None:
         return html
-    figures = (paper.figures.get(metric) for metric in METRICS)
+    figures = (paper.figures.get(metric.name) for metric in result.metrics)
     cells = "".join(f'<td style="{_RIGHT}">{"" if f is None else f"{f:.2f}"}</td>' for f in figures)
     return f'{html}<tr style="{_FAINT}"><td style="{_LEFT}">paper</td>{cells}</tr>'
 
 
-def _cell(row: Row, metric: str) -> str:
-    rate = getattr(row.errors, metric)
-    if not rate.n:
-        return "n/a"
-    interval = rate.interval()
-    ends = f"{interval.low:.1f}–{interval.high:.1f}"
-    return f'{rate.percent:.2f}<br><small style="{_FAINT}">{ends}</small>'
+def _cell(figure: Measured | None) -> str:
+    ends = interval_text(figure)
+    beneath = f'<br><small style="{_FAINT}">{ends}</small>' if ends else ""
+    return f"{figure_text(figure)}{beneath}"
 
 
 def _degenerate(result: Result) -> list[str]:

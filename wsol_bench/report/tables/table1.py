@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.methods.catalog import METHODS
+from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.runs.table1 import ComparedError, RemadeRow
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import title_of
 
 HEADINGS = ("arch", "method", "protocol", "error", "paper", "ours", "difference", "interval")
 _METRICS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc")
@@ -37,7 +38,7 @@ def print_table1(rows: Sequence[RemadeRow]) -> None:
             table.add_column(heading, justify="left" if heading == "verdict" else "right")
         for cell in row.cells:
             table.add_row(
-                METRIC_TITLES[cell.metric],
+                _title(cell.metric, row),
                 f"{cell.paper:.2f}",
                 _or_dash(cell.ours),
                 _difference(cell),
@@ -69,7 +70,7 @@ def _flat(rows: Sequence[RemadeRow]) -> list[tuple[str, ...]]:
             row.paper.arch,
             METHODS[row.paper.method].title,
             row.paper.protocol,
-            METRIC_TITLES[cell.metric],
+            _title(cell.metric, row),
             f"{cell.paper:.2f}",
             "" if cell.ours is None else f"{cell.ours:.2f}",
             _difference(cell),
@@ -100,7 +101,8 @@ def as_latex(rows: Sequence[RemadeRow]) -> str:
     """A LaTeX tabular, one line per row of the paper: our figures, the paper's in brackets."""
     lines = [r"\begin{tabular}{llrrrr}", r"\hline"]
     lines.append(
-        " & ".join(("net", "method", *(METRIC_TITLES[each] for each in _METRICS))) + r" \\ \hline"
+        " & ".join(("net", "method", *(title_of(each, PROTOCOLS.values()) for each in _METRICS)))
+        + r" \\ \hline"
     )
     for row in rows:
         figures = [f"{_or_dash(cell.ours)} ({cell.paper:.2f})" for cell in row.cells]
@@ -118,6 +120,10 @@ def as_json(rows: Sequence[RemadeRow]) -> str:
 FORMS: Mapping[str, Callable[[Sequence[RemadeRow]], str]] = MappingProxyType(
     {"md": as_markdown, "csv": as_csv, "tex": as_latex, "json": as_json}
 )
+
+
+def _title(metric: str, row: RemadeRow) -> str:
+    return title_of(metric, [PROTOCOLS[row.paper.protocol]])
 
 
 def _difference(cell: ComparedError) -> str:

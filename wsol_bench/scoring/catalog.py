@@ -1,0 +1,78 @@
+"""The table of metrics. A metric is one file, or one of a group file, and one line here."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from wsol_bench.errors import UsageError, find
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.ilsvrc import GT_KNOWN_LOC, TOP1_CLS, TOP1_LOC, TOP5_CLS, TOP5_LOC
+from wsol_bench.scoring.maxboxacc import MAX_BOX_ACC, MAX_BOX_ACC_V2
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import BoundMetric, Metric, measure_all
+from wsol_bench.scoring.row_data import RowData
+from wsol_bench.specs import parse_spec, specs_in
+
+__all__ = ["METRICS", "measure", "metrics_in"]
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "top1_cls": TOP1_CLS,
+        "top5_cls": TOP5_CLS,
+        "top1_loc": TOP1_LOC,
+        "top5_loc": TOP5_LOC,
+        "gt_known_loc": GT_KNOWN_LOC,
+        "max_box_acc": MAX_BOX_ACC,
+        "max_box_acc_v2": MAX_BOX_ACC_V2,
+    }
+)
+
+
+def metrics_in(names: str | Iterable[str]) -> tuple[BoundMetric, ...]:
+    """The metrics of some specs, such as "top1_loc,max_box_acc:threshold=fixed".
+
+    Args:
+        names: a comma-separated text, or one spec per element.
+
+    Raises:
+        UsageError: there is no such metric or option, a value is bad, or a metric is
+            named twice; lists the known ones.
+    """
+    found: dict[str, BoundMetric] = {}
+    for text in specs_in(names):
+        spec = parse_spec(str(text))
+        bound = find("metric", spec.name, METRICS).bind(dict(spec.options))
+        if bound.name in found:
+            raise UsageError(f"metric {bound.name} is named twice. Name every metric once.")
+        found[bound.name] = bound
+    if not found:
+        raise UsageError(f"expected at least one metric. Known: {', '.join(METRICS)}.")
+    return tuple(found.values())
+
+
+def title_of(metric: str, protocols: Iterable[Protocol]) -> str:
+    """The heading of a metric over runs, which may have several protocols."""
+    (bound,) = metrics_in([metric])
+    return " / ".join(dict.fromkeys(bound.title(protocol) for protocol in protocols))
+
+
+def metrics_of(
+    protocol: Protocol, names: str | Iterable[str] | None = None
+) -> tuple[BoundMetric, ...]:
+    """The metrics asked for; default: the protocol's list."""
+    return metrics_in(protocol.metrics if names is None else names)
+
+
+def measure(
+    row: RowData, protocol: Protocol, names: str | Iterable[str] | None = None
+) -> dict[str, Measured]:
+    """Metric -> figure of a row, for every metric that applies to it.
+
+    Args:
+        row: the row.
+        protocol: under which its records were made or made anew.
+        names: specs of metrics; default: the protocol's list.
+
+    Raises:
+        UsageError, DataError: there is no such metric, or the run has not kept what it needs.
+    """
+    return measure_all(metrics_of(protocol, names), row, protocol)

@@ -1,0 +1,233 @@
+"""What a metric is: an entry of the table of metrics, and the entry bound to its options.
+
+A metric is one function from the records of a row, and its maps or masks where it
+needs them, to a figure with an interval. Tables, JSON, paired comparisons and the
+report follow from its entry.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from inspect import Parameter, signature
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin
+
+from wsol_bench.errors import NotApplicable, UsageError, unknown_name
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.row_data import RowData
+
+__all__ = ["PERCENT", "BoundMetric", "Metric", "MetricHead"]
+
+PERCENT = "%"
+
+Need = Literal["classes", "boxes", "maps", "masks"]
+"""Of a row: its best classes, its boxes for the label, its kept maps, the dataset's masks."""
+
+BOX_FIELDS = (
+    "threshold",
+    "reference",
+    "strict",
+    "upsampling",
+    "connectivity",
+    "component",
+)
+"""The fields of a protocol that decide the predicted box."""
+
+IOU_FIELDS = ("truth", "inclusive")
+"""The fields of a protocol that decide the IoU of a box."""
+
+Compute = Callable[..., Measured]
+"""(row, protocol, **options) -> figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """An entry of the table.
+
+    Attributes:
+        name: what `--metrics` takes; a key of JSON objects.
+        title: heads its columns; `{topk}` stands for the protocol's k.
+        unit: of its figures, such as "%".
+        higher_is_better: whether a larger figure is a better one.
+        needs: what it asks of a row.
+        reads: the fields of a protocol that change it, beside the view, which every record
+            depends on. A change of any other field is refused.
+        reads_with: "option=value" -> fields that it reads besides under that option.
+        compute: the function; its keyword-only parameters are the metric's options.
+        source: where the definition comes from.
+        over: what its figure is the mean over.
+        note: what a reader has to know of the figure, printed beneath it, or "".
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    needs: frozenset[Need]
+    reads: tuple[str, ...]
+    compute: Compute
+    source: str
+    over: Literal["images", "classes"] = "images"
+    note: str = ""
+    reads_with: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def options(self) -> Mapping[str, Parameter]:
+        """Option -> its parameter, with the default."""
+        parameters = signature(self.compute, eval_str=True).parameters
+        return MappingProxyType(
+            {name: each for name, each in parameters.items() if each.kind is Parameter.KEYWORD_ONLY}
+        )
+
+    def bind(self, given: Mapping[str, str] | None = None) -> "BoundMetric":
+        """The metric with options.
+
+        Args:
+            given: option -> value as text.
+
+        Raises:
+            UsageError: there is no such option, or the value is not of its type.
+        """
+        known = self.options
+        values = {}
+        for option, text in (given or {}).items():
+            if option not in known:
+                if not known:
+                    raise UsageError(f"metric {self.name} has no options; got {option}={text}.")
+                raise unknown_name(f"option of metric {self.name}", option, known)
+            values[option] = _typed(f"{self.name}:{option}", text, known[option].annotation)
+        changed = {
+            option: values[option]
+            for option, parameter in known.items()
+            if option in values and values[option] != parameter.default
+        }
+        return BoundMetric(self, MappingProxyType(changed))
+
+
+@dataclass(frozen=True)
+class BoundMetric:
+    """A metric and those of its options that differ from their defaults."""
+
+    metric: Metric
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def name(self) -> str:
+        """The spec that makes it, such as `max_box_acc:at=fixed`."""
+        return ":".join([self.metric.name, *(f"{k}={v}" for k, v in self.options.items())])
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The fields of a protocol that change it under its options."""
+        more = (self.metric.reads_with.get(f"{k}={v}", ()) for k, v in self.options.items())
+        return (*self.metric.reads, *(name for names in more for name in names))
+
+    def title(self, protocol: Protocol) -> str:
+        """Its heading under a protocol: with its k, and its IoU where that is not the usual one."""
+        parts = [self.metric.title.format(topk=protocol.topk)]
+        if "iou" in self.reads and protocol.iou != PROTOCOLS[DEFAULT_PROTOCOL].iou:
+            parts.append(f"IoU ≥ {protocol.iou:g}")
+        parts += [f"{name} {value}" for name, value in self.options.items()]
+        return ", ".join(parts)
+
+    def measure(self, row: RowData, protocol: Protocol) -> Measured | None:
+        """The figure of a row; None where the row has not what the metric needs.
+
+        Raises:
+            UsageError, DataError: the run has not kept what the metric needs.
+        """
+        try:
+            return self.metric.compute(row, protocol, **self.options)
+        except NotApplicable:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricHead:
+    """What a table says of a metric; what a result keeps of it.
+
+    Attributes:
+        name: its spec.
+        title: under the result's protocol.
+        unit, higher_is_better, note: see `Metric`.
+    """
+
+    name: str
+    title: str
+    unit: str = PERCENT
+    higher_is_better: bool = False
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title, its unit where that is not per cent, and ↑ where larger is better."""
+        unit = "" if self.unit == PERCENT else f" ({self.unit})"
+        return f"{self.title}{unit}{' ↑' if self.higher_is_better else ''}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "unit": self.unit,
+            "higher_is_better": self.higher_is_better,
+            "note": self.note,
+        }
+
+
+def heads(metrics: Iterable[BoundMetric], protocol: Protocol) -> tuple[MetricHead, ...]:
+    """What tables say of some metrics under a protocol."""
+    return tuple(
+        MetricHead(
+            each.name,
+            each.title(protocol),
+            each.metric.unit,
+            each.metric.higher_is_better,
+            each.metric.note,
+        )
+        for each in metrics
+    )
+
+
+def measure_all(
+    metrics: Sequence[BoundMetric], row: RowData, protocol: Protocol
+) -> dict[str, Measured]:
+    """Name -> figure, for every metric that applies to the row."""
+    found = {each.name: each.measure(row, protocol) for each in metrics}
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def require_read(changed: Iterable[str], metrics: Sequence[BoundMetric]) -> None:
+    """Refuses a change of a protocol that no figure would show.
+
+    Args:
+        changed: fields of the protocol that the user set.
+        metrics: those asked for.
+
+    Raises:
+        UsageError: no metric reads a field; lists the fields that are read.
+    """
+    read = dict.fromkeys(name for each in metrics for name in ("view", *each.reads))
+    for name in changed:
+        if name not in read:
+            asked = ", ".join(each.name for each in metrics)
+            raise UsageError(
+                f"--set {name}: changes none of the metrics asked for ({asked}). "
+                f"They read {', '.join(read)}."
+            )
+
+
+def _typed(what: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        for choice in get_args(kind):
+            if str(choice) == text:
+                return choice
+        raise UsageError(f"{what}={text}: expected one of {', '.join(map(str, get_args(kind)))}.")
+    try:
+        return _TRUTHS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise UsageError(f"{what}={text}: expected a value of type {kind.__name__}.") from None
+
+
+_TRUTHS = MappingProxyType({"true": True, "false": False})
