@@ -22,7 +22,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size, box_iou, whole_image_box
 from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
 from wsol_bench.records.record import Record
-from wsol_bench.records.run_folder import outcomes_of, to_table
+from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.scoring.catalog import measure
 from wsol_bench.scoring.measured import Measured, PerImage
 from wsol_bench.scoring.metric import Metric

@@ -20,7 +20,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
 from wsol_bench.records.record import Record
-from wsol_bench.records.run_folder import outcomes_of, to_table
+from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.report.tables.pairs import comparison_table, print_comparisons
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Interval

@@ -79,9 +79,6 @@ def upgraded(plain: Mapping[str, Any], path: Path) -> Manifest:
     )
 
 
-"""What schema 1 measured."""
-
-
 class ShardFilesOfSchema1:
     """The finished shards of a run of schema 1."""
 

@@ -17,7 +17,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import box_iou
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.record import Record
-from wsol_bench.records.run_folder import outcomes_of, to_table
+from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.report.exports.coco import coco_results, image_numbers_of, write_coco
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions, write_predictions
 from wsol_bench.report.exports.predictions import EMPTY_BOX, Guess, guesses_of
