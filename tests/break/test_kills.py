@@ -110,6 +110,34 @@ def test_workers_that_are_killed_cost_nothing_that_was_finished(program, counted
 
 
 @pytest.mark.slow
+def test_a_halted_worker_is_relieved_replaced_and_does_not_delay_a_stop(
+    program, counted, same_as_whole, tmp_path
+):
+    folder = tmp_path / "run"
+    run = program.start(folder, "--workers=2")
+    run.until(lambda: shards_of(folder) >= 1 and len(workers_of(run.pid)) == 2)
+    victim = workers_of(run.pid)[0]
+    os.kill(victim, signal.SIGSTOP)
+    run.until(lambda: "has not answered for 30 s" in run.said)
+    # All but the shard that it has in hand, and the one that it had not started too.
+    run.until(lambda: shards_of(folder) >= 11)
+    run.until(lambda: "Lost a worker" in run.said)
+    assert run.wait() == 0, run.said
+    assert "has not answered for 6" in run.said
+    assert not Path(f"/proc/{victim}").exists()
+    assert same_as_whole(folder, json.loads(run.printed))
+
+    again = program.start(tmp_path / "stopped", "--workers=2")
+    again.until(lambda: shards_of(tmp_path / "stopped") >= 1 and len(workers_of(again.pid)) == 2)
+    os.kill(workers_of(again.pid)[0], signal.SIGSTOP)
+    begun = time.monotonic()
+    again.send(signal.SIGTERM)
+    assert again.wait() == 130, again.said
+    print(f"stopped after {time.monotonic() - begun:.1f} s")
+    assert time.monotonic() - begun < 25
+
+
+@pytest.mark.slow
 def test_workers_end_when_the_run_that_they_work_for_is_killed(program, shards, tmp_path):
     run = program.start(tmp_path / "run", "--workers=2")
     run.until(lambda: len(workers_of(run.pid)) == 2)

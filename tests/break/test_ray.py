@@ -126,3 +126,34 @@ def test_a_signal_keeps_what_actors_have_finished(arguments, alone, tmp_path):
     assert "are done and kept in" in said
     assert "--engine=ray" in said
     assert not list(folder.glob("claims/*"))
+
+
+def raylets_of(pid: int) -> list[int]:
+    """The raylets that a process has started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, fields = status.read_text().rpartition(")")
+        except OSError:
+            continue
+        if "(raylet" in name and int(fields.split()[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def test_a_raylet_that_dies_ends_the_run_with_the_reason(arguments, tmp_path):
+    folder = tmp_path / "run"
+    with start(arguments, folder, tmp_path / "run.err") as run:
+        end = time.monotonic() + 180
+        while not list(folder.glob("records/*.parquet")):
+            assert time.monotonic() < end, (tmp_path / "run.err").read_text()
+            time.sleep(0.05)
+        (raylet,) = raylets_of(run.pid)
+        os.kill(raylet, signal.SIGKILL)
+        killed = time.monotonic()
+        run.communicate(timeout=120)
+    said = (tmp_path / "run.err").read_text()
+    print(f"ended {time.monotonic() - killed:.0f} s after the raylet\n{said}")
+    assert run.returncode == 1, said
+    assert "Traceback" not in said
+    assert "Ray" in said.splitlines()[-1]

@@ -206,6 +206,8 @@ class FakeRay:
         self.dead: set[int] = set()
         self.killed: list[int] = []
         self.actors: list = []
+        self.machines = [{"NodeID": "here", "Alive": True}]
+        self.quiet = False
         self.exceptions = SimpleNamespace(RayError=FakeRayError)
 
     def remote(self, cls: type):
@@ -237,6 +239,8 @@ class FakeRay:
         return actor
 
     def wait(self, references: list, num_returns: int, timeout: float):
+        if self.quiet:
+            return [], references
         return references[:num_returns], references[num_returns:]
 
     def get(self, reference: tuple[int, int]):
@@ -248,6 +252,12 @@ class FakeRay:
     def kill(self, actor, no_restart: bool) -> None:
         assert no_restart
         self.killed.append(actor.number)
+
+    def get_runtime_context(self):
+        return SimpleNamespace(get_node_id=lambda: "here")
+
+    def nodes(self) -> list[dict]:
+        return self.machines
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 3.0}
@@ -274,6 +284,24 @@ def test_actors_are_asked_for_heard_and_replaced() -> None:
     assert pool.wait() == [(0, Stopped()), (1, Stopped())]
     pool.close()
     assert ray.killed == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("machines", "said"),
+    [
+        ([("here", False), ("there", True)], "its raylet is gone"),
+        ([("there", False)], "no machine left"),
+    ],
+)
+def test_a_cluster_that_is_gone_ends_the_run_with_the_reason(machines, said, monkeypatch) -> None:
+    monkeypatch.setattr(ray_pool, "_CHECK_INTERVAL", 0.0)
+    ray = FakeRay()
+    pool = RayPool(ray, Job(fail_to_open, 1, threads=2), workers=1, gpus=0.0)
+    ray.quiet = True
+    assert pool.wait() == []
+    ray.machines = [{"NodeID": name, "Alive": alive} for name, alive in machines]
+    with pytest.raises(RunError, match=said):
+        pool.wait()
 
 
 def test_what_actors_wait_for_is_said() -> None:

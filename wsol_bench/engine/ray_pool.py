@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module
 from logging import CRITICAL
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from wsol_bench.engine.messages import Job, Lost, Message
@@ -21,6 +22,8 @@ from wsol_bench.engine.shards import Shard
 from wsol_bench.errors import RunError, UsageError
 
 _PAUSE = 0.5
+_CHECK_INTERVAL = 5.0
+"""Seconds between two looks at the cluster while no worker answers."""
 _CONNECT_TIMEOUT = 5.0
 """Seconds for the head node to accept a connection."""
 _ADDRESS = "RAY_ADDRESS"
@@ -97,6 +100,7 @@ class RayPool:
         )
         self._actors: list[Any] = [None] * workers
         self._listening: dict[Any, int] = {}
+        self._next_check = monotonic() + _CHECK_INTERVAL
         for number in range(workers):
             self.replace(number)
 
@@ -120,6 +124,7 @@ class RayPool:
             ready, _ = self._ray.wait(listening, num_returns=len(listening), timeout=0)
         else:
             ready = []
+            self._check_cluster()
         messages: list[tuple[int, Message]] = []
         for reference in ready:
             worker = self._listening.pop(reference)
@@ -146,6 +151,28 @@ class RayPool:
         """Kills all actors."""
         for worker in range(len(self._actors)):
             self._kill(worker)
+
+    def _check_cluster(self) -> None:
+        """Ends a wait that cannot succeed, because the machine of this process has left Ray.
+
+        Raises:
+            RunError: the raylet of this machine has ended, or no machine is left.
+        """
+        if monotonic() < self._next_check:
+            return
+        self._next_check = monotonic() + _CHECK_INTERVAL
+        own = self._ray.get_runtime_context().get_node_id()
+        nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
+        if not nodes.get(own, True):
+            raise RunError(
+                "Ray on this machine has ended (its raylet is gone), so no worker can start. All "
+                "finished batches are kept. Run the same command again."
+            )
+        if not any(nodes.values()):
+            raise RunError(
+                "the Ray cluster has no machine left. All finished batches are kept. Start the "
+                "cluster and run the same command again."
+            )
 
     def _listen(self, worker: int) -> None:
         self._listening[self._actors[worker].listen.remote()] = worker
