@@ -149,6 +149,19 @@ def test_list_prints_every_entry_of_a_table(what: str, capsys: pytest.CaptureFix
     assert len(capsys.readouterr().out.splitlines()) > 1
 
 
+def test_list_of_a_method_shows_its_options_and_what_its_reader_must_know(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["list", "methods", "backprop"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Backprop", "Simonyan et al. 2013, section 3.1"]
+    (sigma,) = (line for line in lines if line.startswith("sigma "))
+    assert "a share of the map's side" in sigma
+    assert " 0.02 " in sigma
+    assert main(["list", "methods", "eigen_cam"]) == 0
+    assert "one map for all classes" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -167,6 +180,8 @@ def test_list_prints_every_entry_of_a_table(what: str, capsys: pytest.CaptureFix
         (["run", "--arch=vgg16", "--data=no/such/folder"], 3, "no/such/folder"),
         (["data", "check", "no/such/folder"], 3, "no/such/folder"),
         (["list", "wat"], 2, "archs"),
+        (["list", "methods", "grad_cma"], 2, "Did you mean grad_cam"),
+        (["list", "archs", "vgg16"], 2, "list methods NAME"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -6,17 +6,19 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from wsol_bench.datasets.example import Example
 from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Size
-from wsol_bench.methods.backprop import smooth
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.methods.entry import BoxMethod, MapMethod
+from wsol_bench.methods.catalog import METHODS, find_methods
+from wsol_bench.methods.entry import BoundMethod, BoxMethod, MapMethod
+from wsol_bench.methods.smoothing import smooth
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import PIXELS, Network, Requests
 
@@ -26,7 +28,11 @@ NETS = [(arch, topology) for arch, entry in ARCHS.items() for topology in entry.
 
 every_map_method = pytest.mark.parametrize("method", MAP_METHODS.values(), ids=MAP_METHODS)
 
-RAW = {"backprop": {"sigma": 0.0}}
+RAW = {
+    name: {"sigma": 0.0}
+    for name, method in MAP_METHODS.items()
+    if any(option.name == "sigma" for option in method.options)
+}
 """Options under which a method is compared with a library that does not smooth."""
 
 
@@ -133,7 +139,19 @@ class Tiny:
         return share * self.batch[of][0].abs().amax(dim=(1, 2), keepdim=True)
 
 
-@pytest.fixture(scope="module", params=NETS, ids="-".join)
+FIRST = dict(reversed(NETS))
+"""The topology of each arch that the default suite runs; the others differ in few layers."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            net, id="-".join(net), marks=() if FIRST[net[0]] == net[1] else pytest.mark.slow
+        )
+        for net in NETS
+    ],
+)
 def tiny(request: pytest.FixtureRequest) -> Tiny:
     return Tiny(*request.param)
 
@@ -145,7 +163,9 @@ def test_maps_are_finite_float32_of_the_size_of_their_layer(method, tiny):
         read = tiny.network.forward(tiny.images, Requests(features=frozenset({layer}))).features(
             layer
         )
-        assert maps.shape == (3, *read.shape[2:])
+        # A method that reads pixels and a layer makes its map at the pixels.
+        both = method.role is not None and PIXELS in method.requests(layer).graph_starts
+        assert maps.shape == (3, *(tiny.images if both else read).shape[2:])
         assert maps.dtype == torch.float32
         assert not maps.requires_grad
         assert torch.isfinite(maps).all()
@@ -158,7 +178,7 @@ def test_maps_differ_from_cell_to_cell_and_from_class_to_class(method, tiny):
     maps, others = tiny.maps(method)
     both = torch.cat([maps, others]).flatten(1)
     assert (both.amax(1) > both.amin(1)).any()
-    assert not torch.equal(maps, others)
+    assert torch.equal(maps, others) is not method.knows_class
 
 
 def test_a_pass_made_again_gives_the_same_maps_bit_for_bit(tiny):
@@ -201,11 +221,14 @@ CAM_NETS = {"googlenet", "vgg16_cam", "alexnet_cam", "googlenet_cam"}
 
 
 @every_map_method
-def test_only_cam_is_not_for_every_network(method, tiny):
+def test_only_cam_and_what_reads_attention_is_not_for_every_network(method, tiny):
     if method.name == "cam" and tiny.arch not in CAM_NETS:
         with pytest.raises(NotApplicable, match="CAM needs average pooling") as refused:
             method.check(tiny.network, tiny.layer(method))
         assert tiny.network.classifier in str(refused.value)
+    elif method.requests(tiny.layer(method)).wants_attention:
+        with pytest.raises(NotApplicable, match="needs attention between all tokens"):
+            method.check(tiny.network, tiny.layer(method))
     else:
         method.check(tiny.network, tiny.layer(method))
 
@@ -248,7 +271,9 @@ def test_cam_says_what_stands_in_its_way(net, layer, reason):
         METHODS["cam"].check(Network(net, "classifier"), layer)
 
 
-@every_map_method
+@pytest.mark.parametrize(
+    "method", [each for each in MAP_METHODS.values() if each.layers], ids=lambda each: each.name
+)
 def test_an_unknown_layer_is_a_usage_error_that_names_the_nearest(method):
     with pytest.raises(UsageError, match=r"'faetures'.* Did you mean features"):
         method.check(Network(hand_set_net(), "linear"), "faetures")
@@ -269,15 +294,74 @@ def test_a_layer_without_cells_is_a_usage_error(name):
 @pytest.mark.parametrize("size", [Size(3, 7), Size(500, 375), Size(1, 1)])
 @pytest.mark.parametrize("method", BOX_METHODS.values(), ids=BOX_METHODS)
 def test_a_box_without_a_map_lies_in_the_image(method, size):
-    x0, y0, x1, y1 = method.box(size)
+    examples = [example("a", (0, 0, 1, 1)), example("b", (0, 0, 1, 1))]
+    x0, y0, x1, y1 = bound(method, examples).box(size, "an image")
     assert 0 <= x0 < x1 <= size.width
     assert 0 <= y0 < y1 <= size.height
 
 
+def bound(method: BoxMethod, examples: list[Example]) -> BoundMethod:
+    """A baseline with its default options, and what it learns from examples."""
+    options = {option.name: option.default for option in method.options}
+    dataset = SimpleNamespace(examples=examples)
+    return BoundMethod(method.name, method.title, method, options).on(dataset)
+
+
+SIZE = Size(10, 20)
+
+
+def example(image_id: str, *boxes: tuple[float, ...], size: Size | None = SIZE) -> Example:
+    return Example(image_id, 1, 0, np.array(boxes, dtype=float), size)
+
+
 def test_the_centred_box_is_71_per_cent_of_each_side():
-    box = METHODS["center"].box(Size(height=200, width=1000))
+    box = bound(METHODS["center"], []).box(Size(height=200, width=1000))
     # Half of 29 % is left at each side. The products are rounded in float64.
     assert box == pytest.approx([145, 29, 855, 171], abs=1e-9)
+
+
+def test_a_random_box_depends_on_the_images_id_and_the_seed_alone():
+    size, method = Size(100, 300), METHODS["random_box"]
+    boxes = [bound(method, []).box(size, name).tolist() for name in ("a", "b", "a")]
+    assert boxes[0] == boxes[2] != boxes[1]
+    (other,) = find_methods(["random_box:seed=1"])
+    assert other.box(size, "a").tolist() != boxes[0]
+
+
+def test_a_random_box_has_sides_of_the_given_share_or_more_and_any_place():
+    (method,) = find_methods(["random_box:low=0.5"])
+    boxes = np.array([method.box(Size(1, 1), str(number)) for number in range(2_000)])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    assert sides.min() >= 0.5
+    # Uniform from 0.5 to 1: mean 0.75, and a standard error of 0.0032 over 2,000.
+    assert sides.mean(axis=0) == pytest.approx([0.75, 0.75], abs=0.013)
+    centres = (boxes[:, 2:] + boxes[:, :2]) / 2
+    assert centres.mean(axis=0) == pytest.approx([0.5, 0.5], abs=0.013)
+
+
+def test_the_prior_box_is_right_for_most_images_of_the_other_half():
+    # Every box is the left half but that of one image; its own box does not sway its prior.
+    images = [f"image{number}" for number in range(40)]
+    for odd in images[:4]:
+        examples = [
+            example(name, (14, 0, 20, 10) if name == odd else (0, 0, 10, 10)) for name in images
+        ]
+        x0, y0, x1, y1 = bound(METHODS["prior"], examples).box(Size(60, 40), odd)
+        left_half = 20 * 60
+        inner = (min(x1, 20) - x0) * (y1 - y0)
+        assert inner >= 0.5 * ((x1 - x0) * (y1 - y0) + left_half - inner)
+
+
+def test_the_prior_box_of_one_box_is_the_first_of_those_that_hit_it():
+    # The whole image is the box; the first candidate whose area is half of it or more.
+    examples = [example(f"image{number}", (0, 0, 20, 10)) for number in range(9)]
+    box = bound(METHODS["prior"], examples).box(Size(1, 1), "another")
+    assert box == pytest.approx([0, 0, 0.55, 0.95])
+
+
+def test_no_image_decides_its_own_prior_box():
+    examples = [example("lone", (2, 1, 4, 3)), example("no size", (0, 0, 9, 9), size=None)]
+    assert bound(METHODS["prior"], examples).box(Size(10, 20), "lone").tolist() == [0, 0, 20, 10]
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -52,17 +52,24 @@ for command in (run, *RUN_COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT
 
 @app.command(name="list")
 @with_joined_lines
-def list_names(what: str, /) -> None:
+def list_names(what: str, name: str | None = None, /) -> None:
     """List what can be chosen from.
 
     Parameters
     ----------
     what
         archs, methods, datasets, protocols or weights.
+    name
+        Of a method, such as grad_cam: lists its options.
     """
-    from wsol_bench.report.tables.lists import print_catalog
+    from wsol_bench.report.tables.lists import print_catalog, print_method
 
-    print_catalog(what)
+    if name is None:
+        print_catalog(what)
+    elif what == "methods":
+        print_method(name)
+    else:
+        raise UsageError(f"list {what} {name}: only a method is listed by name: list methods NAME.")
 
 
 @app.command

@@ -13,31 +13,26 @@ section 3.1. The paper draws boxes with GraphCut; Grad-CAM's table does not say
 how its Backprop row was smoothed, so sigma is explicit here.
 """
 
-from functools import lru_cache
-from typing import Annotated, Any
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Annotated, Any
 
 from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
 from wsol_bench.methods.options import Between
-from wsol_bench.networks.forward import Forward, Requests
+from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.networks.requests import Requests
 
-SIGMA = 0.02
-"""Of the Gaussian, as a share of the map's side."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
-_REACH = 4.0
-"""The Gaussian is cut off at this many sigmas, as scipy.ndimage does."""
+    from wsol_bench.networks.forward import Forward
 
 
 def backprop(
-    forward: Forward,
+    forward: "Forward",
     layer: str,
-    classes: Tensor,
+    classes: "Tensor",
     *,
-    sigma: Annotated[float, Between(0, 1, "a share of the map's side")] = SIGMA,
-) -> Tensor:
+    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+) -> "Tensor":
     """Maps of one class per image.
 
     Args:
@@ -51,39 +46,6 @@ def backprop(
     """
     maps = on_cells(forward.gradient(layer, classes), layer).abs().amax(dim=1)  # (n, u, v)
     return smooth(maps, sigma)
-
-
-def smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Smooths maps with a Gaussian, edges mirrored (d c b a | a b c d | d c b a).
-
-    Equals scipy.ndimage.gaussian_filter with its defaults, written as two matrix
-    products, which cost little beside a forward pass on any device.
-
-    Args:
-        maps: (n, u, v).
-        sigma: as a share of each side; 0 returns the maps as they are.
-    """
-    if sigma == 0:
-        return maps
-    rows, columns = (
-        torch.from_numpy(_gaussian(side, sigma * side)).to(maps.device, maps.dtype)
-        for side in maps.shape[1:]
-    )
-    return rows @ maps @ columns.T
-
-
-@lru_cache(maxsize=16)
-def _gaussian(side: int, sigma: float) -> np.ndarray:
-    """(side, side): row i holds the weights of the pixels that make pixel i."""
-    reach = int(_REACH * sigma + 0.5)
-    offsets = np.arange(-reach, reach + 1)
-    kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel /= kernel.sum()
-    sources = (np.arange(side)[:, None] + offsets) % (2 * side)
-    sources = np.minimum(sources, 2 * side - 1 - sources)  # mirrored at both edges
-    matrix = np.zeros((side, side))
-    np.add.at(matrix, (np.arange(side)[:, None], sources), kernel)
-    return matrix
 
 
 def _requests(layer: str, **options: Any) -> Requests:

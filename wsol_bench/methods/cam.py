@@ -12,18 +12,20 @@ Source: Zhou et al., Learning Deep Features for Discriminative Localization,
 CVPR 2016, eqs. 1 and 2.
 """
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from wsol_bench.errors import NotApplicable
 from wsol_bench.methods.entry import MapMethod
-from wsol_bench.networks import graph
-from wsol_bench.networks.forward import Forward, Network, Requests
+from wsol_bench.networks.requests import Requests
 
-_AVERAGE_POOLING = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol_bench.networks.forward import Forward, Network
+    from wsol_bench.networks.graph import Step
 
 
-def cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
+def cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     """Maps of one class per image.
 
     Args:
@@ -34,6 +36,9 @@ def cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     Returns:
         (n, u, v) float32 of either sign, not normalised.
     """
+    import torch
+    from torch import nn
+
     features = forward.features(layer)
     linear = forward.network.layer(forward.network.classifier)
     assert isinstance(linear, nn.Linear)  # by `check`
@@ -41,12 +46,16 @@ def cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     return torch.einsum("nk,nkuv->nuv", rows, features)
 
 
-def check(network: Network, layer: str) -> None:
+def check(network: "Network", layer: str) -> None:
     """Checks that the network is features, global average pooling, one linear layer.
 
     Raises:
         NotApplicable: it is not, with what stands there instead.
     """
+    from torch import nn
+
+    from wsol_bench.networks import graph
+
     classifier = network.layer(network.classifier)
     if not isinstance(classifier, nn.Linear):
         raise NotApplicable(
@@ -54,7 +63,7 @@ def check(network: Network, layer: str) -> None:
             f"{graph.kind_of(classifier).__name__}"
         )
     pooling = _before(network, network.step(network.classifier))
-    if not isinstance(graph.layer_of(network.traced, pooling), _AVERAGE_POOLING):
+    if not isinstance(graph.layer_of(network.traced, pooling), nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         raise NotApplicable(
             f"CAM needs average pooling right before the one linear layer; {network.classifier} "
             f"comes after {pooling.target}"
@@ -70,8 +79,10 @@ def check(network: Network, layer: str) -> None:
         )
 
 
-def _before(network: Network, step: graph.Step) -> graph.Step:
+def _before(network: "Network", step: "Step") -> "Step":
     """The nearest step before this one that changes values."""
+    from wsol_bench.networks import graph
+
     source = step.all_input_nodes[0]
     while graph.passes_values_on(network.traced, source):
         source = source.all_input_nodes[0]

@@ -5,14 +5,26 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from wsol_bench.errors import UsageError, find
+from wsol_bench.methods.attention_rollout import ATTENTION_ROLLOUT
 from wsol_bench.methods.backprop import BACKPROP
 from wsol_bench.methods.cam import CAM
 from wsol_bench.methods.center import CENTER
+from wsol_bench.methods.eigen_cam import EIGEN_CAM
 from wsol_bench.methods.entry import BoundMethod, Method, with_options
 from wsol_bench.methods.excitation import C_MWP, MWP
 from wsol_bench.methods.grad_cam import GRAD_CAM, GRAD_CAM_OTHER, GRAD_CAM_SHUFFLED
+from wsol_bench.methods.grad_cam_pp import GRAD_CAM_PP
+from wsol_bench.methods.gradient_attention import GRADIENT_ATTENTION
+from wsol_bench.methods.guided_grad_cam import GUIDED_GRAD_CAM
+from wsol_bench.methods.hires_cam import HIRES_CAM
+from wsol_bench.methods.input_x_gradient import INPUT_X_GRADIENT
+from wsol_bench.methods.layer_cam import LAYER_CAM
 from wsol_bench.methods.options import read_options
+from wsol_bench.methods.prior import PRIOR
+from wsol_bench.methods.random_box import RANDOM_BOX
+from wsol_bench.methods.ruled_backprop import DECONVNET, GUIDED_BACKPROP
 from wsol_bench.methods.whole import WHOLE
+from wsol_bench.methods.xgrad_cam import XGRAD_CAM
 from wsol_bench.specs import NAME, Spec, parse_spec, short_name
 
 __all__ = ["METHODS"]
@@ -20,16 +32,38 @@ __all__ = ["METHODS"]
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "backprop": BACKPROP,
+        "guided_backprop": GUIDED_BACKPROP,
+        "deconvnet": DECONVNET,
+        "input_x_gradient": INPUT_X_GRADIENT,
+        "guided_grad_cam": GUIDED_GRAD_CAM,
         "c_mwp": C_MWP,
         "mwp": MWP,
         "grad_cam": GRAD_CAM,
+        "grad_cam_pp": GRAD_CAM_PP,
+        "xgrad_cam": XGRAD_CAM,
+        "hires_cam": HIRES_CAM,
+        "layer_cam": LAYER_CAM,
+        "eigen_cam": EIGEN_CAM,
         "cam": CAM,
+        "attention_rollout": ATTENTION_ROLLOUT,
+        "gradient_attention": GRADIENT_ATTENTION,
         "center": CENTER,
         "whole": WHOLE,
+        "random_box": RANDOM_BOX,
+        "prior": PRIOR,
         "grad_cam_other": GRAD_CAM_OTHER,
         "grad_cam_shuffled": GRAD_CAM_SHUFFLED,
     }
 )
+
+
+def find_method(name: str) -> Method:
+    """The method of a name.
+
+    Raises:
+        UsageError: there is none; lists the nearest names, and how to bring one's own.
+    """
+    return find("method", name, METHODS)
 
 
 def find_methods(specs: Iterable[str]) -> tuple[BoundMethod, ...]:
@@ -51,7 +85,7 @@ def find_methods(specs: Iterable[str]) -> tuple[BoundMethod, ...]:
 
 
 def _row(spec: Spec) -> BoundMethod:
-    method = find("method", spec.name, METHODS)
+    method = find_method(spec.name)
     given = tuple(pair for pair in spec.options if pair[0] != "name")
     options = read_options(method.options, given, spec.text)
     row = replace(with_options(method, short_name(spec.name), options), spec=spec.text)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import numpy as np
 
-from wsol_bench.geometry import Boxes, Size
-from wsol_bench.methods.entry import BoxMethod
+from wsol_bench.geometry import Boxes
+from wsol_bench.methods.entry import BoxMethod, Frame
 from wsol_bench.methods.options import Between
 
 SHARE = 0.71
@@ -16,15 +16,15 @@ SHARE = 0.71
 
 
 def center(
-    size: Size, *, share: Annotated[float, Between(0, 1, "a share of each side")] = SHARE
+    frame: Frame, *, share: Annotated[float, Between(0, 1, "a share of each side")] = SHARE
 ) -> Boxes:
-    """The centred box of an image of this size, (4,) half-open xyxy, not rounded.
+    """The centred box of an image, (4,) half-open xyxy, not rounded.
 
     Args:
-        size: of the image, in pixels.
+        frame: the image's size.
         share: of each side that the box covers.
     """
-    height, width = size
+    height, width = frame.size
     margin_x, margin_y = width * (1 - share) / 2, height * (1 - share) / 2
     return np.array([margin_x, margin_y, width - margin_x, height - margin_y])
 

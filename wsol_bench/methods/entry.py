@@ -2,18 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.options import Option, Value, options_of, written
-from wsol_bench.networks.forward import PIXELS, Forward, Network, Requests
+from wsol_bench.networks.requests import PIXELS, Requests
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol_bench.datasets.example import Dataset
+    from wsol_bench.networks.forward import Forward, Network
 
 __all__ = ["BoundMethod", "BoxMethod", "MapMethod", "any_layer", "on_cells"]
 
 LAYER = Option("layer", str, None, text="layer to read in place of the arch's own")
-"""An option of every method that makes a map."""
+"""An option of every method that reads one layer."""
+
+LAYERS = replace(LAYER, text=f"{LAYER.text}; several are joined with + and their maps fused")
+"""The same of a method that reads several layers, whose names `layers_in` separates."""
+
+SAME_FOR_ALL_CLASSES = "one map for all classes"
+"""The note of a method that knows no class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,10 @@ class MapMethod:
         check: raises NotApplicable, with the reason, where the network and layer
             do not support the method.
         target_class: whose maps are made, a name of `target_class.TARGET_CLASSES`.
+        layers: the option that names its layer, `LAYER` or `LAYERS`; None of a method that
+            reads no layer by name.
+        knows_class: whether the map depends on the class; False for one map per image.
+        note: what a reader of its figures must know, or "".
     """
 
     name: str
@@ -38,14 +53,38 @@ class MapMethod:
     source: str
     role: str | None
     requests: Callable[..., Requests]
-    maps: Callable[..., Tensor]
-    check: Callable[[Network, str], None]
+    maps: "Callable[..., Tensor]"
+    check: "Callable[[Network, str], None]"
     target_class: str = "label"
+    layers: Option | None = LAYER
+    knows_class: bool = True
+    note: str = ""
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """The layer, then the function's own options."""
-        return (LAYER, *options_of(self.maps))
+        """The layer, where it reads one, then the function's own options."""
+        return (*((self.layers,) if self.layers else ()), *options_of(self.maps))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its figures must know."""
+        same = () if self.knows_class else (SAME_FOR_ALL_CLASSES,)
+        return (*same, *((self.note,) if self.note else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """All that a baseline may look at of one image.
+
+    Attributes:
+        size: of the image, in pixels.
+        image_id: for choices that are random but the same in every run.
+        learned: what the method's `learn` returned, or None.
+    """
+
+    size: Size
+    image_id: str
+    learned: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +92,28 @@ class BoxMethod:
     """A baseline that predicts a box without looking at the image.
 
     Attributes:
-        name, title, source: as of a `MapMethod`.
-        box: `(size, **options)` -> (4,) half-open xyxy. Its keyword-only parameters are
+        name, title, source, note: as of a `MapMethod`.
+        box: `(frame, **options)` -> (4,) half-open xyxy. Its keyword-only parameters are
             the method's options.
+        learn: dataset -> what `Frame.learned` holds; None where nothing is learned.
     """
 
     name: str
     title: str
     source: str
     box: Callable[..., Boxes]
+    learn: "Callable[[Dataset], Any] | None" = None
+    note: str = ""
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The function's options."""
         return options_of(self.box)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its figures must know."""
+        return (self.note,) if self.note else ()
 
 
 Method = MapMethod | BoxMethod
@@ -83,6 +130,7 @@ class BoundMethod:
         options: every option but the layer, resolved.
         layer: that it reads; None before it is bound to a network, and of a `BoxMethod`.
         spec: the text that asked for it.
+        learned: from the dataset, for a `BoxMethod` that learns; None before that.
     """
 
     name: str
@@ -91,6 +139,7 @@ class BoundMethod:
     options: Mapping[str, Value] = field(default_factory=dict)
     layer: str | None = None
     spec: str = ""
+    learned: Any = None
 
     @property
     def makes_map(self) -> bool:
@@ -102,7 +151,18 @@ class BoundMethod:
         """Whose maps are made."""
         return self.method.target_class if isinstance(self.method, MapMethod) else "label"
 
-    def to(self, network: Network, roles: Mapping[str, str]) -> "BoundMethod":
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its figures must know."""
+        return self.method.notes
+
+    def on(self, dataset: "Dataset") -> "BoundMethod":
+        """The method with what it learns from a dataset; most learn nothing."""
+        if isinstance(self.method, BoxMethod) and self.method.learn:
+            return replace(self, learned=self.method.learn(dataset))
+        return self
+
+    def to(self, network: "Network", roles: Mapping[str, str]) -> "BoundMethod":
         """The method bound to a layer of a network.
 
         Args:
@@ -128,15 +188,15 @@ class BoundMethod:
             return Requests()
         return self.method.requests(self.layer, **self.options)
 
-    def maps(self, forward: Forward, classes: Tensor) -> Tensor:
+    def maps(self, forward: "Forward", classes: "Tensor") -> "Tensor":
         """The maps of one class per image, (n, u, v) float32."""
         return self._map_method.maps(forward, self.layer, classes, **self.options)
 
-    def box(self, size: Size) -> Boxes:
+    def box(self, size: Size, image_id: str = "") -> Boxes:
         """The box of a baseline for an image of this size, (4,) half-open xyxy."""
         if not isinstance(self.method, BoxMethod):
             raise TypeError(f"{self.name} makes maps; its boxes come from them.")
-        return self.method.box(size, **self.options)
+        return self.method.box(Frame(size, image_id, self.learned), **self.options)
 
     @property
     def _map_method(self) -> MapMethod:
@@ -170,12 +230,29 @@ def option_is_own(method: Method, name: str) -> bool:
     return not (isinstance(method, MapMethod) and name == LAYER.name)
 
 
-def any_layer(network: Network, layer: str) -> None:
+def layers_in(layer: str) -> tuple[str, ...]:
+    """The layers of a method that reads several, as `layer=a+b` names them."""
+    return tuple(layer.split("+"))
+
+
+def features_and_gradient(layer: str, **options: object) -> Requests:
+    """The requests of a method that weights feature maps by gradients at the same layers."""
+    layers = frozenset(layers_in(layer))
+    return Requests(features=layers, gradients=layers)
+
+
+def any_layers(network: "Network", layer: str) -> None:
+    """The check of a method that reads several layers, all of which must exist."""
+    for each in layers_in(layer):
+        network.check_layer(each)
+
+
+def any_layer(network: "Network", layer: str) -> None:
     """The check of a method that every network supports, given that the layer exists."""
     network.check_layer(layer)
 
 
-def on_cells(values: Tensor, layer: str) -> Tensor:
+def on_cells(values: "Tensor", layer: str) -> "Tensor":
     """The values of a layer, checked to have cells, (n, k, u, v).
 
     Raises:

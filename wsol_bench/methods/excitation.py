@@ -12,13 +12,18 @@ Source: Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 201
 sections 3.2 (MWP) and 3.4 (contrastive MWP).
 """
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from wsol_bench.methods.entry import MapMethod, on_cells
-from wsol_bench.networks.forward import Forward, Network, Requests
+from wsol_bench.networks.requests import Requests
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol_bench.networks.forward import Forward, Network
 
 
-def mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
+def mwp(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     """Maps of one class per image, (n, u, v) float32, >= 0, summing to at most 1.
 
     Args:
@@ -29,7 +34,7 @@ def mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     return on_cells(forward.excitation(layer, classes, contrastive=False), layer).sum(dim=1)
 
 
-def c_mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
+def c_mwp(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     """Maps of one class per image, (n, u, v) float32 of either sign, summing to about 0.
 
     Arguments as for `mwp`.
@@ -37,7 +42,7 @@ def c_mwp(forward: Forward, layer: str, classes: Tensor) -> Tensor:
     return on_cells(forward.excitation(layer, classes, contrastive=True), layer).sum(dim=1)
 
 
-def _check(network: Network, layer: str) -> None:
+def _check(network: "Network", layer: str) -> None:
     network.excitation_path(layer)
 
 

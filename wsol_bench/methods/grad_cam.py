@@ -5,37 +5,48 @@ its number of cells,
 
     alpha_k = (1/Z) sum_ij dy^c / dA^k_ij,    map = ReLU(sum_k alpha_k A^k).
 
+With `sign=negative` the gradient is negated: the map shows what speaks against the class, the
+paper's counterfactual explanation.
+
 Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via
-Gradient-based Localization, ICCV 2017, eqs. 1 and 2.
+Gradient-based Localization, ICCV 2017, eqs. 1 and 2, and section 3.3 for the sign.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
 
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.networks.forward import Forward, Requests
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol_bench.networks.forward import Forward
 
 
-def grad_cam(forward: Forward, layer: str, classes: Tensor) -> Tensor:
+def grad_cam(
+    forward: "Forward",
+    layer: str,
+    classes: "Tensor",
+    *,
+    sign: Literal["positive", "negative"] = "positive",
+) -> "Tensor":
     """Maps of one class per image.
 
     Args:
         forward: a pass over n images.
         layer: the layer of the feature maps, (n, k, u, v).
         classes: (n,) class indices.
+        sign: positive for the evidence for the class, negative for that against it.
 
     Returns:
         (n, u, v) float32, >= 0, not normalised; all zero where no weighted sum of
         the features is positive.
     """
+    import torch
+
     weights = on_cells(forward.gradient(layer, classes), layer).mean(dim=(2, 3))  # alpha, (n, k)
-    return torch.einsum("nk,nkuv->nuv", weights, forward.features(layer)).relu()
-
-
-def _requests(layer: str) -> Requests:
-    return Requests(features=frozenset({layer}), gradients=frozenset({layer}))
+    sums = torch.einsum("nk,nkuv->nuv", weights, forward.features(layer))
+    return (-sums if sign == "negative" else sums).relu()
 
 
 GRAD_CAM = MapMethod(
@@ -43,7 +54,7 @@ GRAD_CAM = MapMethod(
     title="Grad-CAM",
     source="Selvaraju et al. 2017, eqs. 1-2",
     role="features",
-    requests=_requests,
+    requests=features_and_gradient,
     maps=grad_cam,
     check=any_layer,
 )

@@ -267,7 +267,7 @@ def localize(
     found = {}
     for method in pipeline.methods:
         if not method.makes_map:
-            found[method.name] = Localization(method.box(size), MapState.OK, None)
+            found[method.name] = Localization(method.box(size, name), MapState.OK, None)
             continue
         try:
             joined = pipeline.view.join(maps[method.name], side)

@@ -139,7 +139,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     )
     network = loaded.network(find("precision", settings.precision, PRECISIONS))
     asked = find_methods(settings.methods)
-    bound, not_applicable = _bind(network, loaded, asked)
+    bound, not_applicable = _bind(network, loaded, source.dataset, asked)
     device = find_device(settings.device)
     pipeline = Pipeline(
         network=network.to(device),
@@ -219,13 +219,13 @@ def find_device(name: str) -> torch.device:
 
 
 def _bind(
-    network: Network, loaded: LoadedNetwork, rows: tuple[BoundMethod, ...]
+    network: Network, loaded: LoadedNetwork, dataset: Dataset, rows: tuple[BoundMethod, ...]
 ) -> tuple[tuple[BoundMethod, ...], dict[str, str]]:
     """Each row at its layer, and the reason of each that the network does not support."""
     bound, not_applicable = [], {}
     for row in rows:
         try:
-            bound.append(row.to(network, loaded.topology.roles))
+            bound.append(row.on(dataset).to(network, loaded.topology.roles))
         except NotApplicable as error:
             not_applicable[row.name] = str(error)
     return tuple(bound), not_applicable

@@ -5,12 +5,9 @@ from collections.abc import Callable, Iterable
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.datasets.catalog import LAYOUTS
-from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import find
-from wsol_bench.methods.catalog import METHODS
-from wsol_bench.networks.archs.catalog import ARCHS
-from wsol_bench.networks.weights.load import SOURCES
+from wsol_bench.methods.catalog import METHODS, find_method
+from wsol_bench.methods.options import written
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.scoring.catalog import METRICS
 
@@ -28,7 +25,27 @@ def print_catalog(what: str) -> None:
     Console().print(table)
 
 
+def print_method(name: str) -> None:
+    """Prints a method's title, source and notes, then its options, on stdout.
+
+    Raises:
+        UsageError: no such method.
+    """
+    method = find_method(name)
+    console = Console(highlight=False, markup=False)
+    for line in (method.title, method.source, *method.notes):
+        console.print(line)
+    table = Table("option", "type", "default", "meaning", box=None, pad_edge=False)
+    table.header_style = "bold"
+    for option in method.options:
+        default = "" if option.default is None else written(option.default)
+        table.add_row(option.name, option.expected, default, option.text)
+    console.print(table if method.options else "No options.")
+
+
 def _archs() -> Iterable[tuple[str, ...]]:
+    from wsol_bench.networks.archs.catalog import ARCHS  # imports torch
+
     for name, arch in ARCHS.items():
         for topology, net in arch.topologies.items():
             side = net.preprocessing.size
@@ -49,6 +66,9 @@ def _metrics() -> Iterable[tuple[str, ...]]:
 
 
 def _datasets() -> Iterable[tuple[str, ...]]:
+    from wsol_bench.datasets.catalog import LAYOUTS  # imports scipy
+    from wsol_bench.datasets.named import NAMED
+
     for name, dataset in NAMED.items():
         yield f"{name} (by name)", dataset.description
     for name, layout in LAYOUTS.items():
@@ -62,6 +82,8 @@ def _protocols() -> Iterable[tuple[str, ...]]:
 
 
 def _weights() -> Iterable[tuple[str, ...]]:
+    from wsol_bench.networks.weights.load import SOURCES  # imports torch
+
     for spelling, source in SOURCES.items():
         yield spelling, source.topology
 
