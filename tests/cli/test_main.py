@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 import wsol_bench
 from wsol_bench.cli.main import main
+from wsol_bench.records.run_folder import RunFolder
 
 METHODS = "backprop,c_mwp,mwp,grad_cam,cam,center"
 
@@ -67,10 +67,13 @@ def test_a_run_leaves_a_manifest_and_records(
     assert manifest["status"] == "finished"
     assert len(manifest["identity"]["weights_sha256"]) == 64
     assert len(manifest["identity"]["dataset_sha256"]) == 64
-    assert manifest["identity"]["methods"]["c_mwp"]
+    rows = {row["name"]: row for row in manifest["rows"]}
+    assert rows["c_mwp"]["layer"]
+    assert rows["backprop"]["options"] == {"sigma": 0.02}
+    assert rows["center"]["makes_map"] is False
     assert manifest["versions"]["torch"]
     assert manifest["seconds"] > 0
-    table = pq.read_table(out / "records")
+    table = RunFolder(out).read()
     assert len(table) == 9 * 5
     assert {"image_id", "method", "label", "classes", "scores", "iou", "map_state"} <= set(
         table.column_names
@@ -84,7 +87,7 @@ def test_the_same_command_twice_gives_the_same_records_value_for_value(
     for name in ("first", "second"):
         out = tmp_path / name
         assert main(run_small(small_dataset, small_weights, f"--out={out}", "-q")) == 0
-        tables.append(pq.read_table(out / "records"))
+        tables.append(RunFolder(out).read())
     assert tables[0].equals(tables[1])
 
 
@@ -97,7 +100,7 @@ def test_the_same_command_into_the_same_folder_keeps_what_is_there(
     command = run_small(small_dataset, small_weights, f"--out={tmp_path / 'out'}")
     assert main(command) == 0
     before = capsys.readouterr().out
-    shard = tmp_path / "out" / "records" / "00000.parquet"
+    shard = tmp_path / "out" / "rows" / "r000" / "00000000.parquet"
     written = shard.stat().st_mtime_ns
     assert main(command) == 0
     after = capsys.readouterr()
@@ -114,12 +117,40 @@ def test_another_run_into_the_same_folder_is_refused_and_the_difference_named(
 ) -> None:
     out = f"--out={tmp_path / 'out'}"
     assert main(run_small(small_dataset, small_weights, out, "-q")) == 0
-    assert (
-        main(run_small(small_dataset, small_weights, out, "-q", "--methods=backprop:sigma=0.1"))
-        == 2
+    assert main(run_small(small_dataset, small_weights, out, "-q", "--set=iou=0.4")) == 2
+    assert "protocol.iou: 0.5 there, 0.4 now" in capsys.readouterr().err
+    # A row of the same name with other options is another row's records too.
+    named = run_small(
+        small_dataset, small_weights, out, "-q", "--methods=backprop:sigma=0:name=mwp"
     )
-    message = capsys.readouterr().err
-    assert "sigma" in message
+    assert main(named) == 2
+    assert "mwp: method: 'mwp' there, 'backprop' now" in capsys.readouterr().err
+
+
+def test_a_row_is_added_to_a_finished_run(
+    small_dataset: Path,
+    small_weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+
+    def files() -> dict[Path, tuple[bytes, int]]:
+        found = list(out.rglob("*.parquet"))
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+    command = run_small(small_dataset, small_weights, f"--out={out}", "--methods=backprop,center")
+    assert main(command) == 0
+    before = files()
+    more = "--methods=backprop,backprop:sigma=0"
+    assert main(run_small(small_dataset, small_weights, f"--out={out}", more, "--json")) == 0
+    printed = capsys.readouterr()
+    rows = json.loads(printed.out.splitlines()[-1])["rows"]
+    assert [row["method"] for row in rows] == ["backprop", "backprop:sigma=0"]
+    assert {path: files()[path] for path in before} == before
+    assert main(["score", str(out), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["method"] for row in rows] == ["backprop", "center", "backprop:sigma=0"]
 
 
 def test_the_public_function_gives_rows_a_frame_and_a_file(

@@ -22,6 +22,7 @@ from wsol_bench.records.storage.remote import Remote
 from wsol_bench.runs import execute as make
 
 METHODS = "grad_cam,c_mwp,center"
+ROW_FOLDERS = tuple(f"{kind}/r{i:03d}" for kind in ("rows", "maps") for i in range(3))
 BATCHES = 6
 """Of 2 images but the last of a shard of 3: nine images in three shards."""
 
@@ -98,9 +99,9 @@ def test_stopped_after_any_batch_a_run_goes_on_from_there(
     assert main([*command, f"--out={out}"]) == 130
     images = 3 * (batch // 2) + 2 * (batch % 2)
     assert f"interrupted; {images} of 9 images are done and kept" in capsys.readouterr().err
-    assert len(list((out / "records").iterdir())) == batch // 2
+    assert len(list((out / "examples").iterdir())) == batch // 2
     assert len(list((out / "parts").glob("*.parquet")) if batch % 2 else []) == batch % 2
-    assert not list((out / "claims").iterdir())
+    assert not list((out / "leases").iterdir())
     interrupt_at(0)
     assert main([*command, f"--out={out}"]) == 0
     assert f"{images} of 9 images are already in" in capsys.readouterr().err
@@ -118,7 +119,7 @@ def test_a_beginning_whose_maps_are_cut_off_is_made_again_and_named(
     out = tmp_path / "run"
     interrupt_at(1)
     main([*command, f"--out={out}", "-q"])
-    maps = out / "parts" / "00000-grad_cam.npy"
+    maps = out / "parts" / "00000000-r000.npy"
     maps.write_bytes(maps.read_bytes()[:-1])
     interrupt_at(0)
     assert main([*command, f"--out={out}"]) == 0
@@ -137,9 +138,9 @@ def test_maps_of_a_later_beginning_serve_an_earlier_one(
     out = tmp_path / "run"
     interrupt_at(1)
     main([*command, f"--out={out}", "-q"])
-    for method in ("grad_cam", "c_mwp"):
-        all_maps = np.load(uninterrupted / "maps" / f"00000-{method}.npy")
-        np.save(out / "parts" / f"00000-{method}.npy", all_maps)
+    for row in ("r000", "r001"):
+        all_maps = np.load(uninterrupted / "maps" / row / "00000000.npy")
+        np.save(out / "parts" / f"00000000-{row}.npy", all_maps)
     interrupt_at(0)
     assert main([*command, f"--out={out}", "-q"]) == 0
     assert files_of(out) == whole
@@ -192,22 +193,24 @@ def test_killed_while_it_removes_a_beginning_a_run_leaves_nothing_for_good(
     ],
     ids=["empty", "cut off", "another end", "zeros within", "zeros"],
 )
+@pytest.mark.parametrize("name", ["examples", "rows/r000", "rows/r002"])
 def test_a_damaged_shard_is_named_once_and_made_again(
+    name: str,
     damage: Callable[[bytes], bytes],
     command: list[str],
     whole: dict[str, bytes],
     finished: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shard = finished / "records" / "00001.parquet"
+    shard = finished / name / "00000001.parquet"
     shard.write_bytes(damage(shard.read_bytes()))
-    untouched = (finished / "records" / "00000.parquet").stat().st_mtime_ns
+    untouched = (finished / name / "00000000.parquet").stat().st_mtime_ns
     capsys.readouterr()
     assert main([*command, f"--out={finished}"]) == 0
     assert "1 shard in" in (said := capsys.readouterr().err)
-    assert "damaged (00001) and is made again" in said
+    assert "damaged (00000001) and is made again" in said
     assert files_of(finished) == whole
-    assert (finished / "records" / "00000.parquet").stat().st_mtime_ns == untouched
+    assert (finished / name / "00000000.parquet").stat().st_mtime_ns == untouched
     assert main([*command, f"--out={finished}"]) == 0
     assert "damaged (" not in capsys.readouterr().err
 
@@ -215,7 +218,7 @@ def test_a_damaged_shard_is_named_once_and_made_again(
 def test_a_shard_whose_maps_are_gone_is_made_again(
     command: list[str], whole: dict[str, bytes], finished: Path
 ) -> None:
-    (finished / "maps" / "00002-c_mwp.npy").unlink()
+    (finished / "maps" / "r001" / "00000002.npy").unlink()
     assert main([*command, f"--out={finished}", "-q"]) == 0
     assert files_of(finished) == whole
 
@@ -248,7 +251,7 @@ def test_a_manifest_names_the_machines_of_all_sessions(
         main([*command, f"--out={out}", "-q"])
         return json.loads((out / "run.json").read_text())["machines"]
 
-    monkeypatch.setattr(worker, "_TOLD_VERSIONS", ("torch",))
+    monkeypatch.setattr(worker, "versions", lambda: {"torch": version("torch")})
     facts = {"deterministic": True, "torch": version("torch")}
     assert on("one", 1) == [{"cpu": "one", **facts}]
     both = [{"cpu": name, **facts} for name in ("one", "two")]
@@ -267,8 +270,9 @@ def test_records_of_another_version_of_ours_are_kept_and_told_of(
     interrupt_at(3)
     main([*command, f"--out={out}", "-q"])
     interrupt_at(0)
-    for module in (make, messages, worker):
+    for module in (make, messages):
         monkeypatch.setattr(module, "version_of", lambda name: "99")
+    monkeypatch.setattr(worker, "versions", lambda: {"wsol_bench": "99"})
     assert main([*command, f"--out={out}"]) == 0
     told = capsys.readouterr().err
     assert told.count(f"were made by wsol_bench {version('wsol_bench')}; this is 99.") == 1
@@ -346,7 +350,7 @@ def test_a_run_in_a_file_system_of_pyarrows_is_the_same_run(
     storage = Remote(memory, "bucket/run")
     found = {
         f"{folder}/{name}": storage.read(f"{folder}/{name}")
-        for folder in ("records", "maps", "parts", "claims")
+        for folder in (*("examples", "parts", "leases"), *ROW_FOLDERS)
         for name in storage.names(folder)
     }
     assert found == whole

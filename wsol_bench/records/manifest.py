@@ -186,8 +186,11 @@ def converted(plain: Mapping[str, Any], path: Path) -> Manifest:
     try:
         return msgspec.convert(plain, Manifest)
     except msgspec.ValidationError as error:
+        reason, _, where = str(error).rstrip("`").partition(" - at `$.")
+        field = f"{where!r}: " if where else ""
         raise DataError(
-            f"{path}: {error}. Was it edited? Put it right, or remove the folder and run again."
+            f"{path}: {field}{reason[:1].lower()}{reason[1:]}. Was it edited? Put it right, or "
+            "remove the folder and run again."
         ) from error
 
 

@@ -312,7 +312,8 @@ class ShardFiles:
 
     def _has_examples(self, number: int, ids: str) -> bool:
         try:
-            _, facts = self._checked(number, _examples(number), EXAMPLE_SCHEMA, (), None)
+            name = _examples(number)  # every column, so that no damaged one is kept
+            _, facts = self._checked(number, name, EXAMPLE_SCHEMA, EXAMPLES, None)
         except DataError:
             return False
         return facts.get("ids") == ids

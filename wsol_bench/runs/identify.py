@@ -8,7 +8,7 @@ from hashlib import sha256
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.index_hash import index_sha256
-from wsol_bench.engine.shards import SHARD
+from wsol_bench.engine import shards
 from wsol_bench.methods.entry import BoundMethod
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.weights.load import LoadedNetwork
@@ -44,7 +44,7 @@ def identify(arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipe
         class_boxes=pipeline.class_boxes,
         blacklist=len(blacklist),
         blacklist_sha256=sha256(repr(blacklist).encode()).hexdigest(),
-        shard=SHARD,
+        shard=shards.SHARD,
     )
 
 
