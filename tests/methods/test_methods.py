@@ -217,7 +217,7 @@ def test_signals_are_positive_and_sum_to_at_most_one_and_contrasts_to_about_noth
     assert (contrast.amin(dim=(1, 2)) < 0).all()
 
 
-CAM_NETS = {"googlenet", "vgg16_cam", "alexnet_cam", "googlenet_cam"}
+CAM_NETS = {name for name, arch in ARCHS.items() if "cam" not in arch.unsupported}
 
 
 @every_map_method

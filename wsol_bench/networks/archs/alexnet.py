@@ -108,6 +108,7 @@ ALEXNET = Arch(
     name="alexnet",
     title="AlexNet",
     companion="alexnet_cam",
+    unsupported=frozenset({"cam"}),
     topologies={
         "demo": Topology(
             build=partial(alexnet, width=0.125),
@@ -118,6 +119,7 @@ ALEXNET = Arch(
             build=alexnet,
             roles={"features": "relu5", "excitation": "relu5", "classifier": "fc8"},
             preprocessing=caffe_input(227, CAFFE_MEAN_IMAGE),
+            map_sizes={"features": (256, 13), "excitation": (256, 13)},
             published=PublishedError(42.9, 19.8, "BVLC Caffe, bvlc_alexnet, centre crop"),
         ),
         "torchvision": Topology(
@@ -128,6 +130,7 @@ ALEXNET = Arch(
                 "classifier": "classifier.6",
             },
             preprocessing=torchvision_input(224),
+            map_sizes={"features": (256, 13), "excitation": (256, 13)},
             published=PublishedError(43.48, 20.93, "torchvision AlexNet_Weights.IMAGENET1K_V1"),
         ),
     },
@@ -146,6 +149,7 @@ ALEXNET_CAM = Arch(
             build=alexnet_cam,
             roles={"features": "relu7", "excitation": "relu5", "classifier": "fc9"},
             preprocessing=caffe_input(227, CAFFE_MEAN_IMAGE),
+            map_sizes={"features": (512, 11), "excitation": (384, 13)},
         ),
     },
 )

@@ -53,6 +53,8 @@ class Topology:
             layer with weights; the contrast of c-MWP is taken at its input) -> name of the layer,
             a submodule's dotted path. The first two name a layer's output.
         preprocessing: of the published weights.
+        map_sizes: role "features" or "excitation" -> channels and side of its maps, as the
+            source of the network states them; a test compares them with the network.
         published: what `--gate` compares with, or None.
         finds_roles: whether the network is opened by `opening.open_network`, which finds the
             roles that `roles` leaves out; else it is traced as it is.
@@ -64,6 +66,7 @@ class Topology:
     build: Callable[[int], "nn.Module"]
     roles: Mapping[str, str]
     preprocessing: Preprocessing
+    map_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     published: PublishedError | None = None
     finds_roles: bool = False
     on_meta: bool = True
@@ -79,7 +82,9 @@ class Arch:
         title: as a paper's table writes it, such as "VGG-16".
         topologies: "torchvision", "caffe", "demo", "timm" or "own" -> the network that such
             weights are for.
-        companion: the arch that carries CAM where this one cannot, or None.
+        companion: the arch whose network supports CAM if this one does not, or None.
+        unsupported: names of methods that its networks do not support, such as CAM without
+            global average pooling; a test compares them with the methods' own checks.
         default_weights: what `--weights` is where neither the user nor the dataset names any.
         origin: for the manifest, where code of the user's came from: path or qualified name, and
             sha256; empty for the arches of the package and of libraries.
@@ -89,5 +94,6 @@ class Arch:
     title: str
     topologies: Mapping[str, Topology]
     companion: str | None = None
+    unsupported: frozenset[str] = frozenset()
     default_weights: str = "torchvision"
     origin: Mapping[str, str] = field(default_factory=dict)

@@ -183,12 +183,14 @@ GOOGLENET = Arch(
                 "classifier": "loss3/classifier",
             },
             preprocessing=caffe_input(224, CAFFE_MEAN),
+            map_sizes={"features": (1024, 7), "excitation": (192, 28)},
             published=PublishedError(31.3, 11.1, "BVLC Caffe, bvlc_googlenet, centre crop"),
         ),
         "torchvision": Topology(
             build=torchvision_googlenet,
             roles={"features": "inception5b", "excitation": "maxpool2", "classifier": "fc"},
             preprocessing=torchvision_half_input(224),
+            map_sizes={"features": (1024, 7), "excitation": (192, 28)},
             published=PublishedError(30.22, 10.47, "torchvision GoogLeNet_Weights.IMAGENET1K_V1"),
         ),
     },
@@ -206,6 +208,7 @@ GOOGLENET_CAM = Arch(
                 "classifier": "CAM_fc",
             },
             preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
+            map_sizes={"features": (1024, 14), "excitation": (192, 28)},
         ),
     },
 )

@@ -92,11 +92,13 @@ def torchvision_squeezenet1_1(classes: int) -> nn.Module:
 SQUEEZENET1_1 = Arch(
     name="squeezenet1_1",
     title="SqueezeNet 1.1",
+    unsupported=frozenset({"cam"}),
     topologies={
         "caffe": Topology(
             build=squeezenet1_1,
             roles={"features": "fire9/concat", "excitation": "pool3", "classifier": "conv10"},
             preprocessing=caffe_input(227, CAFFE_MEAN),
+            map_sizes={"features": (512, 14), "excitation": (128, 28)},
         ),
         "torchvision": Topology(
             build=torchvision_squeezenet1_1,
@@ -106,6 +108,7 @@ SQUEEZENET1_1 = Arch(
                 "classifier": "classifier.1",
             },
             preprocessing=torchvision_input(224),
+            map_sizes={"features": (512, 13), "excitation": (128, 27)},
             published=PublishedError(
                 41.82, 19.38, "torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
             ),

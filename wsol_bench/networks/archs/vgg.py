@@ -88,6 +88,7 @@ VGG16 = Arch(
     name="vgg16",
     title="VGG-16",
     companion="vgg16_cam",
+    unsupported=frozenset({"cam"}),
     topologies={
         "demo": Topology(
             build=partial(vgg16, width=0.1),
@@ -98,6 +99,7 @@ VGG16 = Arch(
             build=vgg16,
             roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
             preprocessing=caffe_input(224, VGG_MEAN),
+            map_sizes={"features": (512, 14), "excitation": (512, 14)},
             published=PublishedError(
                 30.38, 10.89, "Selvaraju et al. 2017, Table 1: the image warped to 224x224"
             ),
@@ -110,6 +112,7 @@ VGG16 = Arch(
                 "classifier": "classifier.6",
             },
             preprocessing=torchvision_input(224),
+            map_sizes={"features": (512, 14), "excitation": (512, 14)},
             published=PublishedError(28.41, 9.62, "torchvision VGG16_Weights.IMAGENET1K_V1"),
         ),
     },
@@ -128,6 +131,7 @@ VGG16_CAM = Arch(
             build=vgg16_cam,
             roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
             preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
+            map_sizes={"features": (1024, 14), "excitation": (512, 14)},
             published=PublishedError(33.40, 12.20, "Selvaraju et al. 2017, Table 1, CAM"),
         ),
     },
