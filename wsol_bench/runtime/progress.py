@@ -48,13 +48,16 @@ def log(message: str) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
-    """Shows the progress of `total` images while inside.
+def progress(
+    what: str, total: int, *, quiet: bool = False, unit: str = "images"
+) -> Iterator[Advance]:
+    """Shows the progress of `total` images, or other units of work, while inside.
 
     Args:
         what: the stage, such as a network's name.
         total: the number of images.
         quiet: show nothing.
+        unit: what is counted, in the plural.
 
     Yields:
         a function to call with the number of images just finished and a note.
@@ -65,16 +68,16 @@ def progress(what: str, total: int, *, quiet: bool = False) -> Iterator[Advance]
     elif console.is_terminal:
         console.width = min(console.width, _MAX_WIDTH)
         with Live(console=console) as live:
-            yield _Bar(what, total, live).advance
+            yield _Bar(what, total, live, unit).advance
     else:
-        yield _Lines(what, total).advance
+        yield _Lines(what, total, unit).advance
 
 
 class _Count:
     """Counts finished images; times end at the last of them."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+    def __init__(self, total: int, unit: str) -> None:
+        self.total, self.done, self.unit = total, 0, unit
         self.started = self.last = time.monotonic()
 
     def add(self, images: int) -> None:
@@ -111,8 +114,8 @@ def _clock(seconds: float) -> str:
 class _Bar:
     """A bar with text beneath it, redrawn in place."""
 
-    def __init__(self, what: str, total: int, live: Live) -> None:
-        self.count, self.live = _Count(total), live
+    def __init__(self, what: str, total: int, live: Live, unit: str) -> None:
+        self.count, self.live = _Count(total, unit), live
         self.bar = ProgressBar(
             TextColumn(what),
             BarColumn(None, complete_style="blue"),
@@ -147,15 +150,15 @@ class _Words(ProgressColumn):
     def render(self, task: Task) -> Text:
         parts = [f"{self.count.done:,}/{self.count.total:,}"]
         if self.count.done:
-            parts += [f"{self.count.rate} images/s", self.count.time]
+            parts += [f"{self.count.rate} {self.count.unit}/s", self.count.time]
         return Text("  ".join(parts), no_wrap=True)
 
 
 class _Lines:
     """A line every few seconds, for log files."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.count, self.said = what, _Count(total), time.monotonic()
+    def __init__(self, what: str, total: int, unit: str) -> None:
+        self.what, self.count, self.said = what, _Count(total, unit), time.monotonic()
         self.note = ""
 
     def advance(self, images: int, note: str | None = None, /) -> None:
@@ -165,8 +168,8 @@ class _Lines:
             return
         self.said = self.count.last
         words = [
-            f"{self.what}: {self.count.done}/{self.count.total} images",
-            f"{self.count.rate} images/s",
+            f"{self.what}: {self.count.done}/{self.count.total} {self.count.unit}",
+            f"{self.count.rate} {self.count.unit}/s",
             self.count.time,
             *([self.note] if self.note and not self.count.finished else []),
         ]

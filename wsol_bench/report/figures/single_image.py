@@ -176,7 +176,7 @@ def _class_table(result: ImageResult) -> Table:
 def _box_table(result: ImageResult) -> Table:
     table = Table(
         title=f"boxes for {_short(result.target)}",
-        caption="boxes in pixels, half-open: x0 ≤ x < x1",
+        caption="\n".join(["boxes in pixels, half-open: x0 ≤ x < x1", *_filling(result)]),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
@@ -226,7 +226,26 @@ def _title(result: ImageResult, each: MethodBox) -> str:
 def _caption(result: ImageResult, each: MethodBox) -> str:
     if each.state != MapState.OK:
         return f"map: {each.state}"
-    return f"{100 * _share(result, each.box):.0f} % of the image"
+    share = f"{100 * _share(result, each.box):.0f} % of the image"
+    return f"{share}: {_everywhere(result)}" if _fills(result, each) else share
+
+
+def _fills(result: ImageResult, each: MethodBox) -> bool:
+    """Whether the box of a map that is not degenerate is the whole image."""
+    whole = [0.0, 0.0, float(result.image.width), float(result.image.height)]
+    return each.values is not None and each.state is MapState.OK and each.box.tolist() == whole
+
+
+def _filling(result: ImageResult) -> list[str]:
+    """Why the boxes of some methods are the whole image."""
+    titles = [_title(result, each) for each in result.boxes if _fills(result, each)]
+    return [f"{', '.join(titles)}: {_everywhere(result)}"] if titles else []
+
+
+def _everywhere(result: ImageResult) -> str:
+    """Why the box of a map may be the whole image."""
+    rule = result.protocol.box_rule
+    return f"the map reaches {rule.threshold:.3g} x {rule.reference} at all four sides"
 
 
 def _share(result: ImageResult, corners: Boxes) -> float:

@@ -82,8 +82,15 @@ class Page:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know about the data, each note once."""
-        return tuple(dict.fromkeys(view.facts.note for view in self.views if view.facts.note))
+        """What a reader must know about the data, each note once, with its runs if not all."""
+        runs: dict[str, list[str]] = {}
+        for view in self.views:
+            if view.facts.note:
+                runs.setdefault(view.facts.note, []).append(view.run.label)
+        return tuple(
+            note if len(labels) == len(self.views) else f"{', '.join(labels)}: {note}"
+            for note, labels in runs.items()
+        )
 
     @property
     def has_floor(self) -> bool:
@@ -130,14 +137,16 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
     )
 
 
-def bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Progress]:
+def bar(
+    what: str, total: int, *, quiet: bool, unit: str = "images"
+) -> AbstractContextManager[Progress]:
     """A progress bar on stderr; none if there is nothing to do."""
-    return progress(what, total, quiet=quiet or not total)
+    return progress(what, total, quiet=quiet or not total, unit=unit)
 
 
 def _view(run: ReportRun, quiet: bool) -> RunView:
     maps = run.n * sum(row.keeps_maps for row in run.rows)
-    with bar(f"Thresholds, {run.label}", maps, quiet=quiet) as advance:
+    with bar(f"Thresholds, {run.label}", maps, quiet=quiet, unit="maps") as advance:
         curves = error_curves(run, advance)
     return RunView(
         run=run,

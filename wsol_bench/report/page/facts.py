@@ -138,21 +138,21 @@ def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
 
 
 _COUNTED = ("cores", "threads")
-_NAMED = ("cuda", "cudnn")
-"""Keys of a machine that are written beside their value."""
+_UNNAMED = ("cpu", "gpu", "instructions", "system")
+"""Keys of a machine whose values need no name."""
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    """A machine as its manifest notes it."""
-    told = []
+    """A machine as its manifest records it, such as "Xeon, 2 cores, torch 2.15.0"."""
+    facts = []
     for name, value in machine.items():
         if isinstance(value, bool) or value is None:
             continue
         if name in _COUNTED:
-            told.append(f"{value} {name.removesuffix('s') if value == 1 else name}")
+            facts.append(f"{value} {name.removesuffix('s') if value == 1 else name}")
         else:
-            told.append(f"{name} {value}" if name in _NAMED else str(value))
-    return ", ".join(told)
+            facts.append(str(value) if name in _UNNAMED else f"{name} {value}")
+    return ", ".join(facts)
 
 
 def _short(digest: object) -> str:
