@@ -26,6 +26,9 @@ from wsol_bench.scoring.measured import Measured
 
 __all__ = ["holm", "mcnemar_p", "paired_difference"]
 
+SIGNIFICANCE = 0.05
+"""A difference is significant if its p value, corrected by Holm, is below this."""
+
 RESAMPLES = 10_000
 """The ends of a 95 % interval then differ by under 1 % of its length from seed to seed."""
 

@@ -106,6 +106,48 @@ def pairs(
     print_pairs(runs, metrics_asked(metrics), as_json=as_json)
 
 
+def table(
+    runs: list[Path],
+    /,
+    *,
+    metrics: str = "top1_cls,top5_cls,top1_loc,top5_loc,gt_known_loc",
+    sort: str | None = None,
+    best: Literal["bold", "plain"] = "plain",
+    seeds: Switch = False,
+    form: Annotated[
+        Literal["md", "csv", "tex", "json", "html"] | None, Parameter("--format")
+    ] = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Print one table of the rows of any runs, with intervals and n, ready for a paper.
+
+    A dagger marks figures that do not differ significantly from the lowest one on the same
+    images under the same protocol (paired McNemar test, corrected by Holm).
+
+    Parameters
+    ----------
+    runs
+        Folders of runs, of any networks, datasets and protocols.
+    metrics
+        Comma-separated errors, in the order of the columns.
+    sort
+        An error in whose ascending order rows stand. Default: the order of the runs.
+    best
+        bold: the lowest error on the same images under the same protocol is bold.
+    seeds
+        Make one row of those that differ only in their weights, such as checkpoints of one
+        training with several seeds: mean and standard deviation.
+    form
+        md, csv, tex (for the package booktabs), json or html. Default: for a terminal.
+    as_json
+        The same as --format json.
+    """
+    from wsol_bench.report.tables.run_table import TableOptions, print_table
+
+    options = TableOptions(names_in(metrics), sort, best == "bold", seeds)
+    print_table(runs, options, "json" if as_json else form)
+
+
 def breakdown(
     run: Path,
     /,
@@ -296,4 +338,4 @@ def _numbers_in(flag: str, text: str) -> tuple[int, ...]:
         raise UsageError(f"{flag} {text}: expected whole numbers, such as 8 or 8,16.") from None
 
 
-RUN_COMMANDS = (table1, score, ablate, pairs, breakdown, bench)
+RUN_COMMANDS = (table1, table, score, ablate, pairs, breakdown, bench)

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from wsol_bench.analysis.differences import SIGNIFICANCE
 from wsol_bench.report.page.content import Page
 from wsol_bench.report.page.gallery import as_json
-from wsol_bench.report.page.pairs import SIGNIFICANCE
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
 from wsol_bench.runtime.names import last_part

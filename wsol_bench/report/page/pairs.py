@@ -5,15 +5,12 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import combinations
 
-from wsol_bench.analysis.differences import Difference, holm
+from wsol_bench.analysis.differences import SIGNIFICANCE, Difference, holm
 from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all, compare_rows
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
 from wsol_bench.scoring.intervals import Interval
-
-SIGNIFICANCE = 0.05
-"""A difference is significant if its p value, corrected by Holm, is below this."""
 
 
 class Finding(Enum):

@@ -1,0 +1,142 @@
+"""`table`: the rows of several runs, for a terminal and for papers."""
+
+import csv
+import io
+import json
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wsol_bench.analysis.paired import holm, mcnemar_p
+from wsol_bench.analysis.run_table import table_rows
+from wsol_bench.analysis.scored_run import open_runs
+from wsol_bench.cli.main import main
+from wsol_bench.errors import UsageError
+
+METRICS = ("top1_loc", "gt_known_loc")
+
+
+@pytest.fixture(scope="module")
+def two(make_run: Any) -> list[Any]:
+    """Two networks over the same images, of which the second has far smaller boxes."""
+    return [
+        make_run("first", keep_maps=False),
+        make_run("second", keep_maps=False, blob=0.1, seed=1, arch="googlenet"),
+    ]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["table", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_every_figure_is_counted_from_the_records(
+    two: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json.loads(printed(capsys, *(str(run.path) for run in two), "--json"))["rows"]
+    assert [row["network"] for row in found] == ["vgg16"] * 3 + ["googlenet"] * 3
+    for row, (files, method) in zip(
+        found, [(run, each) for run in two for each in run.records], strict=True
+    ):
+        assert (row["method"], row["n"], row["runs"]) == (method, 40, 1)
+        for metric, error in row["errors"].items():
+            assert error["percent"] == pytest.approx(100 * np.mean(files.wrong(method, metric)))
+            assert error["ci"][0] <= error["percent"] <= error["ci"][1]
+
+
+def test_the_best_row_is_the_lowest_and_the_others_have_holms_p(two: list[Any]) -> None:
+    rows = table_rows(open_runs([run.path for run in two]), METRICS)
+    wrong = [np.array(run.wrong(method, "top1_loc")) for run in two for method in run.records]
+    errors = [each.mean() for each in wrong]
+    best = int(np.argmin(errors))
+    others = [at for at, each in enumerate(errors) if each > errors[best]]
+    ps = [
+        mcnemar_p(int((wrong[best] & ~wrong[at]).sum()), int((wrong[at] & ~wrong[best]).sum()))
+        for at in others
+    ]
+    expected = dict(zip(others, holm(ps), strict=True))
+    assert len(set(expected.values())) > 1
+    for at, row in enumerate(rows):
+        cell = row.cells["top1_loc"]
+        assert cell.best == (at not in expected)
+        assert cell.p_holm == (pytest.approx(expected[at]) if at in expected else None)
+        assert cell.tied == (at in expected and expected[at] >= 0.05)
+
+
+def test_rows_of_other_images_are_not_compared(make_run: Any) -> None:
+    runs = [
+        make_run("a", keep_maps=False),
+        make_run("b", keep_maps=False, blob=0.1, dataset_sha256="0" * 64),
+    ]
+    rows = table_rows(open_runs([run.path for run in runs]), METRICS)
+    assert any(row.cells["top1_loc"].best for row in rows[:3])
+    assert any(row.cells["top1_loc"].best for row in rows[3:])
+
+
+def test_seeds_become_one_row_with_mean_and_standard_deviation(make_run: Any) -> None:
+    seeds = [
+        make_run(f"seed{seed}", keep_maps=False, seed=seed, weights=f"net{seed}.pt")
+        for seed in range(3)
+    ]
+    rows = table_rows(open_runs([run.path for run in seeds]), METRICS, average=True)
+    assert [(row.method, row.runs) for row in rows] == [
+        ("grad_cam", 3),
+        ("mwp", 3),
+        ("center", 3),
+    ]
+    for row in rows:
+        percents = [100 * float(np.mean(run.wrong(row.method, "top1_loc"))) for run in seeds]
+        cell = row.cells["top1_loc"]
+        assert cell.percent == pytest.approx(mean(percents))
+        assert cell.deviation == pytest.approx(stdev(percents))
+        assert cell.interval is None
+
+
+def test_rows_are_sorted_by_a_metric_that_need_not_be_shown(two: list[Any]) -> None:
+    rows = table_rows(open_runs([run.path for run in two]), ("top1_loc",), sort="gt_known_loc")
+    errors = [row.cells["gt_known_loc"].percent for row in rows]
+    assert errors == sorted(errors)
+    assert len(set(errors)) > 2
+    with pytest.raises(UsageError, match="top1_lok"):
+        table_rows(open_runs([two[0].path]), ("top1_lok",))
+
+
+@pytest.mark.parametrize("form", ["md", "tex", "html"])
+def test_a_paper_format_holds_every_figure_and_the_best_in_bold(
+    form: str, two: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(
+        capsys, *(str(run.path) for run in two), f"--format={form}", "--best=bold",
+        "--metrics=top1_loc",
+    )  # fmt: skip
+    lowest = min(
+        100 * np.mean(run.wrong(method, "top1_loc")) for run in two for method in run.records
+    )
+    bold = {"md": "**{}**", "tex": r"\textbf{{{}}}", "html": "<b>{}</b>"}[form]
+    assert bold.format(f"{lowest:.2f}") in text
+    for run in two:
+        for method in run.records:
+            assert f"{100 * np.mean(run.wrong(method, 'top1_loc')):.2f}" in text
+    assert "secret" not in text
+
+
+def test_csv_can_be_read_back(two: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, *(str(run.path) for run in two), "--format=csv", "--metrics=top1_loc")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 6
+    assert float(rows[1]["top1_loc"]) == pytest.approx(
+        100 * np.mean(two[0].wrong("mwp", "top1_loc"))
+    )
+
+
+def test_columns_that_are_the_same_everywhere_stand_in_the_note(
+    two: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = printed(capsys, str(two[0].path))
+    both = printed(capsys, *(str(run.path) for run in two))
+    assert "network" not in one
+    assert "vgg16; caffe:net.caffemodel; val-40; gradcam-iccv17; n 40" in " ".join(one.split())
+    assert "network" in both
