@@ -19,7 +19,8 @@ from wsol_bench.geometry import Size
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.record import Record
-from wsol_bench.records.run_folder import as_plain, to_table
+from wsol_bench.records.run_folder import as_plain
+from wsol_bench.records.table import to_table
 from wsol_bench.scoring.ilsvrc import label_iou
 
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'

@@ -113,11 +113,11 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[str]) -> TableRow:
         cells[metric] = TableCell(rate.percent, rate.interval(), None)
     return TableRow(
         network=row.arch,
-        weights=last_part(str(own["weights"])),
+        weights=last_part(own.weights),
         method=row.method,
         title=row.title.removesuffix(f" ({row.arch})"),
-        dataset=str(run.identity["dataset"]),
-        dataset_sha256=str(run.identity["dataset_sha256"]),
+        dataset=run.identity.dataset,
+        dataset_sha256=run.identity.dataset_sha256,
         protocol=run.protocol.name,
         n=len(row.table),
         runs=1,

@@ -14,6 +14,7 @@ from wsol_bench.cli.export import export
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.records.opened_run import open_parts
+from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.report.exports.export import FORMS
 
 WNIDS = ("n01440764", "n01443537", "n01484850")
@@ -85,8 +86,9 @@ def test_coco_ids_of_foreign_classes_count_from_one_and_the_devkit_has_none(
     mapped_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Path(shutil.copytree(mapped_run, tmp_path / "run"))
-    manifest = (run / "run.json").read_text()
-    (run / "run.json").write_text(manifest.replace('"n0', '"n9'))
+    folder = RunFolder(run)
+    foreign = tuple(each.replace("n0", "n9") for each in folder.manifest().class_ids)
+    folder.update(class_ids=foreign)
     out = tmp_path / "dataset.json"
     assert main(["export", str(run), str(out), "--format=coco-dataset"]) == 0
     assert [each["id"] for each in json.loads(out.read_text())["categories"]] == [1, 2, 3]

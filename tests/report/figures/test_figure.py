@@ -62,7 +62,7 @@ def test_a_network_of_its_own_says_its_own_prediction(
     command = ["run", "--arch=alexnet", "--weights=demo", f"--data={data}", f"--out={run}", "-q"]
     assert main([*command, "--methods=center,cam"]) == 0
     own, companion = open_parts(run)
-    names = own.folder.manifest()["class_names"]
+    names = own.folder.manifest().class_names
     notes = []
     key = figure.Key
     monkeypatch.setattr(figure, "Key", lambda **kw: notes.append(kw["notes"]) or key(**kw))

@@ -10,6 +10,7 @@ from wsol_bench.analysis.differences import Difference, mcnemar_p
 from wsol_bench.analysis.paired import PairedComparison
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.cli.main import app
+from wsol_bench.report.page.content import gather
 from wsol_bench.report.page.errors import error_table
 from wsol_bench.report.page.facts import command_of, facts_of
 from wsol_bench.report.page.pairs import against_floor, pair_tables, verdict_of, why_not_across
@@ -29,6 +30,10 @@ from wsol_bench.scoring.published import find_row
 def opened(make_run: Any, **changes: Any) -> ReportRun:
     (run,) = open_runs([make_run(keep_maps=False, **changes).path])
     return run
+
+
+def with_manifest(run: ReportRun, **changes: Any) -> ReportRun:
+    return replace(run, manifest=replace(run.manifest, **changes))
 
 
 def against(only_first: int, only_second: int, p_holm: float) -> PairedComparison:
@@ -252,7 +257,7 @@ def test_a_path_is_cut_to_its_last_part(path: str, last: str) -> None:
 
 def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any) -> None:
     (run,) = open_runs([run_files.path])
-    run.manifest["settings"] = {
+    settings = {
         "arch": "vgg16",
         "weights": "caffe:/a b/net.caffemodel",
         "data": "/data/val",
@@ -267,7 +272,7 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
         "blacklist": "/lists/black.txt",
         "a setting of a later version": 3,
     }
-    assert command_of(run) == (
+    assert command_of(with_manifest(run, settings=settings)) == (
         "wsol-bench run --arch vgg16 --weights caffe:net.caffemodel --data val "
         "--methods grad_cam:layer=relu5_2,center --allow-missing "
         "--blacklist black.txt --set iou=0.3 --set threshold=0.2 --out run"
@@ -279,8 +284,8 @@ def test_a_command_with_a_switch_is_one_that_the_command_line_takes(
     run_files: Any, value: bool | None
 ) -> None:
     (run,) = open_runs([run_files.path])
-    run.manifest["settings"] |= {"deterministic": value, "keep_maps": False}
-    words = shlex.split(command_of(run))
+    settings = {**run.manifest.settings, "deterministic": value, "keep_maps": False}
+    words = shlex.split(command_of(with_manifest(run, settings=settings)))
     _, bound, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
     assert bound.arguments.get("deterministic") is value
 
@@ -291,14 +296,17 @@ def test_facts_tell_the_machine_the_numbers_and_the_part_of_the_data(run_files: 
     assert before["data"] == "val-40: 40 images; the network has 7 classes"
     assert "machine" not in before
     assert before["network"].endswith("net.caffemodel, sha256 0123456789ab")
-    run.manifest["settings"] |= {"limit": 40, "batch_size": 32, "deterministic": False}
-    run.manifest["machines"] = [
-        {"cpu": "Xeon", "cores": 2, "threads": 1, "cudnn": 91002, "deterministic": True}
-    ]
-    run.identity["precision"] = "tf32"
-    facts = dict(facts_of(run).lines)
+    machine = {"cpu": "Xeon", "cores": 2, "threads": 1, "torch": "2.15.0", "deterministic": True}
+    changed = with_manifest(
+        run,
+        settings={**run.manifest.settings, "batch_size": 32, "deterministic": False},
+        data=replace(run.manifest.data, limit=40),
+        machines=(machine,),
+        identity=replace(run.identity, precision="tf32"),
+    )
+    facts = dict(facts_of(changed).lines)
     assert facts["data"].startswith("val-40: the first 40 images (--limit 40);")
-    assert facts["machine"] == "Xeon, 2 cores, 1 thread, cudnn 91002"
+    assert facts["machine"] == "Xeon, 2 cores, 1 thread, torch 2.15.0"
     assert (facts["precision"], facts["batch size"]) == ("tf32", "32")
     assert facts["deterministic"] == "yes"
 
@@ -306,5 +314,14 @@ def test_facts_tell_the_machine_the_numbers_and_the_part_of_the_data(run_files: 
 def test_the_demo_is_called_a_demo(run_files: Any) -> None:
     (run,) = open_runs([run_files.path])
     assert facts_of(run).note == ""
-    run.manifest["settings"]["data"] = "demo"
-    assert "embedded demo" in facts_of(run).note
+    settings = {**run.manifest.settings, "data": "demo"}
+    assert "embedded demo" in facts_of(with_manifest(run, settings=settings)).note
+
+
+def test_a_note_on_some_of_the_runs_names_them(make_run: Any) -> None:
+    first, second = open_runs([make_run("a", keep_maps=False).path, make_run("b").path])
+    demo = with_manifest(first, settings={**first.manifest.settings, "data": "demo"})
+    (note,) = gather([demo, second], 10, quiet=True).notes
+    assert note.startswith(f"{first.label}: ")
+    (note,) = gather([demo], 10, quiet=True).notes
+    assert not note.startswith(first.label)

@@ -111,8 +111,8 @@ def _data(run: ReportRun) -> str:
     identity = run.identity
     missing = run.manifest.missing_images
     absent = f"; {missing:,} annotated images absent, passed over" if missing else ""
-    first = "the first " if run.manifest.settings.get("limit") else ""
-    how = f" (--limit {run.manifest.settings['limit']})" if first else ""
+    limit = run.manifest.data.limit
+    first, how = ("the first ", f" (--limit {limit})") if limit else ("", "")
     images = "1 image" if run.n == 1 else f"{run.n:,} images"
     return (
         f"{identity.dataset}: {first}{images}{how}; the network has "
