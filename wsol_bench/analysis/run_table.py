@@ -1,36 +1,41 @@
 """The rows of any number of runs in one table, with intervals and paired comparisons.
 
 Rows are comparable if they share images and protocol; such rows form a group. In each group and
-under each metric the row with the lowest error is the best, and every other row is compared
-with it image by image; the p values of one group and metric are corrected together by Holm.
+under each metric one row is the best, and every other row is compared with it on the same
+images; the p values of one group and metric are corrected together by Holm.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from statistics import mean, stdev
 
-from wsol_bench.analysis.paired import SIGNIFICANCE, PairedRow, compare_rows, holm
+import numpy as np
+
+from wsol_bench.analysis.differences import SIGNIFICANCE, holm
+from wsol_bench.analysis.paired import MeasuredRow, compare_measured
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError, find
 from wsol_bench.runtime.names import last_part
-from wsol_bench.scoring.ilsvrc import METRICS
-from wsol_bench.scoring.intervals import Interval, Rate
+from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.metric import BoundMetric
 
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """One error of one row.
+    """One figure of one row.
 
     Attributes:
-        percent: the error; NaN over 0 images. The mean over the runs if there are several.
-        interval: 95 % Wilson; None if there are several runs.
+        value: in the metric's unit; None if it does not apply or is over 0 images. The mean
+            over the runs if there are several.
+        interval: 95 %; None if there are several runs.
         deviation: the standard deviation over the runs (n - 1), or None for one run.
-        best: whether it is the lowest of its group.
+        best: whether it is the best of its group.
         p_holm: of the difference from the best row; None for the best row, and if the
             rows cannot be paired.
     """
 
-    percent: float
+    value: float | None
     interval: Interval | None
     deviation: float | None
     best: bool = False
@@ -51,8 +56,8 @@ class TableRow:
         title: of the method.
         dataset_sha256: of the images, labels and boxes.
         n: images.
-        runs: number of runs over which errors are averaged.
-        cells: metric -> error.
+        runs: number of runs over which figures are averaged.
+        cells: metric -> figure.
     """
 
     network: str
@@ -74,7 +79,7 @@ class TableRow:
 
 def table_rows(
     runs: Sequence[ReportRun],
-    metrics: Sequence[str],
+    metrics: Sequence[BoundMetric],
     *,
     sort: str | None = None,
     average: bool = False,
@@ -82,35 +87,38 @@ def table_rows(
     """The rows of runs.
 
     Args:
-        runs: at least one.
-        metrics: names of errors.
-        sort: a metric in whose ascending order rows stand; default: the order of the runs.
+        runs: at least one, opened with these metrics.
+        metrics: the columns.
+        sort: one of them, by which rows are sorted, best first; default: the order of the runs.
         average: make one row of those that differ only in their weights, such as several
             checkpoints of one training: the mean and the standard deviation over the runs.
 
     Raises:
-        UsageError: there is no such metric.
+        UsageError: `sort` is none of the metrics.
     """
-    known = dict.fromkeys(METRICS)
-    for metric in (*metrics, *([sort] if sort else [])):
-        find("metric", metric, known)
-    columns = tuple(dict.fromkeys([*metrics, *([sort] if sort else [])]))
+    by = find("metric of this table", sort, {each.name: each for each in metrics}) if sort else None
     pairs = [(run, row) for run in runs for row in run.rows]
-    if average:
-        rows = _averaged(pairs, columns)
-    else:
-        rows = _compared(pairs, [_row(run, row, columns) for run, row in pairs], columns)
-    if sort:
-        rows = sorted(rows, key=lambda row: row.cells[sort].percent)
+    rows = [_row(run, row, metrics) for run, row in pairs]
+    rows = _averaged(rows, metrics) if average else _compared(pairs, rows, metrics)
+    if by:
+        rows.sort(key=lambda row: _rank(row.cells[by.name], by))
     return tuple(rows)
 
 
-def _row(run: ReportRun, row: ReportRow, metrics: Sequence[str]) -> TableRow:
+def _rank(cell: TableCell, metric: BoundMetric) -> float:
+    """A number that is lower for a better figure."""
+    if cell.value is None:
+        return inf
+    return -cell.value if metric.metric.higher_is_better else cell.value
+
+
+def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> TableRow:
     own = row.part.identity
     cells = {}
     for metric in metrics:
-        rate: Rate = getattr(row.errors, metric)
-        cells[metric] = TableCell(rate.percent, rate.interval(), None)
+        figure = row.figures.get(metric.name)
+        value, interval = (figure.value, figure.interval) if figure else (None, None)
+        cells[metric.name] = TableCell(value, interval, None)
     return TableRow(
         network=row.arch,
         weights=last_part(own.weights),
@@ -125,45 +133,49 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[str]) -> TableRow:
     )
 
 
-def _averaged(
-    pairs: Sequence[tuple[ReportRun, ReportRow]], metrics: Sequence[str]
-) -> list[TableRow]:
+def _averaged(rows: Sequence[TableRow], metrics: Sequence[BoundMetric]) -> list[TableRow]:
     same: dict[tuple[str, ...], list[TableRow]] = {}
-    for run, found in pairs:
-        row = _row(run, found, metrics)
+    for row in rows:
         same.setdefault((row.network, row.method, *row.group), []).append(row)
-    rows = [rows[0] if len(rows) == 1 else _mean_of(rows, metrics) for rows in same.values()]
-    return [_marked(row, rows, metrics) for row in rows]
+    means = [each[0] if len(each) == 1 else _mean_of(each) for each in same.values()]
+    return [_marked(row, means, metrics) for row in means]
 
 
-def _mean_of(rows: Sequence[TableRow], metrics: Sequence[str]) -> TableRow:
+def _mean_of(rows: Sequence[TableRow]) -> TableRow:
     cells = {}
-    for metric in metrics:
-        percents = [row.cells[metric].percent for row in rows]
-        cells[metric] = TableCell(mean(percents), None, stdev(percents))
+    for metric in rows[0].cells:
+        values = [row.cells[metric].value for row in rows]
+        known = [value for value in values if value is not None]
+        whole = len(known) == len(rows)
+        cells[metric] = TableCell(
+            mean(known) if whole else None, None, stdev(known) if whole else None
+        )
     weights = f"{len(rows)} checkpoints"
     return replace(rows[0], weights=weights, runs=len(rows), cells=cells)
 
 
-def _marked(row: TableRow, rows: Sequence[TableRow], metrics: Sequence[str]) -> TableRow:
+def _marked(row: TableRow, rows: Sequence[TableRow], metrics: Sequence[BoundMetric]) -> TableRow:
     """The row with its best cells marked, without tests."""
     cells = {}
     for metric in metrics:
-        lowest = min(each.cells[metric].percent for each in rows if each.group == row.group)
-        cells[metric] = replace(row.cells[metric], best=row.cells[metric].percent == lowest)
+        ranks = (_rank(each.cells[metric.name], metric) for each in rows if each.group == row.group)
+        cell = row.cells[metric.name]
+        cells[metric.name] = replace(
+            cell, best=cell.value is not None and _rank(cell, metric) == min(ranks)
+        )
     return replace(row, cells=cells)
 
 
 def _compared(
     pairs: Sequence[tuple[ReportRun, ReportRow]],
     rows: Sequence[TableRow],
-    metrics: Sequence[str],
+    metrics: Sequence[BoundMetric],
 ) -> list[TableRow]:
     """The rows with their best cells marked and all others compared with them."""
     marked = [_marked(row, rows, metrics) for row in rows]
     for group in dict.fromkeys(row.group for row in marked):
         members = [at for at, row in enumerate(marked) if row.group == group]
-        for metric in metrics:
+        for metric in (each.name for each in metrics):
             ps = _p_values([pairs[at] for at in members], [marked[at] for at in members], metric)
             for at, p in zip(members, ps, strict=True):
                 cell = replace(marked[at].cells[metric], p_holm=p)
@@ -178,16 +190,17 @@ def _p_values(
     best = next((at for at, row in enumerate(rows) if row.cells[metric].best), None)
     found: dict[int, float] = {}
     for at, row in enumerate(rows):
-        if best is None or row.cells[metric].best:
+        if best is None or row.cells[metric].best or row.cells[metric].value is None:
             continue
-        first, second = (_paired(*pairs[each]) for each in (best, at))
+        first, second = (_measured(*pairs[each], metric) for each in (best, at))
         try:
-            found[at] = compare_rows(first, second, metric, resamples=1).difference.p
+            found[at] = compare_measured(first, second, metric, resamples=1).difference.p
         except DataError:  # the same images with different blacklists cannot be paired
             continue
     corrected = dict(zip(found, holm(list(found.values())), strict=True))
     return [corrected.get(at) for at in range(len(rows))]
 
 
-def _paired(run: ReportRun, row: ReportRow) -> PairedRow:
-    return PairedRow(f"{row.title} in {run.label}", row.table, row.method, run.protocol)
+def _measured(run: ReportRun, row: ReportRow, metric: str) -> MeasuredRow:
+    ids, labels = np.array(row.table["image_id"].to_pylist()), row.table["label"].to_numpy()
+    return MeasuredRow(f"{row.title} in {run.label}", ids, labels, row.figures[metric])

@@ -110,7 +110,7 @@ def table(
     runs: list[Path],
     /,
     *,
-    metrics: str = "top1_cls,top5_cls,top1_loc,top5_loc,gt_known_loc",
+    metrics: Metrics = None,
     sort: str | None = None,
     best: Literal["bold", "plain"] = "plain",
     seeds: Switch = False,
@@ -121,19 +121,20 @@ def table(
 ) -> None:
     """Print one table of the rows of any runs, with intervals and n, ready for a paper.
 
-    A dagger marks figures that do not differ significantly from the lowest one on the same
-    images under the same protocol (paired McNemar test, corrected by Holm).
+    A dagger marks figures that do not differ significantly from the best one on the same
+    images under the same protocol (paired test, corrected by Holm).
 
     Parameters
     ----------
     runs
         Folders of runs, of any networks, datasets and protocols.
     metrics
-        Comma-separated errors, in the order of the columns.
+        Comma-separated names of metrics, in the order of the columns (see: list metrics).
+        Default: those of the runs' protocols.
     sort
-        An error in whose ascending order rows stand. Default: the order of the runs.
+        One of these metrics: its best figure comes first. Default: the order of the runs.
     best
-        bold: the lowest error on the same images under the same protocol is bold.
+        bold: the best figure on the same images under the same protocol is bold.
     seeds
         Make one row of those that differ only in their weights, such as checkpoints of one
         training with several seeds: mean and standard deviation.
@@ -144,7 +145,7 @@ def table(
     """
     from wsol_bench.report.tables.run_table import TableOptions, print_table
 
-    options = TableOptions(names_in(metrics), sort, best == "bold", seeds)
+    options = TableOptions(metrics_asked(metrics), sort, best == "bold", seeds)
     print_table(runs, options, "json" if as_json else form)
 
 

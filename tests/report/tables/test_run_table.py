@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsol_bench.analysis.paired import holm, mcnemar_p
+from wsol_bench.analysis.differences import holm, mcnemar_p
 from wsol_bench.analysis.run_table import table_rows
 from wsol_bench.analysis.scored_run import open_runs
 from wsol_bench.cli.main import main
 from wsol_bench.errors import UsageError
+from wsol_bench.scoring.catalog import metrics_in
 
-METRICS = ("top1_loc", "gt_known_loc")
+METRICS = metrics_in("top1_loc,gt_known_loc")
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,9 @@ def test_every_figure_is_counted_from_the_records(
         found, [(run, each) for run in two for each in run.records], strict=True
     ):
         assert (row["method"], row["n"], row["runs"]) == (method, 40, 1)
-        for metric, error in row["errors"].items():
-            assert error["percent"] == pytest.approx(100 * np.mean(files.wrong(method, metric)))
-            assert error["ci"][0] <= error["percent"] <= error["ci"][1]
+        for metric, error in row["figures"].items():
+            assert error["value"] == pytest.approx(100 * np.mean(files.wrong(method, metric)))
+            assert error["ci"][0] <= error["value"] <= error["ci"][1]
 
 
 def test_the_best_row_is_the_lowest_and_the_others_have_holms_p(two: list[Any]) -> None:
@@ -90,18 +91,18 @@ def test_seeds_become_one_row_with_mean_and_standard_deviation(make_run: Any) ->
     for row in rows:
         percents = [100 * float(np.mean(run.wrong(row.method, "top1_loc"))) for run in seeds]
         cell = row.cells["top1_loc"]
-        assert cell.percent == pytest.approx(mean(percents))
+        assert cell.value == pytest.approx(mean(percents))
         assert cell.deviation == pytest.approx(stdev(percents))
         assert cell.interval is None
 
 
-def test_rows_are_sorted_by_a_metric_that_need_not_be_shown(two: list[Any]) -> None:
-    rows = table_rows(open_runs([run.path for run in two]), ("top1_loc",), sort="gt_known_loc")
-    errors = [row.cells["gt_known_loc"].percent for row in rows]
+def test_rows_are_sorted_by_one_of_the_metrics(two: list[Any]) -> None:
+    rows = table_rows(open_runs([run.path for run in two]), METRICS, sort="gt_known_loc")
+    errors = [row.cells["gt_known_loc"].value for row in rows]
     assert errors == sorted(errors)
     assert len(set(errors)) > 2
     with pytest.raises(UsageError, match="top1_lok"):
-        table_rows(open_runs([two[0].path]), ("top1_lok",))
+        table_rows(open_runs([two[0].path]), METRICS, sort="top1_lok")
 
 
 @pytest.mark.parametrize("form", ["md", "tex", "html"])

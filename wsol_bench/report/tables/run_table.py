@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import isnan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +18,8 @@ from wsol_bench.analysis.differences import SIGNIFICANCE
 from wsol_bench.analysis.run_table import TableCell, TableRow, table_rows
 from wsol_bench.analysis.scored_run import open_runs
 from wsol_bench.errors import find
-from wsol_bench.scoring.ilsvrc import METRIC_TITLES
+from wsol_bench.scoring.catalog import title_of
+from wsol_bench.scoring.metric import BoundMetric
 
 SCHEMA = 1
 
@@ -43,13 +43,13 @@ class TableOptions:
     """Options of `table`.
 
     Attributes:
-        metrics: names of errors.
-        sort: a metric in whose ascending order rows stand, or None.
+        metrics: the columns; default: those of the runs' protocols.
+        sort: a metric by which rows are sorted, best first, or None.
         bold: whether the best figures are bold.
         average: whether rows that differ only in their weights become one.
     """
 
-    metrics: tuple[str, ...]
+    metrics: tuple[BoundMetric, ...] = ()
     sort: str | None = None
     bold: bool = False
     average: bool = False
@@ -62,14 +62,14 @@ class _Content:
     Attributes:
         rows: its rows.
         names: fields of a row that are columns.
-        metrics: names of errors that are columns.
+        metrics: metric -> its heading.
         bold: whether the best figures are bold.
         notes: sentences below the table.
     """
 
     rows: tuple[TableRow, ...]
     names: tuple[str, ...]
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, str]
     bold: bool
     notes: tuple[str, ...]
 
@@ -78,7 +78,7 @@ class _Content:
         """The headings of the columns."""
         return (
             *(_NAMES[name] for name in self.names),
-            *(METRIC_TITLES[metric] for metric in self.metrics),
+            *self.metrics.values(),
         )
 
     def name_cells(self, row: TableRow) -> list[str]:
@@ -104,22 +104,34 @@ def print_table(paths: Sequence[Path], options: TableOptions, form: str | None) 
         DataError: a folder holds no finished run.
     """
     write = None if form is None else find("format", form, FORMATS)
-    rows = table_rows(open_runs(paths), options.metrics, sort=options.sort, average=options.average)
-    content = _content(rows, options)
+    content = _content(paths, options)
     if write is None:
         Console().print(_terminal(content))
     else:
         print(write(content), end="")
 
 
-def _content(rows: tuple[TableRow, ...], options: TableOptions) -> _Content:
+def _content(paths: Sequence[Path], options: TableOptions) -> _Content:
+    runs = open_runs(paths, options.metrics)
+    metrics = tuple({each.name: each for run in runs for each in run.metrics}.values())
+    protocols = [run.protocol for run in runs]
+    rows = table_rows(runs, metrics, sort=options.sort, average=options.average)
     differing = [name for name in _NAMES if len({getattr(row, name) for row in rows}) > 1]
     names = tuple(name for name in _NAMES if name in _ALWAYS or name in differing)
-    return _Content(rows, names, options.metrics, options.bold, _notes(rows, names, options))
+    return _Content(
+        rows=rows,
+        names=names,
+        metrics={each.name: title_of(each.name, protocols) for each in metrics},
+        bold=options.bold,
+        notes=_notes(rows, names, metrics, options),
+    )
 
 
 def _notes(
-    rows: Sequence[TableRow], names: Sequence[str], options: TableOptions
+    rows: Sequence[TableRow],
+    names: Sequence[str],
+    metrics: Sequence[BoundMetric],
+    options: TableOptions,
 ) -> tuple[str, ...]:
     common = [
         f"{heading} {getattr(rows[0], name):,}" if name == "n" else str(getattr(rows[0], name))
@@ -129,27 +141,31 @@ def _notes(
     notes = ["; ".join(common)] if common else []
     intervals = any(row.runs == 1 for row in rows)
     spread = "mean ± standard deviation over runs" if any(row.runs > 1 for row in rows) else ""
-    below = "with 95 % Wilson intervals" if intervals else ""
-    notes.append(", ".join(["error in %", *filter(None, (below, spread))]))
-    cells = [row.cells[metric] for row in rows for metric in options.metrics]
+    below = "with 95 % intervals" if intervals else ""
+    units = ", ".join(dict.fromkeys(each.metric.unit for each in metrics))
+    notes.append(", ".join([f"figures in {units}", *filter(None, (below, spread))]))
+    higher = [each.metric.title for each in metrics if each.metric.higher_is_better]
+    if higher:
+        notes.append(f"higher is better: {', '.join(higher)}; otherwise lower is better")
+    cells = [row.cells[metric.name] for row in rows for metric in metrics]
     if options.bold:
-        notes.append("bold: lowest error on the same images under the same protocol")
+        notes.append("bold: best on the same images under the same protocol")
     if any(cell.tied for cell in cells):
         notes.append(
-            f"†: no significant difference from the lowest (McNemar, Holm-corrected p ≥ "
+            f"†: no significant difference from the best (paired, Holm-corrected p ≥ "
             f"{SIGNIFICANCE})"
         )
     return tuple(notes)
 
 
 def _figure(cell: TableCell) -> str:
-    if isnan(cell.percent):
+    if cell.value is None:
         return "n/a"
-    return f"{cell.percent:.2f}{'†' if cell.tied else ''}"
+    return f"{cell.value:.2f}{'†' if cell.tied else ''}"
 
 
 def _spread(cell: TableCell) -> str:
-    if isnan(cell.percent):
+    if cell.value is None:
         return ""
     if cell.interval is None:
         return f"± {cell.deviation or 0.0:.2f}"
@@ -168,8 +184,8 @@ def _terminal(content: _Content) -> Table:
     )
     for name in content.names:
         table.add_column(_NAMES[name], overflow="fold")
-    for metric in content.metrics:
-        heading = METRIC_TITLES[metric].replace(" ", "\n")
+    for title in content.metrics.values():
+        heading = title.replace(" ", "\n")
         table.add_column(heading, justify="right", no_wrap=True)
     for row in content.rows:
         cells = [row.cells[metric] for metric in content.metrics]
@@ -219,7 +235,7 @@ def as_csv(content: _Content) -> str:
         for metric in content.metrics:
             values = _cell_json(row.cells[metric])
             low, high = values["ci"] or (None, None)
-            entries += [values["percent"], low, high, values["sd"], values["p_holm"]]
+            entries += [values["value"], low, high, values["sd"], values["p_holm"]]
         writer.writerow(["" if entry is None else entry for entry in entries])
     return buffer.getvalue()
 
@@ -277,7 +293,7 @@ def as_json(content: _Content) -> str:
             "protocol": row.protocol,
             "n": row.n,
             "runs": row.runs,
-            "errors": {metric: _cell_json(row.cells[metric]) for metric in content.metrics},
+            "figures": {metric: _cell_json(row.cells[metric]) for metric in content.metrics},
         }
         for row in content.rows
     ]
@@ -287,7 +303,7 @@ def as_json(content: _Content) -> str:
 def _cell_json(cell: TableCell) -> dict[str, Any]:
     interval = cell.interval
     return {
-        "percent": None if isnan(cell.percent) else cell.percent,
+        "value": cell.value,
         "ci": None if interval is None else [interval.low, interval.high],
         "sd": cell.deviation,
         "best": cell.best,
