@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from wsol_bench.analysis.breakdown import (
     COUNT_NAMES,
@@ -23,6 +24,7 @@ from wsol_bench.geometry import Size, box_iou, whole_image_box
 from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
 from wsol_bench.records.record import Record
 from wsol_bench.records.table import outcomes_of, to_table
+from wsol_bench.report.tables.breakdown import MethodBreakdown, kind_table
 from wsol_bench.scoring.catalog import measure
 from wsol_bench.scoring.measured import Measured, PerImage
 from wsol_bench.scoring.metric import Metric
@@ -296,3 +298,16 @@ def test_a_metric_without_values_per_image_has_no_parts():
 
 def _pooled(row, protocol):
     return Measured(50.0, 40.0, 60.0, row.n)
+
+
+def test_under_a_blacklist_the_outcomes_are_shares_of_the_images_that_count(capsys):
+    records = random_records(200)
+    table = to_table(records)
+    kinds = count_failures(table, METHOD, PROTOCOL)
+    localized = sum(not one.blacklisted for one in records)
+    assert 0 < localized < 200
+    found = MethodBreakdown(METHOD, "vgg16", 200, localized, (), (), (), (), (), kinds)
+    console = Console(width=80)
+    console.print(kind_table(found))
+    shares = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[4:-1]]
+    assert sum(shares) == pytest.approx(100, abs=0.35)  # seven shares with one decimal

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,9 +200,25 @@ def test_several_archs_lie_in_one_file(write, capsys) -> None:
     assert "alexnet grad_cam: row is missing" in capsys.readouterr().err
 
 
+IDENTITY = {
+    "arch": "vgg16",
+    "weights": "demo:net.safetensors",
+    "weights_sha256": "",
+    "preprocessing": {"size": 224},
+    "dataset": "demo-v1",
+    "dataset_sha256": "",
+    "images": 1000,
+    "classes": 24,
+    "is_ilsvrc": False,
+    "protocol": asdict(PROTOCOLS[DEFAULT_PROTOCOL]),
+    "methods": {"grad_cam": "features"},
+}
+
+
 def run_folder(path: Path, content: Json) -> Path:
     path.mkdir(parents=True)
-    (path / "run.json").write_text(json.dumps({"identity": {}, "result": content}))
+    manifest = {"identity": IDENTITY, "status": "finished", "result": content}
+    (path / "run.json").write_text(json.dumps(manifest))
     return path
 
 
@@ -394,7 +410,7 @@ def test_what_is_absent_or_unfinished_is_named(stored: Json, write, tmp_path: Pa
     empty.mkdir()
     assert main(["compare", good, str(empty)]) == 3
     assert "run.json: not found" in capsys.readouterr().err
-    (empty / "run.json").write_text('{"identity": {}, "status": "running"}')
+    (empty / "run.json").write_text(json.dumps({"identity": IDENTITY, "status": "running"}))
     assert main(["compare", good, str(empty)]) == 3
     assert "has not finished" in capsys.readouterr().err
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
@@ -410,3 +426,35 @@ def test_comparing_loads_no_torch(stored: Json, write) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_result_of_schema_1_is_compared_with_one_of_schema_2(
+    stored: Json, write: Callable[[str, object], Path]
+) -> None:
+    old = deepcopy(stored)
+    old["schema"] = 1
+    del old["metrics"]
+    for row in old["rows"]:
+        del row["n"]
+    paths = write("old.json", old), write("new.json", stored)
+    comparison = compare(*map(read_results, paths))
+    assert len(comparison.cells) == 10
+    assert {cell.verdict for cell in comparison.cells} == {Verdict.SAME}
+
+
+def test_a_metric_with_another_unit_is_compared_without_a_range(
+    stored: Json, write: Callable[[str, object], Path]
+) -> None:
+    name = "distance:at=centre"
+    head = {"name": name, "title": "distance", "unit": "px", "higher_is_better": False}
+    stored["metrics"].append(head)
+    for row in stored["rows"]:
+        row[name] = 223.5
+    path = str(write("old.json", stored))
+    assert main(["compare", path, path, f"--tolerance={name}=150"]) == 0
+    assert read_results(Path(path)).metrics[name] == "px"
+
+
+def test_a_metric_that_the_baseline_lacks_is_a_usage_error(compare_after, capsys) -> None:
+    assert compare_after(lambda new: None, "--metrics=max_box_acc")[0] == 2
+    assert "unknown metric of the baseline 'max_box_acc'" in capsys.readouterr().err

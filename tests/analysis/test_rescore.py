@@ -255,3 +255,62 @@ def test_what_is_not_there_is_named(
 ) -> None:
     assert main(command) == code
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--set=topk=3", "--metrics=top1_loc"], "--set topk: changes none of the metrics"),
+        (["--protocol=maxboxacc", "--set=component=all"], "--set component: changes none"),
+        (["--set=topk=20"], "hold the best"),
+        (["--metrics=top1_lok"], "Did you mean top1_loc"),
+        (["--tune-on=elsewhere"], "has a threshold to tune"),
+    ],
+)
+def test_a_question_that_a_run_cannot_answer_is_refused(
+    flags: list[str], message: str, kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["score", str(kept_run), *flags])
+    printed = capsys.readouterr()
+    if flags == ["--set=topk=20"]:  # the small dataset has three classes, all of which are kept
+        assert code == 0
+        assert "top-20" in printed.out
+        assert "top-5" not in printed.out
+        return
+    assert code == 2
+    assert message in printed.err
+
+
+def test_an_iou_other_than_one_half_stands_in_the_headings(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = printed_json(capsys, "score", str(kept_run), "--set=iou=0.7", "--metrics=top1_loc")
+    assert [metric["title"] for metric in scored["metrics"]] == ["top-1 loc, IoU ≥ 0.7"]
+    swept = [
+        printed_json(capsys, "score", str(kept_run), "--metrics=max_box_acc", f"--set=iou={iou}")
+        for iou in (0.1, 0.9)
+    ]
+    figures = [[row["max_box_acc"] for row in each["rows"]] for each in swept]
+    assert all(low > high for low, high in zip(*figures, strict=True))
+
+
+def test_pairs_of_a_swept_metric_have_a_bootstrap_interval(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = "--metrics=gt_known_loc,max_box_acc"
+    counted, swept = printed_json(capsys, "pairs", str(kept_run), metrics)["metrics"]
+    assert len(counted["pairs"]) == len(swept["pairs"]) > 1
+    for pair in swept["pairs"]:
+        assert pair["only_first"] is None
+        low, high = pair["ci"]
+        assert low <= pair["difference"] <= high
+        assert 0 < pair["p"] <= pair["p_holm"] <= 1
+    assert all(isinstance(pair["only_first"], int) for pair in counted["pairs"])
+
+
+def test_a_metric_that_a_run_did_not_print_can_be_compared(
+    kept_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", str(kept_run), str(kept_run), "--metrics=max_box_acc"]
+    assert main(command) == 0
+    assert "7 of 7 cells are the same" in capsys.readouterr().out

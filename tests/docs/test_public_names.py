@@ -87,5 +87,5 @@ def test_the_documentation_imports_public_names_only(page: Path) -> None:
 
 
 def test_the_pages_that_add_something_import_from_the_package() -> None:
-    for name in ("add-a-dataset", "add-a-method", "add-a-protocol", "add-an-arch"):
+    for name in ("add-a-dataset", "add-a-method", "add-a-metric", "add-a-protocol", "add-an-arch"):
         assert list(imports_of(ROOT / f"docs/how-to/{name}.md"))

@@ -65,6 +65,7 @@ TOP1_CLS = Metric(
     reads=(),
     compute=top1_cls,
     source=_SOURCE,
+    is_error=True,
 )
 TOP5_CLS = Metric(
     name="top5_cls",
@@ -75,6 +76,7 @@ TOP5_CLS = Metric(
     reads=("topk",),
     compute=top5_cls,
     source=_SOURCE,
+    is_error=True,
 )
 TOP1_LOC = Metric(
     name="top1_loc",
@@ -85,6 +87,7 @@ TOP1_LOC = Metric(
     reads=_LOCALIZATION,
     compute=top1_loc,
     source=_SOURCE,
+    is_error=True,
 )
 TOP5_LOC = Metric(
     name="top5_loc",
@@ -95,6 +98,7 @@ TOP5_LOC = Metric(
     reads=("topk", *_LOCALIZATION),
     compute=top5_loc,
     source=_SOURCE,
+    is_error=True,
 )
 GT_KNOWN_LOC = Metric(
     name="gt_known_loc",
@@ -105,6 +109,7 @@ GT_KNOWN_LOC = Metric(
     reads=_LOCALIZATION,
     compute=gt_known_loc,
     source=_SOURCE,
+    is_error=True,
 )
 
 

@@ -86,9 +86,9 @@ def max_box_acc_v2(
 _SOURCE = "Choe et al., CVPR 2020, section 4"
 _READS = ("upsampling", "connectivity", "strict", "truth")
 _NOTE = (
-    "{name}: images right, by the paper's definition. The authors' program has 8-bit maps, "
-    "outlines of holes and one more pixel per side; with {method} on 120 images the definition "
-    "gives {points} points beside it."
+    "{name}: images right, by the paper's definition. The authors' program differs in 8-bit maps, "
+    "outlines of holes and an extra pixel per side: definition minus program was {points} "
+    "percentage points for {method} on 120 images."
 )
 
 MAX_BOX_ACC = Metric(

@@ -17,7 +17,7 @@ from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.row_data import RowData
 
-__all__ = ["PERCENT", "BoundMetric", "Metric", "MetricHead"]
+__all__ = ["BOX_FIELDS", "IOU_FIELDS", "PERCENT", "BoundMetric", "Metric", "MetricHead"]
 
 PERCENT = "%"
 
@@ -57,7 +57,8 @@ class Metric:
         compute: the function; its keyword-only parameters are the metric's options.
         source: where the definition comes from.
         over: what its figure is the mean over.
-        note: what a reader has to know of the figure, printed beneath it, or "".
+        is_error: whether its figure is a share of wrong images, which headings then say.
+        note: what a reader has to know of the figure, printed below the table, or "".
     """
 
     name: str
@@ -69,6 +70,7 @@ class Metric:
     compute: Compute
     source: str
     over: Literal["images", "classes"] = "images"
+    is_error: bool = False
     note: str = ""
     reads_with: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -150,13 +152,14 @@ class MetricHead:
     Attributes:
         name: its spec.
         title: under the result's protocol.
-        unit, higher_is_better, note: see `Metric`.
+        unit, higher_is_better, is_error, note: see `Metric`.
     """
 
     name: str
     title: str
     unit: str = PERCENT
     higher_is_better: bool = False
+    is_error: bool = False
     note: str = ""
 
     @property
@@ -184,6 +187,7 @@ def heads(metrics: Iterable[BoundMetric], protocol: Protocol) -> tuple[MetricHea
             each.title(protocol),
             each.metric.unit,
             each.metric.higher_is_better,
+            each.metric.is_error,
             each.metric.note,
         )
         for each in metrics

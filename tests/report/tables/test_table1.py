@@ -6,6 +6,8 @@ import pytest
 
 from wsol_bench.errors import DataError
 from wsol_bench.report.tables.table1 import FORMS, save_table1
+from wsol_bench.runs.table1 import ComparedError
+from wsol_bench.scoring.intervals import Rate
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
@@ -20,3 +22,22 @@ def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"table1\.\w+: cannot be written"):
         save_table1([], tmp_path / "file" / "runs")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "n", "paper", "verdict"),
+    [
+        (8, 16, 46.41, "too few images to tell"),  # 28 to 72 %
+        (450, 1000, 46.41, "within the interval"),
+        (450, 1000, 60.0, "outside the interval"),
+        (45, 100, 46.41, "within the interval"),  # 35.6 to 54.8: half of it is 9.6
+    ],
+)
+def test_a_wide_interval_is_no_verdict(wrong: int, n: int, paper: float, verdict: str) -> None:
+    rate = Rate(wrong, n)
+    cell = ComparedError("top1_loc", paper, rate.percent, rate.interval())
+    assert cell.verdict == verdict
+
+
+def test_a_row_that_was_not_run_has_no_verdict() -> None:
+    assert ComparedError("top1_loc", 46.41, None, None).verdict == "not run"

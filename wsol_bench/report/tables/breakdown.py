@@ -131,12 +131,12 @@ def print_breakdown(
         console.print(_group_table(title, groups, found.metrics))
     console.print(_beneath(found), style="dim", highlight=False)
     console.print()
-    console.print(_kind_table(found))
+    console.print(kind_table(found))
 
 
 def _beneath(found: MethodBreakdown) -> str:
-    lines = ["in %, 95 % interval below; ↑: higher is better"]
-    if not any(metric.higher_is_better for metric in found.metrics):
+    lines = ["95 % interval below; ↑: higher is better"]
+    if all(metric.is_error for metric in found.metrics):
         lines = ["error in %, 95 % Wilson interval below"]
     if found.localized < found.n:
         lines.append(
@@ -192,7 +192,8 @@ def _cell(figure: Measured) -> str:
     return "\n".join(part for part in (figure_text(figure), interval_text(figure)) if part)
 
 
-def _kind_table(found: MethodBreakdown) -> Table:
+def kind_table(found: MethodBreakdown) -> Table:
+    """The outcomes of the images that localization counts, which add up to 100 %."""
     table = Table(title="outcomes", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("outcome")
     table.add_column("images", justify="right")

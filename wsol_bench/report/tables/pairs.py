@@ -120,9 +120,9 @@ def _paired_row(name: str, part: Part, method: str) -> PairedRow:
 
 
 def _heading(metric: BoundMetric, protocols: Sequence[Protocol]) -> str:
-    """The metric's heading, with the word error where less is better."""
+    """The metric's title, with the word error where it is one."""
     title = title_of(metric.name, protocols)
-    return title if metric.metric.higher_is_better else f"{title} error"
+    return f"{title} error" if metric.metric.is_error else title
 
 
 def _to_json(

@@ -9,7 +9,6 @@ from rich.table import Table
 from wsol_bench.records.result import Result
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.metric import PERCENT
 from wsol_bench.scoring.published import find_row
 
 _NORMAL = ("ok", "unreadable")
@@ -51,19 +50,15 @@ def terminal_table(result: Result) -> Table:
 
 
 def interval_words(result: Result) -> str:
-    """What the figures are, and what stands beneath them."""
-    rising = [metric for metric in result.metrics if metric.higher_is_better]
-    resampled = any(
-        figure.replicates is not None for row in result.rows for figure in row.figures.values()
-    )
-    binary = any(
-        figure.replicates is None for row in result.rows for figure in row.figures.values()
-    )
-    kinds = [*(["Wilson"] if binary else []), *(["bootstrap over images"] if resampled else [])]
-    what = "error in %" if not rising else "↑ higher is better, else error in %"
-    if len(rising) == len(result.metrics):
-        what = "images right in %" if all(m.unit == PERCENT for m in rising) else "figures"
-    return f"{what}, 95 % {' or '.join(kinds) or 'Wilson'} interval below"
+    """What the figures are, and what their intervals are."""
+    figures = [each for row in result.rows for each in row.figures.values()]
+    wilson = any(each.replicates is None for each in figures)
+    resampled = any(each.replicates is not None for each in figures)
+    kinds = [*(["Wilson"] if wilson else []), *(["bootstrap"] if resampled else [])]
+    what = "error in %"
+    if not all(metric.is_error for metric in result.metrics):
+        what = "↑: higher is better, else lower is better"
+    return f"{what}, 95 % {' or '.join(kinds or ['Wilson'])} interval below"
 
 
 def notes_of(result: Result) -> list[str]:
