@@ -115,7 +115,7 @@ def test_a_residual_network_equals_its_dense_matrices(seed):
             return self.classifier((self.two(self.one(x).relu()) + x).relu())
 
     torch.manual_seed(seed)
-    net, x = Residual().double(), torch.randn(1, 6).double()
+    net, x = Residual().double(), torch.rand(1, 6).double()
     net.classifier.weight.data.abs_()  # else a dead output would have no signal at all
     forward = Network(net, "classifier").forward(
         x, Requests(excitations=frozenset({("first", False)}))
