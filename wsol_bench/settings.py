@@ -49,6 +49,9 @@ class RunSettings:
             format leaves it open; default: what the format or the file states.
         methods: specs of methods with their options, in the order of the rows.
         protocol: a name of `list protocols`, or the path of a TOML file.
+        classes: file of class id and output, for a network with other outputs than the dataset's
+            classes; images of classes that are not in it are left out.
+        scores: "all" ranks the scores over all outputs, "dataset" over the dataset's classes.
         side: of the square input, in pixels; default: the weights'.
         mean, std: one number per channel or one for all; default: the weights'.
         scale: by which pixels, 0..255, are multiplied before the mean is subtracted; default:
@@ -88,6 +91,8 @@ class RunSettings:
     box_ends: Literal["inclusive", "half-open"] | None = None
     methods: tuple[str, ...] = DEFAULT_METHODS
     protocol: str = DEFAULT_PROTOCOL
+    classes: Path | None = None
+    scores: Literal["all", "dataset"] = "all"
     side: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -134,7 +139,7 @@ class RunSettings:
                 raise UsageError(f"{name}: {REMOVED[name]}")
             if name not in known:
                 raise unknown_name("setting", name, known)
-        for name in ("out", "blacklist"):
+        for name in ("out", "blacklist", "classes"):
             if values.get(name) == "":
                 raise UsageError(f"{name}: expected a path, got an empty text.")
             if values.get(name) is not None:

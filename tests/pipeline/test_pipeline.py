@@ -464,6 +464,8 @@ def test_a_run_of_unreadable_images_alone_has_records_and_maps():
 class Cramped:
     """A network on a device that holds so many images."""
 
+    outputs = None
+
     def __init__(self, network: Network, images: int) -> None:
         self.network, self.images, self.batches = network, images, []
         self.precision = network.precision

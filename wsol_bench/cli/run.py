@@ -28,6 +28,8 @@ def run(
     weights: Annotated[str | None, Parameter(group=WHAT)] = None,
     methods: Annotated[list[str] | None, Parameter(group=WHAT, negative=())] = None,
     protocol: Annotated[str, Parameter(group=WHAT)] = DEFAULT_PROTOCOL,
+    classes: Annotated[Path | None, PATH, Parameter(group=WHAT)] = None,
+    scores: Annotated[Literal["all", "dataset"], Parameter(group=WHAT)] = "all",
     side: Annotated[int | None, WHOLE, Parameter(group=INPUT)] = None,
     mean: Annotated[str | None, Parameter(group=INPUT)] = None,
     std: Annotated[str | None, Parameter(group=INPUT)] = None,
@@ -71,6 +73,12 @@ def run(
         torchvision, timm, demo, demo:PATH, caffe:PATH of a .caffemodel, none, or the PATH of a
         state dict or checkpoint of any suffix. Default: the demo's for the demo, else those of
         the arch's library.
+    classes
+        File of class id and output, as JSON or lines of class_id,output, for a network with
+        other outputs than the dataset's classes. Images of other classes are left out.
+    scores
+        all ranks the scores over all outputs of the network, dataset over those of the
+        dataset's classes.
     side
         Of the square input, in pixels.
     mean
@@ -156,6 +164,8 @@ def run(
         box_ends=box_ends,
         methods=method_specs(methods),
         protocol=protocol,
+        classes=classes,
+        scores=scores,
         side=side,
         mean=numbers("--mean", mean),
         std=numbers("--std", std),

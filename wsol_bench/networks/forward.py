@@ -16,6 +16,7 @@ from wsol_bench.networks.cells import Cells, to_maps
 from wsol_bench.networks.hooked import Hooked
 from wsol_bench.networks.numbers import FP32, Precision, widened
 from wsol_bench.networks.outcome import Outcome
+from wsol_bench.networks.outputs import NONE, Outputs
 from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
 from wsol_bench.networks.requests import PIXELS, Requests
 from wsol_bench.networks.traced import Traced
@@ -35,6 +36,7 @@ class Network:
         precision: how exactly it computes.
         cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
         tokens: the prefix and grid of a transformer's tokens, or None.
+        outputs: the order of its outputs by the dataset's classes, or None for their own.
         has_relu: whether a ReLU is computed, None where that was not looked at.
     """
 
@@ -66,6 +68,7 @@ class Network:
         self.cells = dict(cells or {})
         self.tokens = tokens
         self.has_relu = has_relu
+        self.outputs: Outputs | None = None
 
     @property
     def traced(self) -> fx.GraphModule:
@@ -179,7 +182,8 @@ class Forward:
     @property
     def scores(self) -> Tensor:
         """Scores before the softmax, (n, C) float32, without a graph."""
-        return widened(self._outcome.scores.detach().flatten(1))
+        scores = widened(self._outcome.scores.detach().flatten(1))
+        return scores if self._network.outputs is None else self._network.outputs.scores(scores)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -257,8 +261,13 @@ class Forward:
             state = self._outcome.excitation
             assert state is not None  # a network with a path is traced
             wanted = sorted(named for name, named in self._requests.excitations if name == layer)
+            known, outputs = self._outputs_of(classes)
             with torch.no_grad():
-                self._excitations[key] = excitation.excite(state, path, classes, wanted)
+                signals = excitation.excite(state, path, outputs, wanted)
+            self._excitations[key] = {
+                name: signal if known.all() else signal * _along(known, signal)
+                for name, signal in signals.items()
+            }
         return self._excitations[key][contrastive]
 
     def attention(self) -> tuple[Tensor, ...]:
@@ -300,6 +309,13 @@ class Forward:
         """
         return self._network.forward(inputs, Requests()).scores
 
+    def _outputs_of(self, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether each class has an output, (n,) bool, and the network's own index of it."""
+        if self._network.outputs is None:
+            return torch.ones_like(classes, dtype=torch.bool), classes
+        outputs = self._network.outputs.outputs(classes)
+        return outputs != NONE, outputs.clamp(min=0)
+
     def _maps(self, values: Tensor, layer: str) -> Tensor:
         cells = self._network.cells.get(layer)
         return widened(values if cells is None else to_maps(values, cells))
@@ -323,13 +339,21 @@ class Forward:
         """The gradient at each of some values, in one backward pass."""
         with torch.enable_grad():
             scores = self._outcome.scores.flatten(1)
-            columns = classes.to(scores.device, non_blocking=True)[:, None]
-            total = scores.gather(1, columns).sum()  # images do not mix, so one pass serves all
+            known, outputs = self._outputs_of(classes)
+            chosen = scores.gather(1, outputs.to(scores.device, non_blocking=True)[:, None])[:, 0]
+            if not known.all():  # a class without an output has no score, so no gradient
+                chosen = chosen * known.to(chosen)
+            total = chosen.sum()  # images do not mix, so one pass serves all
         gradients = torch.autograd.grad(total, list(values), retain_graph=True, allow_unused=True)
         return [
             torch.zeros_like(value) if gradient is None else gradient
             for value, gradient in zip(values, gradients, strict=True)
         ]
+
+
+def _along(known: Tensor, values: Tensor) -> Tensor:
+    """(n,) -> (n, 1, ...), on the values' device and of their type."""
+    return known.to(values).view(-1, *(1,) * (values.dim() - 1))
 
 
 def _key(classes: Tensor) -> bytes:

@@ -140,7 +140,7 @@ def _stated_prefix(module: nn.Module) -> int | None:
 def _notes(probed: Probe, network: Network) -> tuple[str, ...]:
     notes = []
     if network.reason:
-        notes.append(f"opened with hooks: {network.reason}")
+        notes.append(f"opened with hooks: {network.reason.rstrip('.')}")
     scores = probed.scores
     if bool((scores >= 0).all()) and abs(float(scores.sum()) - 1) < TOLERANCE:
         notes.append(

@@ -35,7 +35,8 @@ _BATCHES_AHEAD = 2
 """How many batches are decoded before the network asks for them."""
 
 _NO_CLASS = -1
-"""In place of the best classes of an image that could not be read; never the label."""
+"""In place of an output that is no class of the dataset, and of the best classes of an image that
+could not be read; never the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) 
     example, size = prepared.example, prepared.size
     scores = answers.scores[i]
     require_finite(scores, example.image_id)
-    classes = answers.best[i]
+    classes = answers.best[i]  # (k,)
     found, *others = (
         localize(pipeline, {name: each[i] for name, each in maps.items()}, size, example.image_id)
         for maps in (answers.maps, *answers.class_maps)
@@ -185,7 +186,7 @@ def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) 
             label=example.label,
             height=size.height,
             width=size.width,
-            classes=classes,
+            classes=named_classes(pipeline, classes),
             scores=scores[classes],
             box=each.box,
             true_boxes=example.boxes,
@@ -196,6 +197,13 @@ def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) 
         )
         for name, each in found.items()
     ]
+
+
+def named_classes(pipeline: Pipeline, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The classes with `_NO_CLASS` for an output that is none of the dataset's."""
+    if pipeline.network.outputs is None:
+        return classes
+    return np.where(classes < len(pipeline.network.outputs.of_class), classes, _NO_CLASS)
 
 
 def require_finite(scores: NDArray[np.float32], name: str) -> None:

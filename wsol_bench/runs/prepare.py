@@ -1,14 +1,16 @@
 """Settings become things: every name is looked up, checked and opened before a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.datasets.classes import is_ilsvrc
+from wsol_bench.datasets.classes import is_ilsvrc, official_classes
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.named import NAMED
+from wsol_bench.datasets.with_classes import with_classes
 from wsol_bench.errors import NotApplicable, UsageError, find
 from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.methods.entry import BoundMethod
@@ -17,6 +19,7 @@ from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS
+from wsol_bench.networks.outputs import check_count, map_classes, read_table
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
@@ -36,11 +39,13 @@ class Source:
         dataset: the examples.
         weights: the spec of the weights to use with it.
         note: what a user must know of the dataset, or "".
+        outputs: class id -> output of the network, where the two differ; else None.
     """
 
     dataset: Dataset
     weights: str
     note: str
+    outputs: Mapping[str, int] | None = None
 
     @property
     def is_ilsvrc(self) -> bool:
@@ -81,7 +86,7 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
     """
     named = NAMED.get(settings.data)
     path = named.folder(quiet=quiet) if named else expanded(settings.data)
-    dataset = open_dataset(
+    dataset: Dataset = open_dataset(
         path,
         settings.layout,
         limit=settings.limit,
@@ -90,7 +95,35 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
         box_ends=settings.box_ends,
     )
     weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
-    return Source(dataset, weights, named.note if named else "")
+    note = named.note if named else ""
+    table = read_table(settings.classes) if settings.classes else _official_outputs(dataset)
+    if table is not None:
+        dataset, left_out = with_classes(dataset, table)
+        note = " ".join(filter(None, (note, left_out)))
+    return Source(dataset, weights, note, table)
+
+
+def _official_outputs(dataset: Dataset) -> Mapping[str, int] | None:
+    """ILSVRC's own order, for a dataset of some of its 1,000 classes."""
+    official = official_classes()
+    some = len(dataset.class_ids) < len(official.class_ids)
+    known = all(each in official.index_of for each in dataset.class_ids)
+    return official.index_of if some and known else None
+
+
+def _set_outputs(
+    network: Network, loaded: LoadedNetwork, settings: RunSettings, source: Source
+) -> LoadedNetwork:
+    """Puts the network's outputs into the dataset's order, where they differ, and says so."""
+    class_ids = source.dataset.class_ids
+    count = loaded.outputs
+    if source.outputs is None or (settings.classes is None and count == len(class_ids)):
+        check_count(count, len(class_ids), loaded.name)
+        return loaded
+    if settings.classes is None and count != len(source.outputs):
+        check_count(count, len(class_ids), loaded.name)
+    network.outputs = map_classes(source.outputs, class_ids, count, settings.scores)
+    return replace(loaded, name=f"{loaded.name}, {network.outputs.title}")
 
 
 def check(settings: RunSettings) -> None:
@@ -136,8 +169,10 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         _weights_of(arch, settings, source),
         len(source.dataset.class_ids),
         changed_fields(settings),
+        any_count=source.outputs is not None,
     )
     network = loaded.network(find("precision", settings.precision, PRECISIONS))
+    loaded = _set_outputs(network, loaded, settings, source)
     asked = find_methods(settings.methods)
     bound, not_applicable = _bind(network, loaded, source.dataset, asked)
     device = find_device(settings.device)

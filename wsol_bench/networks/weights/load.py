@@ -62,6 +62,15 @@ class LoadedNetwork:
     opened: Opened | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def outputs(self) -> int:
+        """How many scores it gives."""
+        if self.opened is not None:
+            return self.opened.classes
+        weight = self.module.get_submodule(self.topology.roles["classifier"]).weight
+        assert isinstance(weight, torch.Tensor)  # of a linear layer or convolution
+        return weight.shape[0]
+
     def network(self, precision: Precision = FP32) -> Network:
         """The network, ready for forward passes, on the CPU."""
         if self.opened is None:
@@ -86,7 +95,12 @@ class Source:
 
 
 def load_weights(
-    arch: Arch, spec: str, classes: int, changes: Mapping[str, Any] | None = None
+    arch: Arch,
+    spec: str,
+    classes: int,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    any_count: bool = False,
 ) -> LoadedNetwork:
     """Builds the topology that `spec` is for, fills it, and finds its roles where it must.
 
@@ -95,6 +109,8 @@ def load_weights(
         spec: one of the forms at the top of this module.
         classes: how many the dataset has.
         changes: fields of the preprocessing that the user gave -> value.
+        any_count: whether the file may hold another number of outputs than `classes`; the
+            network is then built with the file's.
 
     Raises:
         WeightsError: the spec is of no known form, the arch has no such topology, or the file is
@@ -109,7 +125,7 @@ def load_weights(
         loaded = _without_weights(arch, topology, classes)
     else:
         path = source.locate(arch, argument)
-        loaded = _filled(topology, source.read(path, choice), choice, classes)
+        loaded = _filled(topology, source.read(path, choice), choice, classes, any_count)
         prefix = source.topology or next(iter(_own_first(arch)))
         loaded = replace(
             loaded, name=f"{prefix}:{shown(path.name)}", sha256=reading.sha256_of_all(path)
@@ -164,11 +180,28 @@ def _topology(arch: Arch, source: Source, spec: str) -> Topology:
     return arch.topologies[name]
 
 
-def _filled(topology: Topology, file: WeightsFile, choice: Choice, classes: int) -> LoadedNetwork:
+def _filled(
+    topology: Topology, file: WeightsFile, choice: Choice, classes: int, any_count: bool
+) -> LoadedNetwork:
     module = _built(topology, classes)
     matched = match(file, list(module.state_dict()), choice.prefix)
+    if any_count and (count := _other_count(module, matched, classes)) is not None:
+        module = _built(topology, count)
     ignored = fit(module, matched, topology.roles.get("classifier", ""))
     return LoadedNetwork(module, topology, "", "", ignored, notes=matched.notes)
+
+
+def _other_count(module: nn.Module, file: WeightsFile, classes: int) -> int | None:
+    """How many outputs the file is for, where only layers of `classes` rows differ from it."""
+    found = set()
+    for name, like in module.state_dict().items():
+        value = file.entries.get(name)
+        if value is None or tuple(value.shape) == tuple(like.shape):
+            continue
+        if like.shape[:1] != (classes,) or value.shape[1:] != like.shape[1:]:
+            return None
+        found.add(value.shape[0])
+    return found.pop() if len(found) == 1 else None
 
 
 def _built(topology: Topology, classes: int) -> nn.Module:
