@@ -6,7 +6,7 @@ import pytest
 
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.protocols.overrides import resolve
+from wsol_bench.protocols.overrides import resolve, with_changes
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -61,3 +61,18 @@ def test_a_bad_file_is_named(tmp_path: Path) -> None:
         resolve(str(path))
     with pytest.raises(DataError, match=r"none\.toml"):
         resolve(str(tmp_path / "none.toml"))
+
+
+def test_a_change_is_applied_to_a_runs_own_protocol() -> None:
+    own = resolve("gradcam-iccv17", ["threshold=0.4", "topk=1"])
+    changed = with_changes(own, ["iou=0.3"])
+    assert changed == resolve("gradcam-iccv17", ["iou=0.3", "topk=1", "threshold=0.4"])
+    assert changed.box_rule.threshold == 0.4
+    assert with_changes(own, ["threshold=0.15", "topk=5"]) == resolve("gradcam-iccv17")
+
+
+def test_the_order_in_which_fields_are_set_makes_no_other_protocol() -> None:
+    one = resolve("gradcam-iccv17", ["iou=0.3", "threshold=0.2"])
+    other = resolve("gradcam-iccv17", ["threshold=0.2", "iou=0.3"])
+    assert one == other
+    assert one.name == "gradcam-iccv17 (threshold=0.2, iou=0.3)"

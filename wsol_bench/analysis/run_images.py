@@ -32,15 +32,17 @@ def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDa
             "--data."
         )
     source = manifest.data
-    layout, limit = (None, None) if data else (source.layout, source.limit)
-    return open_dataset(
+    dataset = open_dataset(
         path,
-        layout,
-        limit=limit,
+        source.layout,
+        limit=source.limit,
         allow_missing=True,
         split=source.split,
         box_ends=source.box_ends,
     )
+    if data is not None:
+        _require_same_index(dataset, manifest, data)
+    return dataset
 
 
 def find_images(
@@ -75,11 +77,16 @@ def find_images(
     if index_sha256(dataset) == manifest.identity.dataset_sha256:
         return dataset, ""
     if data is not None:
+        _require_same_index(dataset, manifest, data)
+    return None, f"{name} now holds other images or boxes than the run's"
+
+
+def _require_same_index(dataset: ImageDataset, manifest: Manifest, data: str) -> None:
+    if index_sha256(dataset) != manifest.identity.dataset_sha256:
         raise DataError(
             f"--data {data}: holds other images or boxes than those of the run "
             f"({manifest.identity.dataset}). Give the folder that the run was made on."
         )
-    return None, f"{name} now holds other images or boxes than the run's"
 
 
 def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:

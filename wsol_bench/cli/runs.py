@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked
+from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked, refuse_flags
 from wsol_bench.errors import UsageError
 from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
 
@@ -64,7 +64,17 @@ def score(
 
     if (run is None) == (predictions is None):
         raise UsageError("score: expected a run's folder, or --predictions FILE --data DIR.")
+    of_predictions = {
+        "--data": data,
+        "--class-map": class_map,
+        "--blacklist": blacklist,
+        "--limit": limit,
+        "--allow-missing": allow_missing or None,
+    }
+    if run is not None:
+        refuse_flags("score RUN", of_predictions, "goes with --predictions only")
     if predictions is not None:
+        refuse_flags("score --predictions", {"--tune-on": tune_on}, "goes with a run only")
         if data is None:
             raise UsageError("score --predictions: needs --data, the images' folder or tar.")
         files = rescoring.PredictionFiles(
@@ -261,6 +271,7 @@ def table1(
         engine=engine,
         ray_address=ray_address,
     )
+    from wsol_bench.records.result import refuse_unreadable
     from wsol_bench.report.tables.table1 import print_table1, save_table1
     from wsol_bench.runs.table1 import remake
 
@@ -268,6 +279,8 @@ def table1(
     print_table1(rows)
     for path in save_table1(rows, out):
         print(path)
+    for row in rows:
+        refuse_unreadable(row.unreadable, row.n, 0)
 
 
 def bench(

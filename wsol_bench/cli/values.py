@@ -1,6 +1,6 @@
 """How values of flags are read where cyclopts is more lenient than a user would wish."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +33,22 @@ def _path(kind: Any, tokens: Sequence[Token]) -> Path:
 
 def _flag(tokens: Sequence[Token]) -> str:
     return tokens[0].keyword or "value"
+
+
+def refuse_flags(command: str, flags: Mapping[str, object], why: str) -> None:
+    """Refuses flags of another mode of a command, which would do nothing.
+
+    Args:
+        command: as the user called it.
+        flags: flag -> its value, or None where it was not given.
+        why: what the flag belongs to.
+
+    Raises:
+        UsageError: one was given.
+    """
+    for flag, value in flags.items():
+        if value is not None:
+            raise UsageError(f"{command}: {flag} {why}. Leave it out.")
 
 
 def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:

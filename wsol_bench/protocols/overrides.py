@@ -38,16 +38,40 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     if protocol.endswith(".toml"):
         asked = _read(Path(protocol))
         name = str(asked.pop("base", DEFAULT_PROTOCOL))
+    return _changed(find("protocol", name, PROTOCOLS), asked | _fields_in(changes))
+
+
+def with_changes(protocol: Protocol, changes: Sequence[str]) -> Protocol:
+    """A run's own protocol with fields replaced, whatever was replaced in it before.
+
+    Args:
+        protocol: every field of it stays that is not named.
+        changes: "field=value" texts.
+
+    Raises:
+        UsageError: an unknown field, or a value of the wrong kind.
+
+    Example:
+        >>> own = resolve("gradcam-iccv17", ["threshold=0.4"])
+        >>> with_changes(own, ["iou=0.3"]).name
+        'gradcam-iccv17 (threshold=0.4, iou=0.3)'
+    """
+    return _changed(protocol, _fields_in(changes))
+
+
+def _fields_in(changes: Sequence[str]) -> dict[str, Any]:
+    asked = {}
     for change in changes:
         field, equals, text = change.partition("=")
         if not equals:
             raise UsageError(f"--set {change}: expected FIELD=VALUE, such as threshold=0.2.")
         asked[field.strip()] = text.strip()
-    return _changed(find("protocol", name, PROTOCOLS), asked)
+    return asked
 
 
-def _changed(base: Protocol, asked: Mapping[str, Any]) -> Protocol:
-    kinds = {
+def _kinds() -> dict[type, dict[str, Any]]:
+    """Owner -> its fields that can be set, with their types."""
+    return {
         owner: {
             field.name: get_type_hints(owner)[field.name]
             for field in fields(owner)
@@ -55,6 +79,10 @@ def _changed(base: Protocol, asked: Mapping[str, Any]) -> Protocol:
         }
         for owner in (BoxRule, Protocol)
     }
+
+
+def _changed(base: Protocol, asked: Mapping[str, Any]) -> Protocol:
+    kinds = _kinds()
     replaced: dict[type, dict[str, Any]] = {BoxRule: {}, Protocol: {}}
     for name, value in asked.items():
         owner = next((each for each in kinds if name in kinds[each]), None)
@@ -67,10 +95,27 @@ def _changed(base: Protocol, asked: Mapping[str, Any]) -> Protocol:
         return base
     find("view", changed.view, VIEWS)
     _check_shares(changed)
-    told = ", ".join(
-        f"{name}={value}" for each in replaced.values() for name, value in each.items()
-    )
-    return replace(changed, name=f"{base.name} ({told})")
+    return replace(changed, name=_name_of(changed))
+
+
+def _name_of(protocol: Protocol) -> str:
+    """The name of the protocol that it was made from, and every field that differs from it.
+
+    The fields stand in a fixed order, so that the order in which they were set does not
+    make another protocol.
+    """
+    original = protocol.name.partition(" (")[0]
+    known = PROTOCOLS[original]
+    differences = [
+        f"{name}={getattr(now, name)}"
+        for owner, now, then in (
+            (BoxRule, protocol.box_rule, known.box_rule),
+            (Protocol, protocol, known),
+        )
+        for name in _kinds()[owner]
+        if getattr(now, name) != getattr(then, name)
+    ]
+    return f"{original} ({', '.join(differences)})" if differences else original
 
 
 def _check_shares(protocol: Protocol) -> None:

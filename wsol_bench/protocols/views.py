@@ -136,7 +136,8 @@ def _canvas(side: int) -> int:
 def _places(side: int) -> tuple[tuple[int, int], ...]:
     """Top left corners (y, x) of the five crops."""
     far = _canvas(side) - side
-    return ((0, 0), (0, far), (far, 0), (far, far), (far // 2, far // 2))
+    middle = (far + 1) // 2  # the authors' code rounds half a pixel up: 15 where `far` is 29
+    return ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
 
 
 @lru_cache(maxsize=16)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.errors import DataError
+from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
@@ -80,6 +80,20 @@ def run_folders(path: Path) -> list[Path]:
     if (path / MANIFEST).exists():
         return [path]
     return sorted(each.parent for each in path.glob(f"*/{MANIFEST}")) or [path]
+
+
+def open_one(path: Path) -> tuple[Part, ...]:
+    """The networks of the one run that a folder holds, for commands that take only one.
+
+    Raises:
+        UsageError: it holds the runs of several archs; names their folders.
+        DataError: as `open_parts`.
+    """
+    folders = run_folders(path)
+    if len(folders) > 1:
+        names = ", ".join(str(each) for each in folders)
+        raise UsageError(f"{path}: holds {len(folders)} runs. Name one of them: {names}.")
+    return open_parts(folders[0])
 
 
 def open_parts(path: Path) -> tuple[Part, ...]:

@@ -154,11 +154,16 @@ def require_readable(results: Sequence[Result], allowed: int) -> None:
     Raises:
         DataError: more; names the first and says what to do.
     """
-    unreadable = max((result.unreadable for result in results), key=len, default=())
+    worst = max(results, key=lambda result: len(result.unreadable))
+    refuse_unreadable(worst.unreadable, worst.n, allowed)
+
+
+def refuse_unreadable(unreadable: Sequence[str], n: int, allowed: int) -> None:
+    """Refuses more unreadable images than allowed, of n; see `require_readable`."""
     if len(unreadable) > allowed:
         images = "1 image" if len(unreadable) == 1 else f"{len(unreadable):,} images"
         raise DataError(
-            f"{images} of {results[0].n:,} could not be read and counted as wrong: "
+            f"{images} of {n:,} could not be read and counted as wrong: "
             f"{first_names(unreadable)}. Mend or fetch them and run into another folder, or admit "
             f"them with --allow-unreadable {len(unreadable)}."
         )

@@ -60,12 +60,14 @@ class RemadeRow:
         cells: its four figures beside ours.
         n: images, 0 where it was not run.
         reason: why it was not run, or "".
+        unreadable: ids of images that could not be read and count as wrong.
     """
 
     paper: PaperRow
     cells: tuple[ComparedError, ...]
     n: int
     reason: str
+    unreadable: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -75,6 +77,7 @@ class RemadeRow:
             "protocol": self.paper.protocol,
             "n": self.n,
             "reason": self.reason,
+            "unreadable": list(self.unreadable),
             "note": self.paper.note,
             "cells": {
                 cell.metric: {
@@ -137,7 +140,8 @@ def _run(
     ours = {row.method: row for row in result.rows}
     for row in rows:
         if row.method in ours:
-            yield RemadeRow(row, tuple(_cells(row, ours[row.method])), result.n, "")
+            cells = tuple(_cells(row, ours[row.method]))
+            yield RemadeRow(row, cells, result.n, "", result.unreadable)
         else:
             yield _not_run(row, result.not_applicable[row.method])
 

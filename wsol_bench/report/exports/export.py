@@ -12,7 +12,7 @@ from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError, find
-from wsol_bench.records.opened_run import Part, open_parts
+from wsol_bench.records.opened_run import Part, open_one
 from wsol_bench.report.exports.coco import (
     Categories,
     coco_dataset,
@@ -53,7 +53,7 @@ def export_run(export: Export, form: str) -> None:
         UsageError: the run has no such method, or the format needs exactly one.
         DataError: the folder holds no run, or a file cannot be read or written.
     """
-    parts = open_parts(export.path)
+    parts = open_one(export.path)
     carriers = {name: part for part in parts for name in part.methods}
     for name in export.methods:
         find("method of this run", name, carriers)
@@ -79,7 +79,7 @@ def _devkit(export: Export, parts: Sequence[Part]) -> None:
 
 
 def _coco(export: Export, parts: Sequence[Part]) -> None:
-    guesses, table = _guesses(export, parts)
+    guesses, table = _guesses(export, parts, only_with_boxes=True)
     ids = _categories(export, parts).ids
     write_coco(coco_results(guesses, image_numbers_of(table), ids), export.out)
 
@@ -109,7 +109,9 @@ def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
     log(f"To open it: python {export.out / LOADER}")
 
 
-def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
+def _guesses(
+    export: Export, parts: Sequence[Part], *, only_with_boxes: bool = False
+) -> tuple[Guesses, pa.Table]:
     """The predictions of the one method requested, and its records."""
     if len(export.methods) != 1:
         known = ", ".join(name for part in parts for name in part.methods)
@@ -117,6 +119,11 @@ def _guesses(export: Export, parts: Sequence[Part]) -> tuple[Guesses, pa.Table]:
     (method,) = export.methods
     table = next(part for part in parts if method in part.methods).of(method)
     boxes = class_boxes_of(table)
+    if boxes is None and only_with_boxes:
+        raise UsageError(
+            f"export: {export.path} kept only the box of the label's class, so leaving the other "
+            "classes out would tell the label. Run again with --boxes top5."
+        )
     if boxes is None:
         log(
             "The run kept only the box of the label's class; other classes get an empty box, "

@@ -12,7 +12,7 @@ from rich.table import Table
 from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.opened_run import Part, open_parts, own_protocol
+from wsol_bench.records.opened_run import Part, open_parts, own_protocol, run_folders
 from wsol_bench.scoring.catalog import metrics_of, title_of
 from wsol_bench.scoring.metric import BoundMetric
 from wsol_bench.scoring.row_data import RowData
@@ -84,7 +84,8 @@ def print_pairs(
     Raises:
         DataError, UsageError: a run is not there, or they are of other images.
     """
-    opened = list(zip(_labels(paths), map(open_parts, paths), strict=True))
+    folders = [folder for path in paths for folder in run_folders(path)]
+    opened = list(zip(_labels(folders), map(open_parts, folders), strict=True))
     rows = [
         (row["method"], _paired_row(f"{label}{_title(row, parts[0])}", part, row["method"]))
         for label, parts in opened

@@ -17,10 +17,16 @@ from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError, find
-from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
-from wsol_bench.protocols.overrides import resolve
-from wsol_bench.records.opened_run import open_parts, own_protocol
-from wsol_bench.records.result import Result, Row
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
+from wsol_bench.protocols.overrides import resolve, with_changes
+from wsol_bench.records.opened_run import (
+    Part,
+    open_one,
+    open_parts,
+    own_protocol,
+    run_folders,
+)
+from wsol_bench.records.result import Result, Row, to_json
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions
 from wsol_bench.report.tables.result import print_result
 from wsol_bench.scoring.catalog import metrics_in, metrics_of
@@ -78,19 +84,27 @@ def print_score(
     Raises:
         UsageError, DataError: see `rescore`; or a change that no metric reads.
     """
-    parts = open_parts(path)
-    wanted = own_protocol(parts[0])
-    if protocol is not None or changes:
-        wanted = resolve(protocol or wanted.name.partition(" (")[0], changes)
-    asked = tuple(metrics) or metrics_of(wanted)
-    if tune_on is not None:
-        asked = with_tuned(asked)
-    require_read([change.partition("=")[0].strip() for change in changes], asked)
-    result = rescore(parts, wanted, asked, open_parts(tune_on) if tune_on else ())
+    results = []
+    for folder in run_folders(path):
+        parts = open_parts(folder)
+        wanted = protocol_for(parts[0], protocol, changes)
+        asked = tuple(metrics) or metrics_of(wanted)
+        if tune_on is not None:
+            asked = with_tuned(asked)
+        require_read([change.partition("=")[0].strip() for change in changes], asked)
+        results.append(rescore(parts, wanted, asked, open_one(tune_on) if tune_on else ()))
     if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
-    else:
+        print(json.dumps(to_json(results), ensure_ascii=False))
+        return
+    for result in results:
         print_result(result)
+
+
+def protocol_for(part: Part, protocol: str | None, changes: tuple[str, ...]) -> Protocol:
+    """The protocol to score a run under: its own where none is named, with fields replaced."""
+    if protocol is not None:
+        return resolve(protocol, changes)
+    return with_changes(own_protocol(part), changes)
 
 
 def with_tuned(metrics: Sequence[BoundMetric]) -> tuple[BoundMetric, ...]:
@@ -188,6 +202,11 @@ def print_ablation(path: Path, metrics: Sequence[BoundMetric] = ()) -> None:
     Raises:
         DataError: the run kept no maps.
     """
+    for folder in run_folders(path):
+        _print_ablation(folder, metrics)
+
+
+def _print_ablation(path: Path, metrics: Sequence[BoundMetric]) -> None:
     parts = open_parts(path)
     found = list(ablate(parts, metrics))
     console = Console()

@@ -75,11 +75,18 @@ def _flat(rows: Sequence[RemadeRow]) -> list[tuple[str, ...]]:
             "" if cell.ours is None else f"{cell.ours:.2f}",
             _difference(cell),
             _interval(cell),
-            cell.verdict if row.n else f"not run: {row.reason}",
+            _verdict(cell, row),
         )
         for row in rows
         for cell in row.cells
     ]
+
+
+def _verdict(cell: ComparedError, row: RemadeRow) -> str:
+    if not row.n:
+        return f"not run: {row.reason}"
+    count = len(row.unreadable)
+    return f"{cell.verdict}; {count:,} unreadable, counted as wrong" if count else cell.verdict
 
 
 def as_markdown(rows: Sequence[RemadeRow]) -> str:
