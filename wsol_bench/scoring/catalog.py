@@ -5,10 +5,16 @@ from types import MappingProxyType
 
 from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.energy_pointing_game import ENERGY_POINTING_GAME
 from wsol_bench.scoring.ilsvrc import GT_KNOWN_LOC, TOP1_CLS, TOP1_LOC, TOP5_CLS, TOP5_LOC
+from wsol_bench.scoring.mask_iou import BEST_MASK_IOU, MASK_IOU
+from wsol_bench.scoring.max_box_acc_as_coded import MAX_BOX_ACC_AS_CODED, MAX_BOX_ACC_V2_AS_CODED
 from wsol_bench.scoring.maxboxacc import MAX_BOX_ACC, MAX_BOX_ACC_V2
+from wsol_bench.scoring.mean_best_iou import MEAN_BEST_IOU
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.metric import BoundMetric, Metric, measure_all
+from wsol_bench.scoring.pointing_game import POINTING_GAME
+from wsol_bench.scoring.pxap import PEAK_IOU, PXAP
 from wsol_bench.scoring.row_data import RowData
 from wsol_bench.specs import parse_spec, specs_in
 
@@ -23,6 +29,15 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "gt_known_loc": GT_KNOWN_LOC,
         "max_box_acc": MAX_BOX_ACC,
         "max_box_acc_v2": MAX_BOX_ACC_V2,
+        "max_box_acc_as_coded": MAX_BOX_ACC_AS_CODED,
+        "max_box_acc_v2_as_coded": MAX_BOX_ACC_V2_AS_CODED,
+        "mean_best_iou": MEAN_BEST_IOU,
+        "pxap": PXAP,
+        "peak_iou": PEAK_IOU,
+        "mask_iou": MASK_IOU,
+        "best_mask_iou": BEST_MASK_IOU,
+        "pointing_game": POINTING_GAME,
+        "energy_pointing_game": ENERGY_POINTING_GAME,
     }
 )
 

@@ -20,6 +20,32 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.measured import Measured, mean
+from wsol_bench.scoring.metric import PERCENT, Metric
+from wsol_bench.scoring.row_data import RowData
+
+
+def energy_pointing_game(row: RowData, protocol: Protocol) -> Measured:
+    """The mean over examples of the share of the map inside the label's boxes, in per cent.
+
+    Args:
+        row: the row; its blacklist is left out, and an image that could not be read has 0.
+        protocol: not read; the map is brought bilinearly to the image's own pixels.
+
+    Raises:
+        NotApplicable: the row makes no maps.
+        DataError: the run kept no maps, or an example has no pixel in its boxes.
+    """
+    from wsol_bench.boxes.extract import enlarge  # numba, for which `list` need not wait
+
+    shares = [
+        energy_share(enlarge(values, *size), boxes_as_mask(boxes, size)) if size.height else 0.0
+        for values, boxes, size in zip(
+            row.maps(), row.true_boxes_of_each(), row.size_of_each(), strict=True
+        )
+    ]
+    return mean(100.0 * np.array(shares), row.image_ids, row.counted)
 
 
 def energy_share(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> float:
@@ -70,3 +96,19 @@ def energy_column(shares: NDArray[np.floating]) -> NDArray[np.float64]:
         shares: (n,) from `energy_share`.
     """
     return np.asarray(shares, np.float64).reshape(-1, 1)
+
+
+ENERGY_POINTING_GAME = Metric(
+    name="energy_pointing_game",
+    title="Energy pointing game",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps"}),
+    reads=(),
+    compute=energy_pointing_game,
+    source="Wang et al., Score-CAM, CVPR workshops 2020, section 4.3",
+    note=(
+        "Energy pointing game: a mean over examples; negative values count as 0 and a map "
+        "without a positive value has 0, by our rule."
+    ),
+)

@@ -21,14 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.errors import UsageError
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.pixel_histograms import (
-    BINS,
     EDGES,
     SquareMasks,
+    histograms_of,
     pixel_histograms,
     pixels_kept,
+    pooled,
 )
 from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
+from wsol_bench.scoring.row_data import RowData
+
+THRESHOLD = 0.5
+"""Of `mask_iou`: half of the map's range; ours, for the definition names none."""
 
 
 def mask_ious(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.float64]:
@@ -43,10 +51,14 @@ def mask_ious(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.fl
     Raises:
         RunError: the map holds infinite values.
     """
-    kept = pixels_kept(pixel_histograms(values, masks).astype(np.float64))
-    inner, outer = kept[0][::-1], kept[1][::-1]  # ascending thresholds
-    truth = inner[0]
-    return np.zeros(BINS) if truth == 0 else inner / (truth + outer)
+    return ious_of(pixel_histograms(values, masks).astype(np.float64))
+
+
+def ious_of(histograms: Numbers) -> Numbers:
+    """The IoU at each threshold of images' own histograms, (..., 2 * BINS) to (..., BINS)."""
+    inner, outer = (kept[..., ::-1] for kept in pixels_kept(histograms))  # ascending thresholds
+    truth = inner[..., :1]
+    return np.where(truth > 0, inner / np.maximum(truth + outer, 1), 0.0)
 
 
 def mask_iou_at(threshold: float) -> Statistic:
@@ -78,3 +90,52 @@ def best_mask_iou(sums: Numbers, n: Numbers) -> Numbers:
         n: (...) images.
     """
     return ratio(sums.max(axis=-1), n)
+
+
+def mask_iou(row: RowData, protocol: Protocol, *, threshold: float = THRESHOLD) -> Measured:
+    """The mean over images of the IoU at a threshold that is named beforehand, in per cent.
+
+    Args:
+        row: the row; see `histograms_of` for errors.
+        protocol: not read.
+        threshold: share 0..1 of the map's range, a multiple of 0.001.
+    """
+    return pooled(row, _row_ious(row), mask_iou_at(threshold))
+
+
+def measure_best_mask_iou(row: RowData, protocol: Protocol) -> Measured:
+    """The mean over images of the IoU at the best threshold of all, in per cent."""
+    return pooled(row, _row_ious(row), best_mask_iou)
+
+
+def _row_ious(row: RowData) -> Numbers:
+    def compute() -> Numbers:
+        return ious_of(histograms_of(row).astype(np.float64))
+
+    return row.remembered("mask IoUs", compute)
+
+
+_SOURCE = "Everingham et al., IJCV 2010, section 4.2.2, on the square of Choe et al., CVPR 2020"
+
+MASK_IOU = Metric(
+    name="mask_iou",
+    title="Mask IoU",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps", "masks"}),
+    reads=(),
+    compute=mask_iou,
+    source=_SOURCE,
+    note="Mask IoU: a mean over images at a threshold that is named beforehand.",
+)
+BEST_MASK_IOU = Metric(
+    name="best_mask_iou",
+    title="Best mask IoU",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps", "masks"}),
+    reads=(),
+    compute=measure_best_mask_iou,
+    source=_SOURCE,
+    note="Best mask IoU: a mean over images at the threshold that is best on them.",
+)

@@ -16,6 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.geometry import Boxes, box_iou
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.measured import Measured, mean
+from wsol_bench.scoring.metric import BOX_FIELDS, IOU_FIELDS, PERCENT, Metric
+from wsol_bench.scoring.row_data import RowData
+
+
+def mean_best_iou(row: RowData, protocol: Protocol) -> Measured:
+    """The mean over images of the predicted box's best IoU, in per cent.
+
+    Args:
+        row: the row; its blacklist is left out.
+        protocol: decides the predicted box and the IoU, which the records have.
+    """
+    return mean(100.0 * row.ious, row.image_ids, row.counted)
 
 
 def best_iou(box: Boxes, truths: Boxes) -> float:
@@ -41,3 +55,16 @@ def iou_column(ious: NDArray[np.floating]) -> NDArray[np.float64]:
     if not ((column >= 0) & (column <= 1)).all():
         raise ValueError("an IoU is NaN or outside 0..1")
     return column
+
+
+MEAN_BEST_IOU = Metric(
+    name="mean_best_iou",
+    title="Mean best IoU",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"boxes"}),
+    reads=(*BOX_FIELDS, *IOU_FIELDS),
+    compute=mean_best_iou,
+    source="after Uijlings et al., IJCV 2013, section 5.1, with one predicted box per image",
+    note="Mean best IoU: a mean over images, without a minimum IoU.",
+)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.scoring.replicated_sums import Numbers
+from wsol_bench.scoring.measured import Measured, from_replicates
+from wsol_bench.scoring.replicated_sums import Numbers, Statistic, summed
+from wsol_bench.scoring.row_data import RowData
 from wsol_bench.scoring.scoremap import SIDE, scoremap, square_mask
 
 EDGES: NDArray[np.float64] = np.append(np.arange(0, 1, 0.001), 1.0)
@@ -72,6 +74,45 @@ def pixel_histograms(values: NDArray[np.floating], masks: SquareMasks) -> NDArra
     outside = ~(masks.truth | masks.ignore)
     inner, outer = (np.bincount(bins[part], minlength=BINS) for part in (masks.truth, outside))
     return np.concatenate([inner, outer])
+
+
+def histograms_of(row: RowData) -> NDArray[np.int64]:
+    """The histograms of a row's images, (n, 2 * BINS), computed once for all metrics.
+
+    An image that could not be read has the map of a constant.
+
+    Raises:
+        NotApplicable: the row makes no maps, or the dataset has no masks.
+        DataError: the run kept no maps.
+    """
+
+    def compute() -> NDArray[np.int64]:
+        found = []
+        for values, (truth, ignore), readable in zip(
+            row.maps(), row.masks(), row.readable, strict=True
+        ):
+            values = values if readable else np.zeros((1, 1), np.float32)
+            found.append(pixel_histograms(values, square_masks([truth], ignore)))
+        return np.array(found, np.int64).reshape(-1, 2 * BINS)
+
+    return row.remembered("pixel histograms", compute)
+
+
+def pooled(row: RowData, columns: NDArray[np.generic], statistic: Statistic) -> Measured:
+    """The figure of a statistic of sums over a row's counted images, in per cent.
+
+    Args:
+        row: the row.
+        columns: (n, k) what each image contributes.
+        statistic: from sums to a share 0..1.
+    """
+    kept = row.counted
+    state = summed(columns[kept], row.image_ids[kept].tolist())
+    value = float(statistic(state.total, np.array(float(state.n))))
+    if np.isnan(value):
+        return Measured(None, None, None, state.n)
+    replicates = 100.0 * statistic(state.replicates, state.replicate_n)
+    return from_replicates(100.0 * value, replicates, state.n)
 
 
 def pixels_kept(histograms: Numbers) -> tuple[Numbers, Numbers]:

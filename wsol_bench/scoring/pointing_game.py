@@ -22,17 +22,58 @@ Source: Zhang et al., Top-down neural attention by excitation backprop, ECCV 201
 4.1; TorchRay, torchray/benchmark/pointing_game.py.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, RunError
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.energy_pointing_game import boxes_as_mask
 from wsol_bench.scoring.intervals import Interval, wilson_interval
+from wsol_bench.scoring.measured import Measured, class_mean
+from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.replicated_sums import Numbers, ratio
+from wsol_bench.scoring.row_data import Mask, RowData
 
 TOLERANCE = 15.0
 """Pixels of the image; Zhang et al. 2016, section 4.1."""
+
+
+def pointing_game(row: RowData, protocol: Protocol, *, tolerance: float = TOLERANCE) -> Measured:
+    """The mean over classes of the share of examples whose maximum hits, in per cent.
+
+    The masks are the objects where the dataset has masks, else its boxes, filled.
+
+    Args:
+        row: the row; its blacklist is left out, and an image that could not be read is no
+            hit.
+        protocol: not read; the map is brought bilinearly to the image's own pixels.
+        tolerance: in pixels of the image.
+
+    Raises:
+        NotApplicable: the row makes no maps.
+        DataError: the run kept no maps, or an example has no object pixel.
+    """
+    from wsol_bench.boxes.extract import enlarge  # numba, for which `list` need not wait
+
+    hits = [
+        truth is not None
+        and is_hit(peak(enlarge(values, *truth.shape)), truth, tolerance=tolerance)
+        for values, truth in zip(row.maps(), _objects(row), strict=True)
+    ]
+    return class_mean(np.array(hits, np.bool_), row.labels, row.image_ids, row.counted)
+
+
+def _objects(row: RowData) -> Iterator[Mask | None]:
+    """The pixels of each example's objects; None where the image could not be read."""
+    if row.open_masks is not None:
+        for readable, (truth, _) in zip(row.readable, row.masks(), strict=True):
+            yield truth if readable else None
+        return
+    for boxes, size in zip(row.true_boxes_of_each(), row.size_of_each(), strict=True):
+        yield boxes_as_mask(boxes, size) if size.height else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +185,17 @@ def class_intervals(total: Numbers, confidence: float = 0.95) -> tuple[Interval,
     return tuple(
         wilson_interval(int(total[c]), int(total[number + c]), confidence) for c in range(number)
     )
+
+
+POINTING_GAME = Metric(
+    name="pointing_game",
+    title="Pointing game",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps"}),
+    reads=(),
+    compute=pointing_game,
+    source="Zhang et al., ECCV 2016, section 4.1; TorchRay's code",
+    over="classes",
+    note="Pointing game: a mean over the classes with examples; a constant map is never a hit.",
+)

@@ -23,8 +23,12 @@ read from the same histograms; their program does not report it.
 
 import numpy as np
 
-from wsol_bench.scoring.pixel_histograms import pixels_kept
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import PERCENT, Metric
+from wsol_bench.scoring.pixel_histograms import histograms_of, pixels_kept, pooled
 from wsol_bench.scoring.replicated_sums import Numbers, ratio
+from wsol_bench.scoring.row_data import RowData
 
 
 def pxap(sums: Numbers, n: Numbers) -> Numbers:
@@ -57,3 +61,37 @@ def peak_iou(sums: Numbers, n: Numbers) -> Numbers:
     inner, outer = pixels_kept(sums)
     truth = inner[..., -1:]
     return np.asarray(ratio(inner, np.where(truth > 0, truth + outer, 0.0)).max(axis=-1))
+
+
+def measure_pxap(row: RowData, protocol: Protocol) -> Measured:
+    """PxAP of a row; see `histograms_of` for errors. The protocol is not read."""
+    return pooled(row, histograms_of(row), pxap)
+
+
+def measure_peak_iou(row: RowData, protocol: Protocol) -> Measured:
+    """Peak IoU of a row; see `histograms_of` for errors. The protocol is not read."""
+    return pooled(row, histograms_of(row), peak_iou)
+
+
+PXAP = Metric(
+    name="pxap",
+    title="PxAP",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps", "masks"}),
+    reads=(),
+    compute=measure_pxap,
+    source="Choe et al., CVPR 2020, section 4; github.com/clovaai/wsolevaluation",
+    note="PxAP: of the pixels of all images pooled, not a mean over images.",
+)
+PEAK_IOU = Metric(
+    name="peak_iou",
+    title="Peak IoU",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps", "masks"}),
+    reads=(),
+    compute=measure_peak_iou,
+    source="the histograms of PxAP, Choe et al., CVPR 2020, section 4",
+    note="Peak IoU: of the pixels of all images pooled, at the threshold that is best on them.",
+)

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from wsol_bench.boxes.extract import Map, enlarge
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Boxes, Size
+from wsol_bench.scoring.as_coded_boxes import PixelBoxes, box_iou_inclusive
 from wsol_bench.scoring.contours import contour_boxes
-from wsol_bench.scoring.max_box_acc_as_coded import PixelBoxes, box_iou_inclusive
 from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
 from wsol_bench.scoring.scoremap import SIDE
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size, box_iou
-from wsol_bench.scoring.max_box_acc_as_coded import (
+from wsol_bench.scoring.as_coded_boxes import (
     THRESHOLDS,
     V2_IOUS,
     as_coded_ious,
