@@ -5,7 +5,7 @@ values and records a graph only above the lowest gradient that is wanted. Two me
 the same question pay once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, fx
@@ -87,6 +87,11 @@ class Network:
         """Moves the parameters and lays them out for fast convolutions."""
         self.way.to(device)
         return self
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """The parameters, frozen."""
+        module = self.way.module if isinstance(self.way, Hooked) else self.way.graph
+        return module.parameters()
 
     def step(self, layer: str) -> fx.Node:
         """The step of the graph that gives a layer's output; `PIXELS` is the input.
