@@ -89,7 +89,7 @@ class RunSettings:
     layout: str | None = None
     split: str | None = None
     box_ends: Literal["inclusive", "half-open"] | None = None
-    methods: tuple[str, ...] = DEFAULT_METHODS
+    methods: tuple[Any, ...] = DEFAULT_METHODS
     protocol: str = DEFAULT_PROTOCOL
     classes: Path | None = None
     scores: Literal["all", "dataset"] = "all"
@@ -145,7 +145,8 @@ class RunSettings:
             if values.get(name) is not None:
                 values[name] = expanded(values[name])
         if "methods" in values:
-            values["methods"] = tuple(map(str, specs_in(values["methods"])))
+            given = values["methods"]
+            values["methods"] = specs_in((given,) if callable(given) else given)
         return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from wsol_bench.errors import UsageError, find
+from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.methods.attention_rollout import ATTENTION_ROLLOUT
 from wsol_bench.methods.backprop import BACKPROP
 from wsol_bench.methods.cam import CAM
 from wsol_bench.methods.center import CENTER
 from wsol_bench.methods.eigen_cam import EIGEN_CAM
-from wsol_bench.methods.entry import BoundMethod, Method, with_options
+from wsol_bench.methods.entry import BoundMethod, BoxMethod, MapMethod, Method, with_options
 from wsol_bench.methods.excitation import C_MWP, MWP
 from wsol_bench.methods.grad_cam import GRAD_CAM, GRAD_CAM_OTHER, GRAD_CAM_SHUFFLED
 from wsol_bench.methods.grad_cam_pp import GRAD_CAM_PP
@@ -20,14 +20,18 @@ from wsol_bench.methods.hires_cam import HIRES_CAM
 from wsol_bench.methods.input_x_gradient import INPUT_X_GRADIENT
 from wsol_bench.methods.layer_cam import LAYER_CAM
 from wsol_bench.methods.options import read_options
+from wsol_bench.methods.own import from_function, from_spec
 from wsol_bench.methods.prior import PRIOR
 from wsol_bench.methods.random_box import RANDOM_BOX
 from wsol_bench.methods.ruled_backprop import DECONVNET, GUIDED_BACKPROP
 from wsol_bench.methods.whole import WHOLE
 from wsol_bench.methods.xgrad_cam import XGRAD_CAM
+from wsol_bench.runtime.user_code import names_user_code
 from wsol_bench.specs import NAME, Spec, parse_spec, short_name
 
 __all__ = ["METHODS"]
+
+OWN = "Your own: FILE.py:FUNCTION or package.module:FUNCTION."
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -58,23 +62,28 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 
 def find_method(name: str) -> Method:
-    """The method of a name.
+    """The method of a name, or of `FILE.py:FUNCTION` or `package.module:FUNCTION`.
 
     Raises:
         UsageError: there is none; lists the nearest names, and how to bring one's own.
     """
-    return find("method", name, METHODS)
+    if name in METHODS:
+        return METHODS[name]
+    if names_user_code(name):
+        return from_spec(name)
+    raise UsageError(f"{unknown_name('method', name, METHODS)} {OWN}")
 
 
-def find_methods(specs: Iterable[str]) -> tuple[BoundMethod, ...]:
+def find_methods(specs: Iterable[object]) -> tuple[BoundMethod, ...]:
     """The rows that some specs ask for, in order, not yet bound to a network.
 
     Raises:
         UsageError: an unknown method or option, a bad value, or two rows of one name.
     """
-    rows = [_row(parse_spec(each)) for each in dict.fromkeys(specs)]
-    seen: dict[str, str] = {}
-    for spec, row in zip(dict.fromkeys(specs), rows, strict=True):
+    specs = _once(specs)
+    rows = [_row(parse_spec(each)) if isinstance(each, str) else _given(each) for each in specs]
+    seen: dict[str, object] = {}
+    for spec, row in zip(specs, rows, strict=True):
         if row.name in seen:
             raise UsageError(
                 f"--methods: {seen[row.name]} and {spec} would both be the row {row.name}. Give "
@@ -82,6 +91,28 @@ def find_methods(specs: Iterable[str]) -> tuple[BoundMethod, ...]:
             )
         seen[row.name] = spec
     return tuple(rows)
+
+
+def _once(specs: Iterable[object]) -> list[object]:
+    """Each spec or object once, in order; objects need not be hashable."""
+    found: list[object] = []
+    for each in specs:
+        if each not in found:
+            found.append(each)
+    return found
+
+
+def _given(method: object) -> BoundMethod:
+    """The row of an object from Python: a method, bound or not, or a function."""
+    if isinstance(method, BoundMethod):
+        return replace(method, spec=method)
+    found = method
+    if not isinstance(found, MapMethod | BoxMethod):
+        if not callable(found):
+            raise UsageError(f"methods: {found!r}: expected a spec, a function or a method.")
+        found = from_function(found)
+    row = with_options(found, found.name, read_options(found.options, (), found.name))
+    return replace(row, spec=method)
 
 
 def _row(spec: Spec) -> BoundMethod:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.methods.options import Option, Value, options_of, written
+from wsol_bench.methods.recording import RecordingForward, recorded
 from wsol_bench.networks.requests import PIXELS, Requests
 
 if TYPE_CHECKING:
@@ -46,19 +47,21 @@ class MapMethod:
             reads no layer by name.
         knows_class: whether the map depends on the class; False for one map per image.
         note: what a reader of its figures must know, or "".
+        code: path or name, and sha256, of a user's own code; empty for ours.
     """
 
     name: str
     title: str
     source: str
     role: str | None
-    requests: Callable[..., Requests]
+    requests: Callable[..., Requests] | None
     maps: "Callable[..., Tensor]"
     check: "Callable[[Network, str], None]"
     target_class: str = "label"
     layers: Option | None = LAYER
     knows_class: bool = True
     note: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -129,7 +132,8 @@ class BoundMethod:
         method: the method.
         options: every option but the layer, resolved.
         layer: that it reads; None before it is bound to a network, and of a `BoxMethod`.
-        spec: the text that asked for it.
+        spec: the text, or the object from Python, that asked for it.
+        recorded: what a method without `requests` was seen to request of a trial pass.
         learned: from the dataset, for a `BoxMethod` that learns; None before that.
     """
 
@@ -138,7 +142,8 @@ class BoundMethod:
     method: Method
     options: Mapping[str, Value] = field(default_factory=dict)
     layer: str | None = None
-    spec: str = ""
+    spec: Any = ""
+    recorded: Requests | None = None
     learned: Any = None
 
     @property
@@ -162,12 +167,18 @@ class BoundMethod:
             return replace(self, learned=self.method.learn(dataset))
         return self
 
-    def to(self, network: "Network", roles: Mapping[str, str]) -> "BoundMethod":
+    @property
+    def code(self) -> Mapping[str, str]:
+        """Path or name, and sha256, of a user's own code; empty for ours."""
+        return self.method.code if isinstance(self.method, MapMethod) else {}
+
+    def to(self, network: "Network", roles: Mapping[str, str], side: int = 224) -> "BoundMethod":
         """The method bound to a layer of a network.
 
         Args:
             network: checked for its support of the method.
             roles: role -> the layer that the arch gives it.
+            side: of the network's input, for the trial pass of a method without `requests`.
 
         Raises:
             NotApplicable: the network does not support the method; the message says why.
@@ -180,16 +191,23 @@ class BoundMethod:
         if layer is None:
             raise NotApplicable(f"no layer was found for {role}; name one with layer=NAME")
         self.method.check(network, layer)
-        return replace(self, layer=layer)
+        bound = replace(self, layer=layer)
+        if self.method.requests is None:
+            return replace(bound, recorded=recorded(network, side, bound.maps))
+        return bound
 
     def requests(self) -> Requests:
         """What a bound method will request of a forward pass."""
         if not isinstance(self.method, MapMethod):
             return Requests()
+        if self.method.requests is None:
+            return self.recorded or Requests()
         return self.method.requests(self.layer, **self.options)
 
     def maps(self, forward: "Forward", classes: "Tensor") -> "Tensor":
         """The maps of one class per image, (n, u, v) float32."""
+        if self.recorded is not None:  # may read what its trial pass did not
+            forward = cast("Forward", RecordingForward(forward, self.recorded))
         return self._map_method.maps(forward, self.layer, classes, **self.options)
 
     def box(self, size: Size, image_id: str = "") -> Boxes:

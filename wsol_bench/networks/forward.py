@@ -93,6 +93,16 @@ class Network:
         module = self.way.module if isinstance(self.way, Hooked) else self.way.graph
         return module.parameters()
 
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        first = next(self.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
+
+    def module(self) -> torch.nn.Module:
+        """The network as a plain module in evaluation mode, frozen, on the network's device."""
+        return self.way.plain_module()
+
     def step(self, layer: str) -> fx.Node:
         """The step of the graph that gives a layer's output; `PIXELS` is the input.
 

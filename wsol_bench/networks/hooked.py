@@ -56,6 +56,10 @@ class Hooked:
         self.module.to(device)
         self.module.to(memory_format=torch.channels_last)
 
+    def plain_module(self) -> nn.Module:
+        """The frozen copy that runs."""
+        return self.module
+
     def check_layer(self, layer: str) -> None:
         """Raises UsageError where the module has no such layer."""
         if layer != PIXELS:

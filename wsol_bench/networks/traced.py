@@ -30,6 +30,9 @@ class Traced:
             UsageError: the module cannot be traced or has no such classifier.
         """
         self.graph = graph.trace(module)
+        self._module = module
+        self._device = torch.device("cpu")
+        self._plain: nn.Module | None = None
         self.classifier = classifier
         if classifier:
             self.step(classifier)
@@ -41,6 +44,13 @@ class Traced:
         self.graph.to(device)
         self.graph.to(memory_format=torch.channels_last)
         self.positive_weights.clear()
+        self._device, self._plain = device, None
+
+    def plain_module(self) -> nn.Module:
+        """The module itself, as its author wrote it: a frozen copy with the same parameters."""
+        if self._plain is None:
+            self._plain = graph.frozen_copy(self._module).eval().to(self._device)
+        return self._plain
 
     def step(self, layer: str) -> graph.Step:
         """The step that gives a layer's output; `PIXELS` is the input."""

@@ -196,9 +196,13 @@ def _finish(
     whole = _with_rows_of(before, result.to_json())
     if before == whole:
         return
+    asked = tuple(
+        row.spec if isinstance(row.spec, str) else row.name
+        for row in find_methods(settings.methods)
+    )
     folder.update(
         status="finished",
-        settings=as_plain(asdict(replace(settings, arch=part.arch.name))),
+        settings=as_plain(asdict(replace(settings, arch=part.arch.name, methods=asked))),
         opening=part.pipeline.network.opening,
         network_notes=tuple(part.loaded.notes),
         versions=versions(),

@@ -60,6 +60,7 @@ def rows_of(methods: Sequence[BoundMethod]) -> tuple[ManifestRow, ...]:
             layer=row.layer,
             makes_map=row.makes_map,
             target_class=row.target_class,
+            source=dict(row.code),
         )
         for row in methods
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -59,7 +60,7 @@ class Prepared:
 
     Attributes:
         not_applicable: row -> why this network does not support its method.
-        unsupported: the specs of these rows.
+        unsupported: the specs, or objects from Python, of these rows.
         identity: what decides the records, for the manifest.
     """
 
@@ -69,7 +70,7 @@ class Prepared:
     source: Source
     pipeline: Pipeline
     not_applicable: dict[str, str]
-    unsupported: tuple[str, ...]
+    unsupported: tuple[Any, ...]
     identity: Identity
 
     @property
@@ -140,7 +141,7 @@ def check(settings: RunSettings) -> None:
             f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
             f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
         )
-    find_methods(settings.methods)
+    _check_methods(settings)
     if not settings.methods:
         raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
     if settings.batch_size < 1:
@@ -223,6 +224,16 @@ def _check_arch(settings: RunSettings) -> None:
         )
 
 
+def _check_methods(settings: RunSettings) -> None:
+    find_methods(settings.methods)
+    from_python = [each for each in settings.methods if not isinstance(each, str)]
+    if from_python and ((settings.workers or 1) > 1 or settings.engine != DEFAULT_ENGINE):
+        raise UsageError(
+            f"methods: {from_python[0]} from Python lives in this process alone. For workers or "
+            "Ray, write the function into a file and give methods=['FILE.py:FUNCTION']."
+        )
+
+
 def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
     """What the user named, else the dataset's own where the arch has such, else the arch's."""
     own = settings.weights is None and not has_own_weights(arch, source.weights)
@@ -260,7 +271,11 @@ def _bind(
     bound, not_applicable = [], {}
     for row in rows:
         try:
-            bound.append(row.on(dataset).to(network, loaded.topology.roles))
+            bound.append(
+                row.on(dataset).to(
+                    network, loaded.topology.roles, loaded.topology.preprocessing.size
+                )
+            )
         except NotApplicable as error:
             not_applicable[row.name] = str(error)
     return tuple(bound), not_applicable
