@@ -301,7 +301,10 @@ def member(name: str, kind: bytes = tarfile.REGTYPE) -> Callable:
 
 LISTED: dict[str, tuple[Callable, str]] = {
     "a box that leaves its image": (box_outside, "images with a box outside the image"),
-    "a size that differs from the file": (other_size, "sizes that differ from the annotation"),
+    "a size that differs from the file": (
+        other_size,
+        "images whose size differs from the annotation",
+    ),
     "an image without annotation": (unannotated, "images without annotation"),
     "an annotated image without a file": (absent, "absent images"),
     "a hidden file": (hidden, "files left out"),

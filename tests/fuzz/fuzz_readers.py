@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite, prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fuzz_caffe import CAFFE
 from fuzz_images import IMAGE
+from fuzz_layouts import LAYOUTS, content_of, files_of, reader_of
 from fuzz_tar import TAR
 from fuzz_text import BLACKLIST, MAPPING, TABLE, XML
 from fuzz_weights import SAFETENSORS, TORCH
@@ -149,6 +151,13 @@ def _image(path: Path) -> bool:
     return False
 
 
+def _layout(name: str) -> Reader:
+    with TemporaryDirectory() as folder:
+        files = files_of(name, Path(folder))
+    read = reader_of(name, files, expect, check_message)
+    return Reader(f"layout-{name}", content_of(files), read, 0.5)
+
+
 READERS: Mapping[str, Reader] = {
     "xml": Reader("a.xml", XML, _xml),
     "table": Reader("LOC_val_solution.csv", TABLE, _table),
@@ -159,5 +168,6 @@ READERS: Mapping[str, Reader] = {
     "safetensors": Reader("a.safetensors", SAFETENSORS, _safetensors, 0.5),
     "torch": Reader("a.pth", TORCH, _torch, 0.25),
     "image": Reader("a.JPEG", IMAGE, _image, 0.5),
+    **{f"layout-{name}": _layout(name) for name in LAYOUTS},
 }
 """By name."""

@@ -133,11 +133,11 @@ def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
 
     Args:
         box: (4,) half-open xyxy.
-        true_boxes: (m, 4) ground-truth boxes of the label, m >= 1.
+        true_boxes: (m, 4) ground-truth boxes of the label; without any, the IoU is 0.
         protocol: which ground-truth boxes may be met, and whether boxes are off by one.
     """
     predicted = box + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else box
-    return float(box_iou(predicted, TRUTHS[protocol.truth](true_boxes)).max())
+    return float(box_iou(predicted, TRUTHS[protocol.truth](true_boxes)).max(initial=0.0))
 
 
 def _largest(boxes: Boxes) -> Boxes:

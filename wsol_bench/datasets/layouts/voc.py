@@ -79,10 +79,11 @@ class VocAnnotations:
     @property
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the folder, and images of the split without annotation."""
+        folder = shown(str(self.folder))
         absent = sorted((self.chosen or frozenset()) - self.scan.files.keys())
         return (
             *self.scan.faults,
-            *(f"{shown(str(self.folder / name))}.xml is absent. Add the file." for name in absent),
+            *(f"{folder}: {shown(name[:80])}.xml is absent. Add the file." for name in absent),
         )
 
     def ids(self) -> list[str]:
