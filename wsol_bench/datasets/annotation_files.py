@@ -168,8 +168,8 @@ def _sole_class(annotation: Annotation) -> str:
     class_ids = annotation.class_ids
     if len(class_ids) > 1:
         raise DataError(
-            f"{annotation.where} has objects of {shown(', '.join(class_ids))}, and nothing "
-            f"says which is the image's label. Expected one, or a row in {SOLUTION_NAME}. Add that "
-            "table."
+            f"{annotation.where} has objects of {shown(', '.join(class_ids))}, and no "
+            "source states which is the image's label. Expected one, or a row in "
+            f"{SOLUTION_NAME}. Add that table."
         )
     return class_ids[0]

@@ -1,4 +1,4 @@
-"""Do images agree with their annotations? A run says where they do not.
+"""Images that differ from their annotations, as a run reports them.
 
 Boxes are in the pixels that were annotated. An image of another size is most often
 another image, or one that was resized without its boxes, and every IoU on it is off.
@@ -15,17 +15,17 @@ from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import first_names
 
 COLUMNS = ("image_id", "height", "width")
-"""What `disagreements` reads of the records."""
+"""The columns of the records that `disagreements` reads."""
 
 _UNREAD = Size(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreements:
-    """Where images are not as they were annotated; both in the order of the examples.
+    """Images that are not as they were annotated; both in the order of the examples.
 
     Attributes:
-        sizes: images whose annotation names another size than was decoded.
+        sizes: images whose annotation states another size than was decoded.
         boxes_outside: ids of images with a box that leaves the image.
     """
 
@@ -37,25 +37,25 @@ class Disagreements:
         return {"sizes_differ": len(self.sizes), "boxes_outside": len(self.boxes_outside)}
 
     def lines(self) -> list[str]:
-        """What to tell the user: one line of each kind that there is."""
-        told = []
+        """Messages for the user: one line for each kind that occurs."""
+        messages = []
         if self.sizes:
             count = len(self.sizes)
             are = "1 image is" if count == 1 else f"{count:,} images are"
-            told.append(
+            messages.append(
                 f"{are} not of the size in the annotation: "
                 f"{first_names([_text(each) for each in self.sizes])}. Boxes are in the "
-                "annotation's pixels; see that images and annotations belong together. "
+                "annotation's pixels; check that images and annotations belong together. "
                 "data check lists all."
             )
         if self.boxes_outside:
             count = len(self.boxes_outside)
             have = "1 image has" if count == 1 else f"{count:,} images have"
-            told.append(
+            messages.append(
                 f"{have} a box that leaves the image: {first_names(self.boxes_outside)}. "
                 "data check lists all."
             )
-        return told
+        return messages
 
 
 def disagreements(table: pa.Table, examples: Sequence[Example]) -> Disagreements:

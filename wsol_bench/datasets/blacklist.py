@@ -7,13 +7,13 @@ from wsol_bench.runtime.names import shown
 
 
 def read_blacklist(path: Path) -> frozenset[int]:
-    """Reads 1-based indices into the official validation list, one a line.
+    """Reads 1-based indices into the official validation list, one on each line.
 
     The official file is the devkit's ILSVRC2015_clsloc_validation_blacklist.txt or
     an older one of the same form, with 1,762 lines.
 
     Raises:
-        DataError: the file is absent or a line is no whole number from 1 on.
+        DataError: the file is absent, or a line is not a whole number from 1 on.
     """
     name = f"--blacklist {shown(str(path))}"
     try:

@@ -1,4 +1,4 @@
-"""Which class a user means: by index, by WNID, or by a name or a part of it."""
+"""Finding the class that a user names: by index, class id, name or part of a name."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from wsol_bench.errors import UsageError
 
 _LISTED = 5
-"""How many classes a message spells out."""
+"""Maximum number of classes that a message lists."""
 
 
 def find_class(asked: str, class_ids: Sequence[str], names: Sequence[str]) -> int:
     """The index of the class that a text names.
 
-    Tried in this order: an index, a WNID, a whole name or one of its names between
+    Tried in this order: an index, a class id, a whole name or one of its names between
     commas ("tabby" of "tabby, tabby cat"), whole words of a name, and last any part of
     one. Letter case does not count.
 
@@ -23,8 +23,8 @@ def find_class(asked: str, class_ids: Sequence[str], names: Sequence[str]) -> in
         names: of the classes; several between commas are synonyms.
 
     Raises:
-        UsageError: no class is of this name, says what is near; or several are,
-            lists them.
+        UsageError: no class has this name (the message lists similar names), or several
+            have it (the message lists them).
     """
     text = asked.strip().casefold()
     if text.isdecimal():
@@ -48,7 +48,7 @@ def find_class(asked: str, class_ids: Sequence[str], names: Sequence[str]) -> in
 
 
 def first_name(name: str) -> str:
-    """The first of the names between commas, for places with little room."""
+    """The first of the names between commas, where space is short."""
     return name.partition(",")[0].strip()
 
 

@@ -109,7 +109,7 @@ def parse_classes(text: str, source: str) -> ClassList:
     """Reads lines "class_id name", sorted by WNID; a missing name becomes the WNID.
 
     Raises:
-        DataError: no line, a line in another form, or out of order; says which.
+        DataError: no line, a line in another form, or out of order; names the line.
     """
     class_ids: list[str] = []
     names: list[str] = []

@@ -1,7 +1,7 @@
 """The devkit's class ids: 1..1000 in an order of its own, which is not the WNIDs'.
 
 The ids of the CLS-LOC task never changed: ILSVRC2012_ID, ILSVRC2015_CLSLOC_ID and the
-second column of the devkit's map_clsloc.txt are the same. The devkit of 2015 says so of
+second column of the devkit's map_clsloc.txt are the same. The devkit of 2015 states so of
 its meta_clsloc.mat and of its validation ground truth (readme.txt, sections 3.1 and
 3.2.2). The ids of the detection task (1..200) and those of ILSVRC2010 are others.
 
@@ -42,7 +42,7 @@ def devkit_ids(wnids: Sequence[str], class_map: Path | None = None) -> DevkitIds
     Args:
         wnids: the dataset's classes; position is the class index.
         class_map: a file in the form of the devkit's map_clsloc.txt, "n02119789 1 kit_fox"
-            on each line; the devkit's own ids where not given.
+            on each line; default: the devkit's own ids.
 
     Raises:
         DataError: the file is absent or bad, names the line; or a class is not in it.
@@ -64,7 +64,7 @@ def devkit_ids(wnids: Sequence[str], class_map: Path | None = None) -> DevkitIds
 
 
 def parse_pairs(text: str, source: str) -> dict[str, int]:
-    """Reads lines "WNID id name"; the name may be absent and is not looked at.
+    """Reads lines "WNID id name"; the name is optional and disregarded.
 
     Raises:
         DataError: no line, a line in another form, or a WNID or id that comes twice.
@@ -87,8 +87,8 @@ def parse_pairs(text: str, source: str) -> dict[str, int]:
         wnid, identity = fields[0], int(fields[1])
         if wnid in pairs or identity in used:
             raise DataError(
-                f"{source}, line {number}: {shown(wnid)} or the id {identity} stands on a line "
-                "before it too. Expected each WNID and each id once."
+                f"{source}, line {number}: {shown(wnid)} or the id {identity} occurs on an "
+                "earlier line. Expected each WNID and each id once."
             )
         pairs[wnid] = identity
         used[identity] = wnid

@@ -13,16 +13,17 @@ __all__ = ["Dataset", "Example"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One annotated image.
+    """One label of one annotated image; (image_id, label) is unique in the dataset.
 
     Attributes:
-        image_id: the file's name without its extension, unique in the dataset.
-        index: 1-based place in the official validation list, which is what a
-            blacklist counts in; not the place in a shortened run.
-        label: class index in sorted-WNID order.
-        boxes: (m, 4) half-open xyxy, the boxes of the label, m >= 1.
+        image_id: the file's name without its extension.
+        index: 1-based position in the official validation list, which a blacklist
+            refers to; not the position in a shortened run.
+        label: class index.
+        boxes: (m, 4) half-open xyxy, the boxes of the label; m >= 1, except in datasets
+            that have masks only, where m is 0.
         size: the image's size as annotated, or None where the annotation has
-            none; the decoded image's size is what counts.
+            none; the decoded image's size is used.
     """
 
     image_id: str
@@ -36,10 +37,10 @@ class Dataset(Interface):
     """A source of examples. A loader is anything with these members."""
 
     name: str
-    """What the user asked for, such as "demo" or a folder's name."""
+    """What the user gave, such as "demo" or a folder's name."""
 
     class_ids: Sequence[str]
-    """The dataset's classes; position is the class index (sorted)."""
+    """The dataset's classes; position is the class index."""
 
     class_names: Sequence[str]
     """A readable name for each class."""
@@ -54,7 +55,7 @@ class Dataset(Interface):
 
         Raises:
             UnreadableImage: the file is absent, truncated or no image; names it.
-            A run records it as wrong and goes on.
+                A run records it as wrong and continues.
             DataError: no image can be read any more.
         """
         ...

@@ -12,7 +12,7 @@ __all__ = ["ImageFiles", "images_in"]
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """Image files by id; small to send to a worker.
+    """Image files by id; small when pickled.
 
     Attributes:
         folder: the folder that all paths are below.

@@ -1,8 +1,8 @@
 """Decoding one image to RGB, in the orientation in which it is stored.
 
 The boxes of ILSVRC are in stored pixels, so an EXIF orientation is never applied.
-Nothing is guessed: a file that does not decode in full is an error that names it,
-because `ImageFile.LOAD_TRUNCATED_IMAGES` would grey out rows without a word.
+Nothing is guessed: a file that does not decode in full is an error that names the file,
+because `ImageFile.LOAD_TRUNCATED_IMAGES` would fill rows with grey silently.
 """
 
 import errno
@@ -20,18 +20,18 @@ from wsol_bench.errors import DataError, UnreadableImage, UsageError, WsolBenchE
 from wsol_bench.runtime.names import shown
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-"""By content, never by name: one image of ILSVRC is a PNG named .JPEG."""
+"""Recognised by content, never by name: one image of ILSVRC is a PNG named .JPEG."""
 MOST_PIXELS = 100_000_000
 """300 MB as RGB; the largest of ILSVRC has some 20 million."""
 LONGEST_SIDE = 65_535
-"""JPEG's own limit. A map as wide as the image is made of every image, so that one of few
-pixels but ten million columns would take gigabytes."""
+"""JPEG's own limit. Maps are resized to the image's size, so an image of few pixels but ten
+million columns would take gigabytes."""
 MANY_PIXELS = 25_000_000
-"""Images beyond this are decoded one at a time, so that threads cannot add up their memory."""
+"""Images beyond this are decoded one at a time, so that threads do not add up their memory."""
 MOST_BYTES = 300_000_000
 MOST_SCANS = 500
-"""Of a progressive JPEG; writers use some ten. Each costs a pass over all pixels and may
-take a dozen bytes of the file, so a small file could keep the decoder busy for hours."""
+"""Of a progressive JPEG; writers use about ten. Each costs a pass over all pixels and needs
+only a dozen bytes, so a small file could occupy the decoder for hours."""
 
 _START_OF_SCAN = b"\xff\xda"
 _OF_THE_FILE = frozenset(
@@ -46,7 +46,7 @@ _OF_THE_FILE = frozenset(
         errno.ENXIO,
     }
 )
-"""What can be wrong with one file alone."""
+"""Errors that concern one file alone."""
 
 # `warnings.catch_warnings` swaps process-wide state: one thread at a time.
 _OPENING = threading.Lock()
@@ -134,7 +134,7 @@ def decode_image(data: bytes, where: str) -> Image.Image:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Parses the header; warnings of corrupt EXIF and the like are of no concern to pixels."""
+    """Parses the header; warnings of corrupt EXIF and the like do not affect pixels."""
     with _OPENING, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
         return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -168,7 +168,7 @@ def _check(image: Image.Image, data: bytes, where: str) -> None:
 
 
 def _turn(image: Image.Image) -> AbstractContextManager[object]:
-    """What a thread must hold to decode the image."""
+    """The lock that a thread must hold to decode the image."""
     return _LARGE if image.width * image.height > MANY_PIXELS else nullcontext()
 
 

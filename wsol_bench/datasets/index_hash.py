@@ -1,4 +1,4 @@
-"""The identity of a dataset: what is in it, whatever the layout of its files."""
+"""The identity of a dataset: its content, independent of the layout of its files."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""Datasets that have a name of their own instead of a path."""
+"""Datasets that are given by name instead of a path."""
 
 import os
 import subprocess
@@ -15,18 +15,18 @@ from wsol_bench.runtime.subprograms import command_of, environment_of
 __all__ = ["demo_folder"]
 
 _END = 10.0
-"""Seconds for a program that was interrupted to clean up after itself."""
+"""Seconds that an interrupted program has to remove what it wrote."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDataset:
-    """A dataset that the package itself can put on the disk.
+    """A dataset that the package itself can create.
 
     Attributes:
         description: a line for `list datasets`.
-        note: a line that a run says, so that nobody takes it for something else.
+        note: a line that a run prints, so that the dataset is not mistaken for another.
         weights: the spec of the weights that were trained on it.
-        locate: (quiet) -> its folder, made first where it is not there.
+        locate: (quiet) -> its folder, which is created if it does not exist.
     """
 
     description: str
@@ -35,12 +35,12 @@ class NamedDataset:
     locate: Callable[[bool], Path]
 
     def folder(self, *, quiet: bool) -> Path:
-        """The dataset's folder, made first where it is not there."""
+        """The dataset's folder, which is created if it does not exist."""
         return self.locate(quiet)
 
 
 def cache_folder() -> Path:
-    """Where the package keeps what it can make again: XDG's cache, `wsol_bench` in it.
+    """The folder for what the package can create again: `wsol_bench` in XDG's cache.
 
     Raises:
         DataError: XDG_CACHE_HOME is not set and there is no home folder.
@@ -56,7 +56,7 @@ def cache_folder() -> Path:
 
 
 def demo_folder() -> Path:
-    """Where the embedded demo lies once it is rendered; its name holds its version."""
+    """The folder of the rendered demo; its name contains the demo's version."""
     return cache_folder() / f"demo-v{VERSION}"
 
 
@@ -76,13 +76,13 @@ def _rendered_demo(quiet: bool) -> Path:
     options = [f"--count={DEFAULT_COUNT}", f"--seed={DEFAULT_SEED}"]
     options += ["--quiet"] if quiet else []
     code = _run(command_of("wsol_bench", "data", "make-demo", str(folder), *options))
-    if code != 0 and not folder.is_dir():  # another process may have been first
+    if code != 0 and not folder.is_dir():  # another process may have rendered it
         raise DataError(f"{folder}: the demo could not be rendered there (exit code {code}).")
     return folder
 
 
 def _run(command: Sequence[str]) -> int:
-    """Runs a program to its end, or to ours: an interruption of this process is passed on."""
+    """Runs a program to its end; an interruption of this process ends it too."""
     program = subprocess.Popen(
         command,
         env=environment_of(),
@@ -113,4 +113,4 @@ NAMED: Mapping[str, NamedDataset] = MappingProxyType(
         ),
     }
 )
-"""What `--data` takes beside a path; a folder of that name is written ./demo."""
+"""Names that `--data` takes besides paths; a folder of such a name is given as ./demo."""

@@ -23,10 +23,10 @@ _BREAKS = ("\n", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What the table says.
+    """The content of the table.
 
     Attributes:
-        rows: image id to annotation (without a size), the good rows alone.
+        rows: image id to annotation (without a size), of valid rows only.
         faults: what is wrong with the table, one message each, in the order of its lines.
     """
 
@@ -37,13 +37,13 @@ class Solution:
 def read_solution(path: Path, classes: ClassList) -> Solution:
     """Reads the whole table; a bad row is a fault that names its file and line.
 
-    A table that cannot be read, or that has another header, is one fault and no row.
+    A table that cannot be read, or that has another header, gives one fault and no rows.
     """
     name = shown(str(path))
     rows: dict[str, Annotation] = {}
     faults: list[str] = []
     try:
-        # Bytes that are not UTF-8 pass here, so that their own row is named.
+        # Bytes that are not UTF-8 are kept, so that the message names their row.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             numbered = _numbered_rows(file)
             _check_header(next(numbered, (1, []))[1], name)
@@ -60,7 +60,7 @@ def read_solution(path: Path, classes: ClassList) -> Solution:
 
 
 def _numbered_rows(file: Iterator[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Each row, or why it is none, and the line on which it starts, counted from 1."""
+    """Each row, or the error in its place, and its first line, counted from 1."""
     reader = csv.reader(file)
     while True:
         number = reader.line_num + 1
@@ -86,7 +86,7 @@ def _enter(
 ) -> None:
     if isinstance(row, csv.Error):
         raise DataError(f"{where}: not readable as CSV: {row}. Fetch the file again.")
-    if not row:  # a blank line, such as an editor leaves at the end
+    if not row:  # a blank line, such as editors leave at the end
         return
     annotation = _parse_row(row, where, classes)
     if row[0] in rows:

@@ -1,6 +1,6 @@
-"""How large a dataset's boxes are, how many, and how often the centre is right.
+"""Statistics of a dataset's boxes: sizes, counts, and the accuracy of the centred box.
 
-Serves every dataset: the demo is held against ILSVRC with it.
+The demo is compared with ILSVRC by these statistics.
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ CENTRED_SIDE = 0.71
 """Side of the centred box as a share of the image's: half the area."""
 
 RIGHT_IOU = 0.5
-"""Least IoU of a right box (Russakovsky et al. 2015, section 4.2)."""
+"""Minimum IoU of a correct box (Russakovsky et al. 2015, section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxStatistics:
-    """What a dataset's boxes are like. Shares are of the image's area, in 0..1.
+    """Statistics of a dataset's boxes. Shares are of the image's area, in 0..1.
 
     Attributes:
-        images, boxes: how many there are.
+        images, boxes: their numbers; an image counts once for each of its labels.
         median_area_share, mean_area_share: over boxes, each box counting once.
         single_box_share: share of the images that have exactly one box.
         mean_boxes_per_image: over images.

@@ -109,7 +109,7 @@ def _level(stream: Stream, along: Field, aside: Field) -> Field:
 def _leaf_colour(stream: Stream, small: Planes, x: float, y: float) -> Colour:
     if stream.chance(0.15):
         return sample_colour(stream)
-    # Most of what lies about has the colour of its surroundings.
+    # Most scattered things have the colour of their surroundings.
     here = Colour(*(float(level) for level in small[:, int(y), int(x)]))
     return near_colour(stream, here, 0.35)
 

@@ -1,8 +1,8 @@
 """The bodies that classes share, and the shapes of no class.
 
 A body is drawn about the origin and reaches to about 1 in its longer direction.
-It has a main mass and limbs, which take a colour of their own. Every body says
-where a part grows and where a texture lies, so that each goes with each.
+It has a main mass and limbs, which take a colour of their own. Every body
+defines where a part grows and where a texture lies, so that all combinations are possible.
 """
 
 from collections.abc import Callable

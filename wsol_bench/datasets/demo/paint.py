@@ -1,4 +1,4 @@
-"""Paints a figure over a picture and says which pixels it covers.
+"""Paints a figure over a picture and returns the pixels that it covers.
 
 A large figure is evaluated on a grid of half the resolution: its colours and its
 signed distance are smooth, so that its outline is sharp again once enlarged.

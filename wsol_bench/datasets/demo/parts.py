@@ -1,7 +1,7 @@
 """The distinctive parts: small things that grow on a body.
 
 A part is drawn at the origin, grows towards negative y, and is about 1 long; the
-body says where it sits. Each is shared by several bodies, so that neither the
+body defines where it sits. Each is shared by several bodies, so that neither the
 part nor the body alone gives the class.
 """
 

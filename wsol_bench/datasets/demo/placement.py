@@ -21,7 +21,7 @@ SEVERAL_SHARE = 0.42
 """Objects that share an image have about this much of it together."""
 
 SEVERAL_TRIES = 6
-"""Places tried for each of them; the least crowded one is taken."""
+"""Places tried for each of them; the least crowded one is used."""
 
 MOST_ENLARGED = 1.7
 """An object is made at most this many times larger to make up for a cut side."""
@@ -69,7 +69,7 @@ def _anywhere(stream: Stream, kind: Kind, pose: Pose, unit: float, size: Size) -
 
 
 def _with_feature_in_view(figure: Figure, size: Size) -> Figure:
-    # Without its feature no one could tell an object's class.
+    # An object's class cannot be recognised without its feature.
     x, y = figure.feature_place()
     margin_x, margin_y = FEATURE_MARGIN * size.width, FEATURE_MARGIN * size.height
     return replace(

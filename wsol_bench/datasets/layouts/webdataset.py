@@ -28,7 +28,7 @@ _RUNNING = re.compile(r"[^0-9]{0,12}[0-9]+", re.ASCII)
 _OFFICIAL = re.compile(r"ILSVRC2012_val_[0-9]{8}")
 _MOST_JSON = 100_000
 _LOOKED_AT, _TARS = 12, 3
-"""Members, and tars of each split, that are looked at to recognise the layout."""
+"""Members, and tars of each split, that are read to recognise the layout."""
 
 
 @dataclass(frozen=True, slots=True)
