@@ -142,7 +142,7 @@ def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
 
 def _largest(boxes: Boxes) -> Boxes:
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return boxes[[int(areas.argmax())]]
+    return boxes[[int(areas.argmax())]] if len(boxes) else boxes
 
 
 TRUTHS: Mapping[str, Callable[[Boxes], Boxes]] = MappingProxyType(
