@@ -69,7 +69,7 @@ NOT_RUN = {
     ".venv/bin/pip install ": INSTALLS,
     ".venv/bin/python -m pytest ": THE_SUITE,
     "OMP_NUM_THREADS=1 python -m pytest ": THE_SUITE,
-    "python -m wsol_bench run --arch vgg16 --methods grad_cam,hirescam,center": THE_COPY,
+    "python -m wsol_bench run --arch vgg16 --methods grad_cam,norm_grad,center": THE_COPY,
     "python -m wsol_bench run --arch resnet18 ": THE_COPY,
     "wsol-bench data check tiny-imagenet-200": THE_COPY,
     "wsol-bench data statistics tiny-imagenet-200": THE_COPY,
