@@ -1,0 +1,156 @@
+"""No setting of a run is lost by any reader: score(run(S), change) == run(S + change)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wsol_bench.cli.main import main
+from wsol_bench.records.run_folder import RunFolder
+
+METHODS = "grad_cam,backprop:sigma=0.05,center"
+SETTINGS = {
+    "nothing": (),
+    "iou": ("iou=0.3",),
+    "threshold": ("threshold=0.4",),
+    "strict": ("strict=true",),
+    "mean": ("reference=mean", "threshold=1"),
+    "upsampling": ("upsampling=nearest",),
+    "connectivity": ("connectivity=4",),
+    "component": ("component=all",),
+    "truth": ("truth=first",),
+    "inclusive": ("inclusive=true",),
+    "view": ("view=center-crop",),
+    "two at once": ("truth=largest", "threshold=0.3"),
+    "fewer classes": ("topk=1",),
+}
+CHANGES = {name: SETTINGS[name] for name in SETTINGS if name not in ("nothing", "view")}
+PAIRS = [(first, second) for first in SETTINGS for second in CHANGES if first != second]
+SHORT = [pair for number, pair in enumerate(PAIRS) if number % 9 == 0]
+"""Every setting and every change at least once; the others are slow for the default suite."""
+
+
+@pytest.fixture(scope="module")
+def figures(small_dataset: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory):
+    """The rows of a run under some settings, run once and then remembered, and its folder."""
+    made: dict[tuple[str, ...], tuple[list[dict], Path]] = {}
+
+    def run(changes: tuple[str, ...], *flags: str) -> tuple[list[dict], Path]:
+        key = (*changes, *flags)
+        if key not in made:
+            out = tmp_path_factory.mktemp("run") / "run"
+            sets = [word for change in changes for word in ("--set", change)]
+            command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}", "-q"]
+            command += [f"--data={small_dataset}", f"--methods={METHODS}", "--keep-maps"]
+            assert main([*command, f"--out={out}", *sets, *flags]) == 0
+            made[key] = (rows_of(RunFolder(out).manifest().result), out)
+        return made[key]
+
+    return run
+
+
+def rows_of(result: object) -> list[dict]:
+    assert isinstance(result, dict)
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in result["rows"]]
+
+
+def scored(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    capsys.readouterr()
+    code = main(["score", *arguments, "--json"])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    return json.loads(printed.out)
+
+
+def check(first: str, second: str, figures, capsys) -> None:
+    own, change = SETTINGS[first], CHANGES[second]
+    # A field that is set again has the later value.
+    names = {each.partition("=")[0] for each in change}
+    both = tuple(each for each in own if each.partition("=")[0] not in names) + change
+    _, folder = figures(own)
+    sets = [word for each in change for word in ("--set", each)]
+    again = scored(capsys, str(folder), *sets)
+    expected, whole = figures(both)
+    assert rows_of(again) == expected
+    assert again["protocol"] == RunFolder(whole).manifest().identity.protocol.name
+
+
+@pytest.mark.parametrize(("first", "second"), SHORT, ids=" ".join)
+def test_a_run_scored_under_a_change_is_the_run_made_with_it(first, second, figures, capsys):
+    check(first, second, figures, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("first", "second"), [pair for pair in PAIRS if pair not in SHORT], ids=" ".join
+)
+def test_every_other_change_likewise(first, second, figures, capsys):
+    check(first, second, figures, capsys)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_score_without_flags_gives_the_runs_own_figures(name, figures, capsys):
+    expected, folder = figures(SETTINGS[name])
+    assert rows_of(scored(capsys, str(folder))) == expected
+
+
+def test_a_protocol_file_gives_the_figures_of_its_fields(figures, capsys, tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "gradcam-iccv17"\nthreshold = 0.4\niou = 0.3\n')
+    expected, _ = figures(("threshold=0.4", "iou=0.3"))
+    named, folder = figures((), f"--protocol={file}")
+    assert named == expected
+    assert rows_of(scored(capsys, str(folder))) == expected
+    assert rows_of(scored(capsys, str(figures(())[1]), "--protocol", str(file))) == expected
+
+
+def test_a_blacklist_counts_in_every_reader(figures, capsys, tmp_path: Path):
+    blacklist = tmp_path / "blacklist.txt"
+    blacklist.write_text("1\n5\n")
+    expected, folder = figures((), f"--blacklist={blacklist}")
+    assert {row["n_loc"] for row in expected} == {7}
+    assert rows_of(scored(capsys, str(folder))) == expected
+    swept = scored(capsys, str(folder), "--protocol", "maxboxacc")
+    assert {figure for row in swept["rows"] for figure in row["n"].values()} == {7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--set", "view=ten-crops"], "--protocol"),
+        (["--protocol", "maxboxacc", "--set", "topk=3"], "topk"),
+        (["--limit", "2"], "--limit"),
+        (["--blacklist", "x"], "--blacklist"),
+        (["--tune-on", "SELF"], "--tune-on"),
+    ],
+)
+def test_what_a_reader_does_not_use_is_refused_by_name(arguments, names, figures, capsys):
+    _, folder = figures(())
+    given = [str(folder) if each == "SELF" else each for each in arguments]
+    code = main(["score", str(folder), *given])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert names in said
+
+
+def test_the_order_of_changes_makes_no_other_run(figures, small_dataset, small_weights):
+    rows, folder = figures(("truth=largest", "threshold=0.3"))
+    command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}", "-q"]
+    command += [f"--data={small_dataset}", f"--methods={METHODS}", "--keep-maps"]
+    sets = ["--set", "threshold=0.3", "--set", "truth=largest"]
+    assert main([*command, f"--out={folder}", *sets]) == 0
+    assert rows_of(RunFolder(folder).manifest().result) == rows
+
+
+def test_the_iou_of_a_sweep_counts(figures, capsys):
+    folder = str(figures(())[1])
+
+    def values(*flags: str) -> list[float]:
+        found = scored(capsys, folder, "--protocol", "maxboxacc", *flags)
+        (metric,) = (each["name"] for each in found["metrics"])
+        return [row[metric] for row in found["rows"]]
+
+    at_half, at_most, at_least = values(), values("--set", "iou=0.9"), values("--set", "iou=0.1")
+    for half, most, least in zip(at_half, at_most, at_least, strict=True):
+        assert most <= half <= least
+    assert at_most != at_least
