@@ -147,7 +147,7 @@ def test_the_iou_of_a_sweep_counts(figures, capsys):
 
     def values(*flags: str) -> list[float]:
         found = scored(capsys, folder, "--protocol", "maxboxacc", *flags)
-        (metric,) = (each["name"] for each in found["metrics"])
+        metric = found["metrics"][0]["name"]
         return [row[metric] for row in found["rows"]]
 
     at_half, at_most, at_least = values(), values("--set", "iou=0.9"), values("--set", "iou=0.1")
