@@ -19,13 +19,13 @@ measure() {
 }
 
 for arch in vgg16 alexnet googlenet; do
-  measure "$name/$arch-8" --arch "$arch" --batch-size 8 "${peers[@]}"
+  measure "$name/$arch-8" --arch "$arch" --batch-size 8 --parts all "${peers[@]}"
   measure "$name/$arch-16" --arch "$arch" --batch-size 16 --parts methods,images,operations
 done
 run=(--arch googlenet)
 if [ ${#real[@]} -gt 0 ]; then
   run+=(--weights "caffe:${real[0]}" --data "${real[1]}")
-  measure "$name-ilsvrc/googlenet-32" "${run[@]}" --limit 64 --batch-size 32
+  measure "$name-ilsvrc/googlenet-32" "${run[@]}" --parts all --limit 64 --batch-size 32
 fi
 mkdir -p "results/bench/$name-profile"
 python scripts/profile_run.py --json "${run[@]}" --limit 64 >"results/bench/$name-profile/googlenet-32.json"

@@ -64,3 +64,23 @@ def test_a_spread_is_median_least_and_largest() -> None:
     spread = Spread.of([5.0, 1.0, 2.0])
     assert (spread.median, spread.ends) == (2.0, [1.0, 5.0])
     assert spread.scaled(10).ends == pytest.approx([10.0, 50.0])
+
+
+def test_a_budget_ends_the_rounds_after_two_that_count() -> None:
+    now = [0.0]
+
+    def work() -> None:
+        now[0] += 10.0
+
+    done: list[tuple[int, int]] = []
+    times = interleaved(
+        {"a": work},
+        work,
+        rounds=9,
+        device=torch.device("cpu"),
+        clock=lambda: now[0],
+        on_round=lambda *each: done.append(each),
+        budget=45.0,
+    )
+    assert len(times.seconds["a"]) == 2
+    assert done == [(1, 10), (2, 10), (3, 10)]

@@ -1,15 +1,19 @@
 """The costs of a case, all parts together."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from math import inf
 from typing import Any
 
 from wsol_bench.bench.case import BenchSettings, Case, cases
 from wsol_bench.bench.images import image_tasks
-from wsol_bench.bench.methods import method_tasks
+from wsol_bench.bench.methods import core_tasks, method_tasks
 from wsol_bench.bench.operations import Counted, count, measure_peak
 from wsol_bench.bench.peers import PEERS, PeerCost, Peers
 from wsol_bench.bench.pipeline import PipelineCost, measure_pipeline
+from wsol_bench.bench.startup import StartupCost, measure_startup
 from wsol_bench.bench.thresholds import (
     ONE_SWEEP,
     SweepCost,
@@ -28,12 +32,19 @@ SCHEMA = 2
 PLAIN = "forward of the net as built"
 PIPELINE = "pipeline"
 TASKS: Mapping[str, Callable[[Case], dict[str, Task]]] = {
+    "core": core_tasks,
     "methods": method_tasks,
     "images": image_tasks,
 }
 """The parts that are timed in the same rounds as the unit."""
-PARTS = (*TASKS, "operations", "pipeline", "sweep")
+PARTS = (*TASKS, "operations", "pipeline", "sweep", "startup")
 """The choices of `--parts`."""
+QUICK_PARTS = ("core", "startup")
+"""The default: some two minutes for VGG-16 on two cores."""
+QUICK_SECONDS = 100.0
+"""Seconds after which the default begins no further round of its tasks."""
+ALL_PARTS = tuple(part for part in PARTS if part != "core")
+"""`--parts all`; the part `methods` holds the tasks of `core`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Measured:
         forward_ms: milliseconds of the unit.
         ratios: task -> cost in forward passes.
         counted: multiply-adds, or None if not requested.
-        pipeline, sweep: likewise.
+        pipeline, sweep, startup: likewise; of the latter, command -> its cost.
         peers: the cost of each requested library.
     """
 
@@ -55,6 +66,7 @@ class Measured:
     counted: Counted | None = None
     pipeline: PipelineCost | None = None
     sweep: SweepCost | None = None
+    startup: Mapping[str, StartupCost] | None = None
     peers: tuple[PeerCost, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +82,8 @@ class Measured:
             "pipeline": self.pipeline and self.pipeline.to_json(),
             "sweep_1000_ms": self.sweep and self.sweep.milliseconds[ONE_SWEEP].median,
             "sweep": self.sweep and self.sweep.to_json(),
+            "startup": self.startup
+            and {name: each.to_json() for name, each in self.startup.items()},
             "peers": {peer.name: peer.to_json() for peer in self.peers},
         }
 
@@ -114,24 +128,46 @@ def _measure_case(
         return part in settings.parts
 
     peers = Peers(case, settings.against)
+    is_quick = set(settings.parts) <= set(QUICK_PARTS) and not settings.against
+    budget = QUICK_SECONDS if is_quick else inf
     tasks: dict[str, Task] = {PLAIN: case.plain_forward}
     for part, make in TASKS.items():
         tasks |= make(case) if begins(part) else {}
-    times = interleaved(tasks | peers.tasks(), case.forward, case.rounds, case.device)
+    times = interleaved(
+        tasks | peers.tasks(),
+        case.forward,
+        case.rounds,
+        case.device,
+        on_round=_countdown(log),
+        budget=budget,
+    )
     ratios = {name: times.ratio(name) for name in tasks}
     counted = count(case, measure_peak(case.device)) if begins("operations") else None
     pipeline = measure_pipeline(case, dataset) if begins("pipeline") else None
     if pipeline:
         ratios |= {PIPELINE: pipeline.main.forwards}
     return Measured(
-        facts=_facts(case),
+        facts=_facts(case, len(times.seconds[PLAIN])),
         forward_ms=times.unit().scaled(1000),
         ratios=ratios,
         counted=counted,
         pipeline=pipeline,
         sweep=_sweep(case, settings) if begins("sweep") else None,
+        startup=measure_startup() if begins("startup") else None,
         peers=peers.costs(times, PLAIN),
     )
+
+
+def _countdown(log: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Reports the time left after each round."""
+    begun = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        left = (time.monotonic() - begun) / done * (total - done)
+        if done < total:
+            log(f"round {done} of {total}, {timedelta(seconds=round(left))} left")
+
+    return report
 
 
 def _sweep(case: Case, settings: BenchSettings) -> SweepCost:
@@ -141,14 +177,14 @@ def _sweep(case: Case, settings: BenchSettings) -> SweepCost:
     return measure_sweep(maps, kind, case.rounds)
 
 
-def _facts(case: Case) -> dict[str, Any]:
+def _facts(case: Case, rounds: int) -> dict[str, Any]:
     return {
         "arch": case.arch.name,
         "weights": case.weights,
         "input": case.topology.preprocessing.size,
         "device": str(case.device),
         "batch": case.batch,
-        "rounds": case.rounds,
+        "rounds": rounds,
         "machine": machine(case.device),
         "versions": versions(),
     }

@@ -50,6 +50,13 @@ def method_tasks(case: Case) -> dict[str, Task]:
     return tasks
 
 
+def core_tasks(case: Case) -> dict[str, Task]:
+    """The tasks of a quick look: Grad-CAM, and three methods in one pass."""
+    wanted = [("grad_cam",), ("grad_cam", "backprop", "c_mwp")]
+    carried = [tuple(name for name in group if name in case.bound) for group in wanted]
+    return {"+".join(group): _localize(case, group) for group in dict.fromkeys(carried) if group}
+
+
 def asker(case: Case, names: Sequence[str]) -> Callable[[Tensor], Forward]:
     """A function from inputs to a forward pass that records what these methods request."""
     requests = Requests.merge(case.bound[name].requests() for name in names)

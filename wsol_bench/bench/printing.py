@@ -1,7 +1,7 @@
 """The output of `bench`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -11,6 +11,7 @@ from rich.table import Table
 from wsol_bench.bench.case import BenchSettings
 from wsol_bench.bench.measure import SCHEMA, Measured, check_names, measure
 from wsol_bench.bench.pipeline import PipelineCost
+from wsol_bench.bench.startup import StartupCost
 from wsol_bench.bench.thresholds import SweepCost
 from wsol_bench.bench.timing import Spread
 from wsol_bench.runs.prepare import open_source
@@ -69,6 +70,8 @@ def _shown(measured: Measured) -> list[Table | str]:
         parts.append(_peers(measured))
     if measured.sweep:
         parts.append(_sweep(measured.sweep))
+    if measured.startup:
+        parts.append(_startup(measured.startup))
     return parts
 
 
@@ -141,6 +144,23 @@ def _sweep(cost: SweepCost) -> Table:
     )
     for name, each in cost.milliseconds.items():
         table.add_row(name, f"{each.median:.2f}", _range(each), f"{cost.ratios[name]:.1f}")
+    return table
+
+
+def _startup(costs: Mapping[str, StartupCost]) -> Table:
+    table = _table(
+        "start-up",
+        "seconds of a command, by the clock and of the processor; median, minimum and maximum",
+        ("command", "s", "spread", "cpu s", "spread"),
+    )
+    for name, each in costs.items():
+        table.add_row(
+            name,
+            f"{each.seconds.median:.2f}",
+            _range(each.seconds),
+            f"{each.processor.median:.2f}",
+            _range(each.processor),
+        )
     return table
 
 

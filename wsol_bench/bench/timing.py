@@ -8,11 +8,15 @@ task's time divided by the mean of its two units, reported with minimum and maxi
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 import torch
 
 Task = Callable[[], object]
+
+_MIN_ROUNDS = 2
+"""Rounds that count however long they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def interleaved(
     rounds: int,
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
+    on_round: Callable[[int, int], None] = lambda done, total: None,
+    budget: float = inf,
 ) -> Times:
     """Runs every task once per round, and the unit between tasks.
 
@@ -84,6 +90,8 @@ def interleaved(
             compiled, memory is allocated and caches are filled.
         device: synchronised before and after each task.
         clock: returns seconds.
+        on_round: called after each round with the number of those done and of all.
+        budget: seconds of the clock after which no round is begun, once two count.
     """
 
     def timed(task: Task) -> float:
@@ -95,7 +103,10 @@ def interleaved(
 
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     units: dict[str, list[float]] = {name: [] for name in tasks}
+    begun_at = clock()
     for number in range(rounds + 1):
+        if number > _MIN_ROUNDS and clock() - begun_at > budget:
+            break
         before = timed(unit)
         for name, task in tasks.items():
             taken, after = timed(task), timed(unit)
@@ -103,6 +114,7 @@ def interleaved(
                 seconds[name].append(taken)
                 units[name].append((before + after) / 2)
             before = after
+        on_round(number + 1, rounds + 1)
     return Times(seconds, units)
 
 

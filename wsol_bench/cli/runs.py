@@ -316,9 +316,10 @@ def bench(
     against
         Comma-separated libraries that make the same maps: captum, grad-cam, torchcam.
     parts
-        Comma-separated, all where not given: methods (each alone and together), images
+        Comma-separated; default: core,startup, some two minutes. core (Grad-CAM, and three
+        methods together), startup (seconds of commands), methods (each alone and together), images
         (decoding, resizing, boxes), operations (counted, not timed), pipeline (against a
-        bare loop of decode, resize, forward), sweep (boxes at 1,000 thresholds).
+        bare loop of decode, resize, forward), sweep (boxes at 1,000 thresholds); or all.
     data
         Folder or tar with images and boxes, or "demo".
     limit
@@ -327,7 +328,7 @@ def bench(
         One JSON object on stdout instead of the tables.
     """
     from wsol_bench.bench.case import BenchSettings
-    from wsol_bench.bench.measure import PARTS
+    from wsol_bench.bench.measure import ALL_PARTS, QUICK_PARTS
     from wsol_bench.bench.printing import print_bench
 
     settings = BenchSettings(
@@ -338,7 +339,7 @@ def bench(
         batches=_numbers_in("--batch-size", batch_size),
         rounds=rounds,
         against=names_in(against),
-        parts=PARTS if parts is None else names_in(parts),
+        parts={None: QUICK_PARTS, "all": ALL_PARTS}.get(parts) or names_in(parts or ""),
         data=data,
         limit=limit,
     )
