@@ -5,9 +5,26 @@ result = wsol_bench.run(arch="googlenet", weights="torchvision", data="imagenet/
 result.to_frame()
 """
 
-from typing import TYPE_CHECKING, Any
+import sys
 
-from wsol_bench.errors import (
+
+def _ignore_current_folder() -> None:
+    """Keeps `python -m wsol_bench` from importing a user's json.py in place of Python's own.
+
+    -m puts the current folder first on the path; `python -P` and the program do not.
+    """
+    given = sys.orig_argv
+    started = "-m" in given and given[given.index("-m") + 1] == __name__
+    if started and not sys.flags.safe_path:
+        del sys.path[0]
+
+
+if sys.argv[:1] == ["-m"]:  # while Python looks for the module to run
+    _ignore_current_folder()
+
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
+from wsol_bench.errors import (  # noqa: E402
     DataError,
     RegressionError,
     RunError,
@@ -15,7 +32,7 @@ from wsol_bench.errors import (
     WeightsError,
     WsolBenchError,
 )
-from wsol_bench.settings import RunSettings
+from wsol_bench.settings import RunSettings  # noqa: E402
 
 if TYPE_CHECKING:
     from wsol_bench.api import RunResult
