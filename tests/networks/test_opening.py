@@ -8,6 +8,7 @@ from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.networks.cells import Cells
 from wsol_bench.networks.forward import PIXELS, Requests
 from wsol_bench.networks.opening import open_network
+from wsol_bench.networks.outputs import NONE, Outputs
 
 SIZE = (32, 48)
 
@@ -146,6 +147,50 @@ def test_a_module_in_training_mode_half_precision_is_opened_and_left_as_it_was()
     assert forward.scores.dtype == torch.float32
     assert net.training
     assert next(net.parameters()).dtype == torch.float16
+
+
+class Averaging(nn.Module):
+    """Mean over the cells in one of two ways, then one linear layer."""
+
+    def __init__(self, hidden: int = 0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 8, stride=8)
+        self.hidden = nn.Linear(6, hidden) if hidden else nn.Identity()
+        self.head = nn.Linear(hidden or 6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.hidden(self.conv(x).relu().relu().mean((2, 3))))
+
+
+class Rectified(Averaging):
+    def __init__(self, hidden: int = 0) -> None:
+        super().__init__(hidden)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.hidden(self.relu(self.conv(x)).mean((2, 3))))
+
+
+@pytest.mark.parametrize("hooked", [True, False])
+def test_cam_is_supported_where_the_scores_are_the_linear_layers_of_the_means(hooked):
+    net = Rectified()
+    opened = open_network(net, SIZE, hooked=hooked)
+    assert opened.network.averaged == opened.roles["features"] == "relu"
+    images, classes = torch.randn(2, 3, *SIZE), torch.tensor([4, 0])
+    forward = opened.network.forward(images, Requests(features=frozenset({"relu"})))
+    assert torch.equal(forward.class_weights(classes), net.head.weight[classes])
+    maps = torch.einsum("nk,nkuv->nuv", forward.class_weights(classes), forward.features("relu"))
+    expected = forward.scores.gather(1, classes[:, None])[:, 0] - net.head.bias[classes]
+    assert torch.allclose(maps.mean((1, 2)), expected, atol=1e-5)
+    opened.network.outputs = Outputs((4, NONE), 5)
+    rows = forward.class_weights(torch.tensor([0, 1]))
+    assert torch.equal(rows[0], net.head.weight[4])
+    assert not rows[1].any()
+
+
+@pytest.mark.parametrize("net", [Averaging, lambda: Rectified(hidden=7), Convolutional])
+def test_cam_is_not_where_another_step_lies_between(net):
+    assert open_network(net(), SIZE).network.averaged == ""
 
 
 def test_scores_after_a_softmax_are_warned_of():

@@ -37,12 +37,9 @@ def cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
         (n, u, v) float32 of either sign, not normalised.
     """
     import torch
-    from torch import nn
 
     features = forward.features(layer)
-    linear = forward.network.layer(forward.network.classifier)
-    assert isinstance(linear, nn.Linear)  # by `check`
-    rows = linear.weight[classes.to(features.device)]  # w^c, (n, k)
+    rows = forward.class_weights(classes)  # w^c, (n, k)
     return torch.einsum("nk,nkuv->nuv", rows, features)
 
 
@@ -56,6 +53,13 @@ def check(network: "Network", layer: str) -> None:
 
     from wsol_bench.networks import graph
 
+    if network.averaged == layer:
+        return
+    if network.opening == "hooked":
+        raise NotApplicable(
+            "CAM needs average pooling and then one linear layer; without a graph this is known of "
+            f"{network.averaged or 'no layer'} alone"
+        )
     classifier = network.layer(network.classifier)
     if not isinstance(classifier, nn.Linear):
         raise NotApplicable(

@@ -36,6 +36,8 @@ class Network:
         precision: how exactly it computes.
         cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
         tokens: the prefix and grid of a transformer's tokens, or None.
+        averaged: the layer whose cells' mean the classifier maps to the scores, as CAM needs; ""
+            where there is none or that was not looked at.
         outputs: the order of its outputs by the dataset's classes, or None for their own.
         has_relu: whether a ReLU is computed, None where that was not looked at.
     """
@@ -49,13 +51,14 @@ class Network:
         cells: Mapping[str, Cells] | None = None,
         tokens: Cells | None = None,
         has_relu: bool | None = None,
+        averaged: str = "",
     ) -> None:
         """Opens a module by tracing it; `opening.open_network` chooses the way.
 
         Args:
             module: (n, 3, h, w) -> scores (n, C) before the softmax, or one that is open already.
             classifier: dotted path of the last layer with weights.
-            precision, cells, tokens, has_relu: the attributes.
+            precision, cells, tokens, has_relu, averaged: the attributes.
 
         Raises:
             UsageError: the module cannot be traced or has no such layer.
@@ -69,6 +72,7 @@ class Network:
         self.tokens = tokens
         self.has_relu = has_relu
         self.outputs: Outputs | None = None
+        self.averaged = averaged
 
     @property
     def traced(self) -> fx.GraphModule:
@@ -310,6 +314,18 @@ class Forward:
             gradients = self._at(self._blocks(), classes)
             self._attention_gradients[key] = tuple(map(widened, gradients))
         return self._attention_gradients[key]
+
+    def class_weights(self, classes: Tensor) -> Tensor:
+        """The classifier's weights for each image's class, (n, k); zeros for one without an output.
+
+        Args:
+            classes: (n,) int64.
+        """
+        weight = self._network.layer(self._network.classifier).weight
+        assert isinstance(weight, Tensor)  # of a linear layer or convolution
+        known, outputs = self._outputs_of(classes.cpu())
+        rows = weight.detach()[outputs.to(weight.device)].flatten(1)
+        return rows if known.all() else rows * _along(known, rows)
 
     def again(self, inputs: Tensor) -> Tensor:
         """Scores of other tensors, for methods that need more passes.

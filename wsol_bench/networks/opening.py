@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsol_bench.errors import WsolBenchError
 from wsol_bench.networks import graph
+from wsol_bench.networks.cells import to_maps
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.hooked import Hooked
 from wsol_bench.networks.numbers import FP32, Precision
@@ -85,6 +86,7 @@ def open_network(
         cells=found.cells,
         tokens=found.tokens,
         has_relu=probed.relu_calls > 0,
+        averaged=_averaged(by_hooks, probed, layers, found),
     )
     return Opened(network, layers, probed.layers, probed.scores.shape[1], _notes(probed, network))
 
@@ -121,6 +123,21 @@ def _excitation(way: Hooked | Traced, found: Roles) -> str | None:
         return None
     alone = graph.steps_alone(way.graph)
     return next((name for name in found.fine if way.step(name) in alone), None)
+
+
+def _averaged(by_hooks: Hooked, probed: Probe, layers: Mapping[str, str], found: Roles) -> str:
+    """The features' layer, where the scores are the classifier's of its cells' mean; else ""."""
+    features = layers.get("features", "")
+    linear = by_hooks.module_of(by_hooks.classifier) if by_hooks.classifier else None
+    if not isinstance(linear, nn.Linear) or features not in found.cells:
+        return ""
+    with torch.no_grad():
+        requests = Requests(features=frozenset({features}))
+        output = by_hooks.run(probed.inputs, requests, RuleInForce()).layers[features]
+        means = to_maps(output, found.cells[features]).mean((2, 3))  # (1, k)
+        if means.shape[1] != linear.in_features:
+            return ""
+        return features if _equal(linear(means), probed.scores) else ""
 
 
 def _equal(values: Tensor, expected: Tensor) -> bool:
