@@ -155,7 +155,7 @@ def _layout(name: str) -> Reader:
     with TemporaryDirectory() as folder:
         files = files_of(name, Path(folder))
     read = reader_of(name, files, expect, check_message)
-    return Reader(f"layout-{name}", content_of(files), read, 0.5)
+    return Reader(f"layout-{name}", content_of(files), read, 0.2)
 
 
 READERS: Mapping[str, Reader] = {
