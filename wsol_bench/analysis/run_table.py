@@ -52,6 +52,7 @@ class TableRow:
     """One row of the table.
 
     Attributes:
+        run: the label of its run.
         network, weights, method, dataset, protocol: names.
         title: of the method.
         dataset_sha256: of the images, labels and boxes.
@@ -60,6 +61,7 @@ class TableRow:
         cells: metric -> figure.
     """
 
+    run: str
     network: str
     weights: str
     method: str
@@ -120,6 +122,7 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> Tabl
         value, interval = (figure.value, figure.interval) if figure else (None, None)
         cells[metric.name] = TableCell(value, interval, None)
     return TableRow(
+        run=run.label,
         network=row.arch,
         weights=last_part(own.weights),
         method=row.method,

@@ -45,4 +45,24 @@ def report(
     write_report(runs, PageSettings(out, data, max_mb, pictures, quiet, metrics_asked(metrics)))
 
 
-REPORT_COMMANDS = (report,)
+def leaderboard(
+    folder: Annotated[Path, PATH],
+    /,
+    *,
+    out: Annotated[Path, PATH] = Path("leaderboard.html"),
+) -> None:
+    """Write one static HTML page of a folder of result files, sortable and filterable.
+
+    Parameters
+    ----------
+    folder
+        Folder with what `run --json` or `score --json` printed, in .json files at any depth.
+    out
+        The page to write.
+    """
+    from wsol_bench.report.page.leaderboard import write_leaderboard
+
+    write_leaderboard(folder, out)
+
+
+REPORT_COMMANDS = (report, leaderboard)

@@ -325,3 +325,14 @@ def test_a_note_on_some_of_the_runs_names_them(make_run: Any) -> None:
     assert note.startswith(f"{first.label}: ")
     (note,) = gather([demo], 10, quiet=True).notes
     assert not note.startswith(first.label)
+
+
+def test_a_page_of_several_runs_opens_with_all_rows_in_order(make_run: Any) -> None:
+    first = make_run("a", keep_maps=False)
+    second = make_run("b", keep_maps=False, blob=0.1, arch="googlenet")
+    page = gather(open_runs([first.path, second.path]), 10, quiet=True)
+    errors = [row.cells["top1_loc"].value for row in page.ranking]
+    wrong = [sum(run.wrong(m, "top1_loc")) for run in (first, second) for m in run.records]
+    assert errors == sorted(100 * each / 40 for each in wrong)
+    assert page.ranking[0].cells["top1_loc"].best
+    assert gather(open_runs([first.path]), 10, quiet=True).ranking == ()

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from wsol_bench.analysis.run_table import TableRow, table_rows
 from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.analysis.threshold_curves import error_curves
 from wsol_bench.report.page.chart import Chart, charts_of
@@ -22,6 +23,7 @@ from wsol_bench.report.page.groups import (
 from wsol_bench.report.page.pairs import PairTable, pair_tables, why_not_across
 from wsol_bench.report.page.words import definitions, paper_sentence, sentences
 from wsol_bench.runtime.progress import Progress, progress
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 
 
@@ -57,6 +59,7 @@ class Page:
 
     Attributes:
         views: one per run.
+        ranking: the rows of all runs in ascending order of their error; empty for one run.
         errors: the table of all runs.
         pairs: metric -> paired comparisons.
         definitions: of the terms in the summaries.
@@ -69,6 +72,7 @@ class Page:
     """
 
     views: tuple[RunView, ...]
+    ranking: tuple[TableRow, ...]
     errors: ErrorTable
     pairs: Mapping[str, tuple[PairTable, ...]]
     definitions: tuple[tuple[str, str], ...]
@@ -124,6 +128,7 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
     errors = error_table(runs)
     return Page(
         views=tuple(_view(run, quiet) for run in runs),
+        ranking=_ranking(runs),
         errors=errors,
         pairs={metric: pair_tables(runs, metric) for metric in LOCALIZATION},
         definitions=definitions(runs),
@@ -135,6 +140,12 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
         version=version("wsol_bench"),
         images={},
     )
+
+
+def _ranking(runs: Sequence[ReportRun]) -> tuple[TableRow, ...]:
+    if len(runs) < 2:
+        return ()
+    return table_rows(runs, metrics_in(LOCALIZATION), sort=LOCALIZATION[0])
 
 
 def bar(

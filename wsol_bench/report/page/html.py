@@ -29,7 +29,7 @@ _SECTIONS = (
 )
 """Anchor and title of each section, in order."""
 
-_SCRIPTS = ("metric.js", "classes.js", "gallery.js")
+_SCRIPTS = ("sorting.js", "metric.js", "classes.js", "gallery.js")
 
 
 def render(page: Page) -> str:
@@ -55,8 +55,8 @@ def render(page: Page) -> str:
         titles=_titles(page),
         significance=SIGNIFICANCE,
         several=len(page.views) > 1,
-        style=Markup(_file("style.css")),
-        script=Markup("\n".join(_file(name) for name in _SCRIPTS)),
+        style=Markup(template_file("style.css")),
+        script=Markup("\n".join(template_file(name) for name in _SCRIPTS)),
         gallery=Markup(_gallery(page)),
     )
 
@@ -90,7 +90,8 @@ def _gallery(page: Page) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _file(name: str) -> str:
+def template_file(name: str) -> str:
+    """The text of a style sheet or script."""
     folder = resources.files("wsol_bench.report.page").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
 

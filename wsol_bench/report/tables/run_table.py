@@ -77,7 +77,7 @@ class _Content:
     def headings(self) -> tuple[str, ...]:
         """The headings of the columns."""
         return (
-            *(_NAMES[name] for name in self.names),
+            *(_NAMES.get(name, name) for name in self.names),
             *self.metrics.values(),
         )
 
@@ -118,6 +118,8 @@ def _content(paths: Sequence[Path], options: TableOptions) -> _Content:
     rows = table_rows(runs, metrics, sort=options.sort, average=options.average)
     differing = [name for name in _NAMES if len({getattr(row, name) for row in rows}) > 1]
     names = tuple(name for name in _NAMES if name in _ALWAYS or name in differing)
+    if len({tuple(getattr(row, name) for name in names) for row in rows}) < len(rows):
+        names = ("run", *names)
     return _Content(
         rows=rows,
         names=names,
@@ -183,7 +185,7 @@ def _terminal(content: _Content) -> Table:
         caption_style="dim",
     )
     for name in content.names:
-        table.add_column(_NAMES[name], overflow="fold")
+        table.add_column(_NAMES.get(name, name), overflow="fold")
     for title in content.metrics.values():
         heading = title.replace(" ", "\n")
         table.add_column(heading, justify="right", no_wrap=True)
