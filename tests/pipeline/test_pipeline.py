@@ -81,8 +81,10 @@ def small_net() -> nn.Sequential:
 ROLES = {"features": "4", "excitation": "2"}
 
 
-SUPPORTED = tuple(name for name in METHODS if "attention" not in name)
-"""The methods for a net without attention."""
+SUPPORTED = tuple(
+    row.name for row in find_methods(METHODS) if "attention" not in row.name and row.passes is None
+)
+"""The methods of one pass for a net without attention."""
 
 
 def pipeline_of(

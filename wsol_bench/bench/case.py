@@ -191,7 +191,7 @@ def bind(network: Network, roles: Mapping[str, str]) -> dict[str, BoundMethod]:
     """Binds each map method to its layer; the checks with another target class cost the same."""
     bound = {}
     for row in find_methods(METHODS):
-        if not row.makes_map or row.target_class != "label":
+        if not row.makes_map or row.target_class != "label" or row.passes is not None:
             continue
         with suppress(NotApplicable):
             bound[row.name] = row.to(network, roles)

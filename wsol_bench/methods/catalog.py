@@ -18,12 +18,17 @@ from wsol_bench.methods.gradient_attention import GRADIENT_ATTENTION
 from wsol_bench.methods.guided_grad_cam import GUIDED_GRAD_CAM
 from wsol_bench.methods.hires_cam import HIRES_CAM
 from wsol_bench.methods.input_x_gradient import INPUT_X_GRADIENT
+from wsol_bench.methods.integrated_gradients import INTEGRATED_GRADIENTS
 from wsol_bench.methods.layer_cam import LAYER_CAM
+from wsol_bench.methods.occlusion import OCCLUSION
 from wsol_bench.methods.options import read_options
 from wsol_bench.methods.own import from_function, from_spec
 from wsol_bench.methods.prior import PRIOR
 from wsol_bench.methods.random_box import RANDOM_BOX
+from wsol_bench.methods.rise import RISE
 from wsol_bench.methods.ruled_backprop import DECONVNET, GUIDED_BACKPROP
+from wsol_bench.methods.score_cam import SCORE_CAM
+from wsol_bench.methods.smooth_grad import SMOOTH_GRAD
 from wsol_bench.methods.whole import WHOLE
 from wsol_bench.methods.xgrad_cam import XGRAD_CAM
 from wsol_bench.runtime.user_code import names_user_code
@@ -40,6 +45,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "deconvnet": DECONVNET,
         "input_x_gradient": INPUT_X_GRADIENT,
         "guided_grad_cam": GUIDED_GRAD_CAM,
+        "smooth_grad": SMOOTH_GRAD,
+        "integrated_gradients": INTEGRATED_GRADIENTS,
+        "occlusion": OCCLUSION,
+        "rise": RISE,
         "c_mwp": C_MWP,
         "mwp": MWP,
         "grad_cam": GRAD_CAM,
@@ -48,6 +57,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "hires_cam": HIRES_CAM,
         "layer_cam": LAYER_CAM,
         "eigen_cam": EIGEN_CAM,
+        "score_cam": SCORE_CAM,
         "cam": CAM,
         "attention_rollout": ATTENTION_ROLLOUT,
         "gradient_attention": GRADIENT_ATTENTION,

@@ -48,6 +48,8 @@ class MapMethod:
         knows_class: whether the map depends on the class; False for one map per image.
         note: what a reader of its figures must know, or "".
         code: path or name, and sha256, of a user's own code; empty for ours.
+        passes: `(**options)` -> the forward passes per image beyond the first, 0 where their
+            number depends on the layer; None of a method that needs no more.
     """
 
     name: str
@@ -62,6 +64,7 @@ class MapMethod:
     knows_class: bool = True
     note: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
+    passes: Callable[..., int] | None = None
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -166,6 +169,12 @@ class BoundMethod:
         if isinstance(self.method, BoxMethod) and self.method.learn:
             return replace(self, learned=self.method.learn(dataset))
         return self
+
+    @property
+    def passes(self) -> int | None:
+        """Forward passes per image beyond the first; as of `MapMethod.passes`."""
+        of = self.method.passes if isinstance(self.method, MapMethod) else None
+        return None if of is None else of(**self.options)
 
     @property
     def code(self) -> Mapping[str, str]:

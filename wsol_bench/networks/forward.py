@@ -5,7 +5,7 @@ values and records a graph only above the lowest gradient that is wanted. Two me
 the same question pay once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, fx
@@ -40,6 +40,7 @@ class Network:
             where there is none or that was not looked at.
         outputs: the order of its outputs by the dataset's classes, or None for their own.
         has_relu: whether a ReLU is computed, None where that was not looked at.
+        black: a black pixel as the preprocessing gives it; set where that is known.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Network:
         self.cells = dict(cells or {})
         self.tokens = tokens
         self.has_relu = has_relu
+        self.black: tuple[float, ...] = (0.0, 0.0, 0.0)
         self.outputs: Outputs | None = None
         self.averaged = averaged
 
@@ -153,19 +155,20 @@ class Network:
         if self.has_relu is False:
             raise NotApplicable(f"the {rule} rule acts on ReLUs; this network has none")
 
-    def forward(self, inputs: Tensor, requests: Requests) -> "Forward":
+    def forward(self, inputs: Tensor, requests: Requests, seeds: Sequence[int] = ()) -> "Forward":
         """Runs the network once.
 
         Args:
             inputs: (n, 3, h, w) float32, preprocessed.
             requests: all that will be read from the result.
+            seeds: of each tensor, for methods that draw at random; all 0 by default.
         """
         rule = RuleInForce()
         narrow = self.precision.autocast
         # Parameters are frozen: a graph is recorded only above a wanted gradient.
         with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
             outcome = self.way.run(inputs, requests, rule)
-        return Forward(self, inputs, requests, outcome, rule)
+        return Forward(self, inputs, requests, outcome, rule, seeds)
 
 
 class Forward:
@@ -178,8 +181,10 @@ class Forward:
         requests: Requests,
         outcome: Outcome,
         rule: RuleInForce,
+        seeds: Sequence[int] = (),
     ) -> None:
         self._network = network
+        self._seeds = tuple(seeds) or (0,) * len(inputs)
         self._inputs = inputs
         self._requests = requests
         self._outcome = outcome
@@ -197,6 +202,11 @@ class Forward:
     def inputs(self) -> Tensor:
         """The preprocessed tensors, (n, 3, h, w), without a graph."""
         return self._inputs.detach()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of each tensor: the same in every run, order and batch."""
+        return self._seeds
 
     @property
     def scores(self) -> Tensor:

@@ -79,6 +79,12 @@ def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
     return normalised.contiguous(memory_format=torch.channels_last)
 
 
+def black_pixel(preprocessing: Preprocessing) -> tuple[float, ...]:
+    """What a black pixel becomes, one number per channel in the preprocessing's order."""
+    black = torch.zeros(1, 1, 1, 3, dtype=torch.uint8)
+    return tuple(normalise(black, preprocessing).flatten().tolist())
+
+
 @lru_cache(maxsize=32)
 def _by_channel(numbers: tuple[float, ...], device: torch.device) -> Tensor:
     """On the device once: a copy in every batch would make a GPU wait."""

@@ -6,6 +6,7 @@ pinned memory beside the next batch's work, and `Pending.wait` is called then.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -72,10 +73,12 @@ class Question:
     Attributes:
         tensors: (t, side, side, 3) uint8, the view's.
         classes: a subject's name -> the class whose map is wanted.
+        seed: of the image, for methods that draw at random.
     """
 
     tensors: Tensors
     classes: Mapping[str, int]
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
     """
-    forward = forward_of(pipeline, [question.tensors for question in questions], requests)
+    tensors, seeds = zip(*((each.tensors, each.seed) for each in questions), strict=True)
+    forward = forward_of(pipeline, tensors, requests, seeds)
     scores = mean_scores(pipeline, forward)
     subjects = questions[0].classes
     classes = {name: np.array([each.classes[name] for each in questions]) for name in subjects}
@@ -152,11 +156,19 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     return Pending(scores, maps, tuple(class_maps), copied)
 
 
-def forward_of(pipeline: Pipeline, tensors: Sequence[Tensors], requests: Requests) -> Forward:
-    """The forward pass of n images, each as the view's tensors."""
+def seed_of(image_id: str) -> int:
+    """The seed of an image: of its id alone, so that no order, batch or worker changes a draw."""
+    return int.from_bytes(blake2b(image_id.encode(), digest_size=7).digest(), "big")
+
+
+def forward_of(
+    pipeline: Pipeline, tensors: Sequence[Tensors], requests: Requests, seeds: Sequence[int]
+) -> Forward:
+    """The forward pass of n images, each as the view's tensors and with its seed."""
     stacked = torch.from_numpy(np.concatenate(tensors))
     inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
-    return pipeline.network.forward(inputs, requests)
+    of_tensors = np.repeat(np.array(seeds, dtype=np.int64), pipeline.view.count)
+    return pipeline.network.forward(inputs, requests, of_tensors.tolist())
 
 
 def mean_scores(pipeline: Pipeline, forward: Forward) -> Tensor:

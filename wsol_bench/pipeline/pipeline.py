@@ -21,7 +21,7 @@ from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
-from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Question, Room
+from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Question, Room, seed_of
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
@@ -138,7 +138,8 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepare
         image, readable = Image.new("RGB", (side, side)), False
     size = Size(image.height, image.width) if readable else Size(0, 0)
     classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
-    question = Question(pipeline.view.tensors(image, side), classes)
+    seed = seed_of(example.image_id)
+    question = Question(pipeline.view.tensors(image, side), classes, seed)
     return _Prepared(example, size, question, readable)
 
 

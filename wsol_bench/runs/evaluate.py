@@ -265,6 +265,11 @@ def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> No
         log(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
     for note in main.loaded.notes:
         log(f"{main.arch.name}: {note}.")
+    for row in main.methods:
+        passes = row.passes
+        if passes is not None:
+            each = f"{passes:,} forward passes" if passes else "one forward pass per channel"
+            log(f"{row.name}: {each} per image beside the first.")
     for name, reason in missing.items():
         log(f"{name}: n/a on {main.arch.name}. {reason}.")
 

@@ -19,7 +19,7 @@ from wsol_bench.networks.archs.catalog import ARCHS, open_arch
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
-from wsol_bench.networks.numbers import PRECISIONS
+from wsol_bench.networks.numbers import PRECISIONS, black_pixel
 from wsol_bench.networks.outputs import check_count, map_classes, read_table
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
@@ -174,6 +174,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     )
     network = loaded.network(find("precision", settings.precision, PRECISIONS))
     loaded = _set_outputs(network, loaded, settings, source)
+    network.black = black_pixel(loaded.topology.preprocessing)
     asked = find_methods(settings.methods)
     bound, not_applicable = _bind(network, loaded, source.dataset, asked)
     device = find_device(settings.device)

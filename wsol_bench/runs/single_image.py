@@ -21,7 +21,7 @@ from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import Forward
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.networks.weights.class_count import count_classes
-from wsol_bench.pipeline.inference import forward_of, maps_of, mean_scores
+from wsol_bench.pipeline.inference import forward_of, maps_of, mean_scores, seed_of
 from wsol_bench.pipeline.pipeline import localize, require_finite
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.protocols.catalog import Protocol
@@ -236,7 +236,7 @@ _WEIGHTS_KINDS: Mapping[str, _WeightsKind] = MappingProxyType(
 def _forward(prepared: Prepared, single: SingleImage) -> Forward:
     pipeline = prepared.pipeline
     tensors = pipeline.view.tensors(single.image, pipeline.preprocessing.size)
-    return forward_of(pipeline, [tensors], pipeline.requests)
+    return forward_of(pipeline, [tensors], pipeline.requests, [seed_of(single.name)])
 
 
 def _class_score(

@@ -1,0 +1,104 @@
+"""RISE: random masks, weighted by the probability of the class under them.
+
+With N masks M_i, each a grid of s x s cells of which a share p is open, enlarged bilinearly to
+(s + 1) times ceil(side / s) and cut at a random offset of less than one cell,
+
+    map = (1 / (N p)) sum_i P_c(x * M_i) M_i,
+
+P_c the softmax probability of class c. What is masked is 0 in the network's own input space, the
+mean colour of the preprocessing. The masks are seeded by the image's id.
+
+Source: Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models,
+BMVC 2018, eq. 6 and section 4.1. N is 4,000 there for VGG-16 and 8,000 for ResNet-50.
+"""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+from wsol_bench.methods.entry import MapMethod, any_layer
+from wsol_bench.methods.options import Between
+from wsol_bench.methods.passes import chunks, probabilities_of
+from wsol_bench.networks.requests import Requests
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from wsol_bench.networks.forward import Forward
+
+
+def rise(
+    forward: "Forward",
+    layer: str,
+    classes: "Tensor",
+    *,
+    n: Annotated[int, Between(1)] = 4000,
+    grid: Annotated[int, Between(1)] = 7,
+    p: Annotated[float, Between(0.01, 1, "a probability")] = 0.5,
+) -> "Tensor":
+    """Maps of one class per image.
+
+    Args:
+        forward: a pass over n images.
+        layer: not read.
+        classes: (n,) class indices.
+        n: masks of each image.
+        grid: cells of a mask along each side.
+        p: probability that a cell is open.
+
+    Returns:
+        (n, height, width) float32, >= 0, not normalised.
+    """
+    import torch
+
+    maps = []
+    shape = (forward.inputs.shape[2], forward.inputs.shape[3])
+    for image, label, seed in zip(forward.inputs, classes.tolist(), forward.seeds, strict=True):
+        generator = torch.Generator().manual_seed(seed)
+        total = torch.zeros(shape, device=image.device)
+        for part in chunks(n):
+            masks = random_masks(part.stop - part.start, shape, grid, p, generator)
+            masks = masks.to(image.device)
+            found = probabilities_of(forward, [image * masks[:, None]], label)
+            total += torch.einsum("m,muv->uv", found, masks)
+        maps.append(total / (n * p))
+    return torch.stack(maps)
+
+
+def random_masks(
+    count: int, shape: tuple[int, int], grid: int, p: float, generator: "torch.Generator"
+) -> "Tensor":
+    """Random masks, (count, *shape), 0..1."""
+    import torch
+    import torch.nn.functional as F
+
+    cells = [math.ceil(side / grid) for side in shape]
+    opened = (torch.rand(count, 1, grid, grid, generator=generator) < p).float()
+    large = [(grid + 1) * cell for cell in cells]
+    enlarged = F.interpolate(opened, large, mode="bilinear", align_corners=False)[:, 0]
+    ys, xs = (torch.randint(cell, (count,), generator=generator).tolist() for cell in cells)
+    height, width = shape
+    return torch.stack(
+        [mask[y : y + height, x : x + width] for mask, y, x in zip(enlarged, ys, xs, strict=True)]
+    )
+
+
+def _requests(layer: str, **options: Any) -> Requests:
+    return Requests()
+
+
+def _passes(*, n: int, **options: Any) -> int:
+    return n
+
+
+RISE = MapMethod(
+    name="rise",
+    title="RISE",
+    source="Petsiuk et al. 2018, eq. 6",
+    role=None,
+    requests=_requests,
+    maps=rise,
+    check=any_layer,
+    layers=None,
+    passes=_passes,
+)
