@@ -472,11 +472,11 @@ class Cramped:
         self.network, self.images, self.batches = network, images, []
         self.precision = network.precision
 
-    def forward(self, inputs: Tensor, requests: Requests):
+    def forward(self, inputs: Tensor, requests: Requests, seeds=()):
         self.batches.append(len(inputs))
         if len(inputs) > self.images:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return self.network.forward(inputs, requests)
+        return self.network.forward(inputs, requests, seeds)
 
 
 @pytest.mark.parametrize("keep_maps", [False, True])
@@ -512,7 +512,7 @@ def test_memory_that_does_not_hold_one_image_is_an_error_of_the_run():
 
 def test_another_error_of_the_network_is_not_taken_for_memory():
     class Broken(Cramped):
-        def forward(self, inputs: Tensor, requests: Requests):
+        def forward(self, inputs: Tensor, requests: Requests, seeds=()):
             raise RuntimeError("expected scalar type Float but found Double")
 
     pipeline = pipeline_of(small_net())
