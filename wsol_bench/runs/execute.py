@@ -74,6 +74,9 @@ def make_records(
     pipeline = part.pipeline
     shards = shards_of(len(part.source.dataset.examples))
     files = folder.files(row.name for row in pipeline.methods)
+    folder.storage.is_stopping = lambda: stop.asked
+    if quiet:
+        folder.storage.report = _silence
     with Leases(folder) as leases, _logged(folder) as session:
         queue = ShardQueue(shards, files, leases)
         found = queue.survey()
