@@ -78,6 +78,7 @@ class Result:
         metrics: those asked for, in the order of the columns.
         localized: images that localization counts: all but the blacklist's.
         unreadable: ids of images that could not be read and count as wrong.
+        notes: row -> what a reader of its figures must know, such as "one map for all classes".
     """
 
     arch: str
@@ -94,6 +95,7 @@ class Result:
     metrics: tuple[MetricHead, ...] = field(kw_only=True)
     localized: int = field(kw_only=True)
     unreadable: tuple[str, ...] = field(default=(), kw_only=True)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -110,6 +112,7 @@ class Result:
             "not_applicable": dict(self.not_applicable),
             "map_states": {method: dict(states) for method, states in self.map_states.items()},
             "unreadable": list(self.unreadable),
+            "notes": {row: list(notes) for row, notes in self.notes.items()},
             "seconds": round(self.seconds, 3),
         }
 

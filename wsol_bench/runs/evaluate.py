@@ -241,6 +241,7 @@ def _merge(
         not_applicable=not_applicable,
         map_states={name: counts for each in results for name, counts in each.map_states.items()},
         seconds=sum(result.seconds for result in results),
+        notes={name: notes for each in results for name, notes in each.notes.items()},
     )
 
 
@@ -334,4 +335,5 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         metrics=heads(metrics, protocol),
         localized=localized_in(next(iter(tables.values()))),
         unreadable=unreadable_in(next(iter(tables.values()))),
+        notes={row.name: row.notes for row in part.methods if row.notes},
     )

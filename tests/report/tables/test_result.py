@@ -1,5 +1,7 @@
 """Results as tables for a terminal of 80 columns."""
 
+from dataclasses import replace
+
 import pytest
 
 from wsol_bench.methods.catalog import METHODS
@@ -47,7 +49,18 @@ def test_every_method_on_every_companion_fits_and_no_figure_is_cut(
     assert "…" not in printed
     assert printed.count(f"{wrong / 500:.2f}") >= 5 * len(titles) * len(ARCHS)
     for title in titles:
-        assert f"\n {title} " in printed
+        # A title of more than 17 characters goes on in the next line, where room is short.
+        assert f"\n {title if len(title) <= 17 else title.split()[0]} " in printed
+
+
+def test_what_a_reader_must_know_of_a_row_is_printed_below(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = replace(
+        result(row("EigenCAM", "vgg16", 1, 100)), notes={"eigen_cam": ("one map for all classes",)}
+    )
+    print_result(found)
+    assert "\neigen_cam: one map for all classes.\n" in capsys.readouterr().out
 
 
 def test_an_interval_stands_beneath_its_figure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,8 @@ def print_result(result: Result) -> None:
         console.print(unreadable_line(result.unreadable), highlight=False, markup=False)
     for method, reason in result.not_applicable.items():
         console.print(f"{method}: n/a. {reason}.", highlight=False)
+    for method, notes in result.notes.items():
+        console.print(f"{method}: {'; '.join(notes)}.", highlight=False, markup=False)
     for method, states in result.map_states.items():
         odd = ", ".join(
             f"{count} {state}" for state, count in states.items() if state not in _NORMAL
