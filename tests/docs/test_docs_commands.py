@@ -51,6 +51,7 @@ SLOW = [
     "docs/how-to/add-an-arch.md",
     "docs/how-to/inspect-a-run.md",
     "docs/how-to/regression-in-ci.md",
+    "docs/how-to/use-your-method.md",
     "docs/how-to/use-your-network.md",
     "docs/numbers.md",
     "docs/protocol.md",
