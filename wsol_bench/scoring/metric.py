@@ -116,7 +116,7 @@ class BoundMetric:
 
     @cached_property
     def name(self) -> str:
-        """The spec that makes it, such as `max_box_acc:at=fixed`."""
+        """Its spec, with the options that differ from their defaults."""
         return ":".join([self.metric.name, *(f"{k}={v}" for k, v in self.options.items())])
 
     @property
