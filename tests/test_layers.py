@@ -12,7 +12,8 @@ PACKAGE = ROOT / "wsol_bench"
 
 LAYERS = (
     ("errors", "geometry", "report"),
-    ("runtime", "protocols", "specs"),
+    ("protocols", "specs"),
+    ("runtime",),
     ("settings", "datasets", "networks", "boxes"),
     ("scoring", "methods"),
     ("records",),

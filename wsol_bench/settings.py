@@ -1,14 +1,25 @@
 """What a user asks of a run, before any of it is looked up."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
 
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
+from wsol_bench.runtime.flag_values import (
+    GATE,
+    NUMBER,
+    NUMBERS,
+    PATH,
+    SPECS,
+    SWITCH,
+    WHOLE,
+    expanded,
+)
 from wsol_bench.specs import specs_in
 
 DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
@@ -16,7 +27,13 @@ DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
 
 
 DEFAULT_DATA = "demo"
-DEFAULT_ENGINE = "local"
+
+WHAT = Parameter(group=Group("What to run", sort_key=1))
+INPUT = Parameter(group=Group("Preprocessing, in place of the weights' own", sort_key=2))
+WHERE = Parameter(group=Group("Which images", sort_key=3))
+HOW = Parameter(group=Group("How", sort_key=4))
+MANY = Parameter(group=Group("On many GPUs or machines", sort_key=5))
+OUTPUT = Parameter(group=Group("Output", sort_key=6))
 
 REMOVED: Mapping[str, str] = MappingProxyType(
     {
@@ -35,87 +52,105 @@ ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """The settings of one run; the command line's flags, one for one.
+    """The settings of one run: the flags of `run`, which the command line reads from here.
+
+    From Python `arch` may also be an nn.Module or an `Arch`, and `methods` may hold functions
+    and `Method`s.
 
     Attributes:
-        arch: a spec of an arch, or the name of a set of them; from Python also an nn.Module
-            or an `Arch`.
-        weights: "torchvision", "demo", "caffe:PATH" or a PATH to a state dict; None
-            takes the dataset's own where it has some, else torchvision's.
-        data: the folder or tar of a dataset, or the name of an embedded one.
-        layout: of the dataset; default: recognised by its content.
-        split: of the dataset, such as "val"; default: the first that it has.
-        box_ends: of the corners in the dataset's files, "inclusive" or "half-open", where the
-            format leaves it open; default: what the format or the file states.
-        methods: specs of methods with their options, in the order of the rows.
-        protocol: a name of `list protocols`, or the path of a TOML file.
-        classes: file of class id and output, for a network with other outputs than the dataset's
-            classes; images of classes that are not in it are left out.
-        scores: "all" ranks the scores over all outputs, "dataset" over the dataset's classes.
-        side: of the square input, in pixels; default: the weights'.
-        mean, std: one number per channel or one for all; default: the weights'.
-        scale: by which pixels, 0..255, are multiplied before the mean is subtracted; default:
-            the weights'.
-        order: of the channels; default: the weights'.
-        out: the run's folder, or None to keep no records.
-        limit: only the first so many images.
-        allow_missing: go on where annotated images are absent.
-        batch_size: tensors per forward pass. Another may add sums up in another order,
-            which now and then moves a box by a pixel.
-        device: "auto", or what torch calls it, such as "cuda:1".
-        threads: for decoding and boxes; None takes one per core.
-        blacklist: file of 1-based indices left out of localization errors.
-        changes: field=value pairs that replace fields of the protocol.
-        boxes: "label" draws the box of the label's class, the only one that can
-            count; "top5" also those of the best classes, for a submission file.
-        keep_maps: keep low-resolution maps in `out`, to score again without a network.
-        gate: top-1 error in per cent to check against, "published" for the one
-            stated for the weights, or None for no check.
-        precision: of the network's convolutions and products; tf32 acts on a GPU.
-            Excitation is always in float32.
-        deterministic: take only operations that repeat themselves to the bit; None does
-            on a CPU.
-        engine: a name of `engine.catalog.ENGINES`: where the work is done.
-        workers: how many networks work at once; None takes one on this machine, and
-            as many as there is room for in a Ray cluster.
-        gpus_per_worker: at most 1; a fraction shares a GPU. None gives each worker one
-            where there are GPUs, and shares them where there are more workers.
-        ray_address: HOST:PORT of a Ray cluster, or None to start Ray here.
+        arch: The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these
+            three; torchvision:NAME, timm:NAME[:option=value]; FILE.py:FUNCTION or
+            package.module:FUNCTION, which returns an nn.Module.
+        weights: torchvision, timm, demo, demo:PATH, caffe:PATH of a .caffemodel, none, or the
+            PATH of a state dict or checkpoint of any suffix. Default: the demo's for the demo,
+            else those of the arch's library.
+        methods: Comma-separated specs NAME[:option=value]..., such as
+            grad_cam:layer=features.22 (see: list methods, list methods NAME).
+            Default: backprop,c_mwp,grad_cam,cam,center.
+        protocol: View, box rule and scoring (see: list protocols), or a TOML file of one.
+        changes: FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be
+            repeated.
+        classes: File of class id and output, as JSON or lines of class_id,output, for a network
+            with other outputs than the dataset's classes. Images of other classes are left out.
+        scores: all ranks the scores over all outputs of the network, dataset over those of the
+            dataset's classes.
+        side: Of the square input, in pixels.
+        mean: One number per channel with commas between, or one for all, in the channels'
+            order.
+        std: As mean.
+        scale: Pixels, 0 to 255, are multiplied by it before the mean is subtracted; such as
+            1/255.
+        order: Of the channels.
+        data: Folder or tar with images and boxes, or "demo": rendered images that need nothing
+            else on the disk.
+        layout: Of the dataset (see: list datasets); default: recognised by its content.
+        split: Of the dataset, such as val; default: the first that it has.
+        box_ends: How maximum corners are meant, where the dataset's files do not state it.
+        limit: At most N images.
+        allow_missing: Continue if annotated images are absent.
+        allow_unreadable: Up to N images may be damaged: they count as wrong, and the run ends
+            with exit code 0. With more it is completed as well, and then ends with exit code 3.
+        blacklist: File of 1-based image indices that localization errors exclude.
+        batch_size: Tensors per forward pass; ten crops of an image are ten.
+        device: auto, cpu, cuda, cuda:1, mps.
+        threads: For decoding and boxes; default: one per core. Workers on this machine share
+            them; a worker of a Ray cluster reserves this many processors.
+        gate: Stop if top-1 classification error is far from the published one, or from the
+            percentage given.
+        precision: Of the network; fp32 is exact. bf16 is faster on hardware that has it and
+            moves every error a little: compare with an fp32 run by `pairs RUN RUN`.
+        deterministic: The same command on the same machine gives the same bits. Default: on a
+            CPU, where it costs nothing. On a GPU some operations are slower, and one without
+            such a form ends the run.
+        workers: Networks that work at once, on a GPU each where there are some. The records do
+            not depend on it.
+        gpus_per_worker: 0 to 1; 0.5 lets two workers share a GPU.
+        engine: local: this machine. ray: a Ray cluster (see docs/how-to/many-machines.md).
+        ray_address: HOST:PORT of the cluster's head, or auto on one of its machines. Default:
+            Ray is started on this machine for the run.
+        out: Folder for records and run.json, or a URI such as s3://bucket/run. The same command
+            again finishes what is missing; several at once share the work.
+        keep_maps: Keep low-resolution maps in --out, to score them again without a network.
+        boxes: top5 also predicts the boxes of the five best classes, for a submission file.
     """
 
-    arch: Any
-    weights: str | None = None
-    data: str = DEFAULT_DATA
-    layout: str | None = None
-    split: str | None = None
-    box_ends: Literal["inclusive", "half-open"] | None = None
-    methods: tuple[Any, ...] = DEFAULT_METHODS
-    protocol: str = DEFAULT_PROTOCOL
-    classes: Path | None = None
-    scores: Literal["all", "dataset"] = "all"
-    side: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    scale: float | None = None
-    order: Literal["rgb", "bgr"] | None = None
-    out: Path | None = None
-    limit: int | None = None
-    allow_missing: bool = False
-    allow_unreadable: int = 0
-    batch_size: int = 32
-    device: str = "auto"
-    threads: int | None = None
-    blacklist: Path | None = None
-    changes: tuple[str, ...] = ()
-    boxes: Literal["label", "top5"] = "label"
-    keep_maps: bool = False
-    gate: float | str | None = None
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
-    deterministic: bool | None = None
-    engine: str = DEFAULT_ENGINE
-    workers: int | None = None
-    gpus_per_worker: float | None = None
-    ray_address: str | None = None
+    arch: Annotated[Any, WHAT]
+    weights: Annotated[str | None, WHAT] = None
+    methods: Annotated[tuple[Any, ...], WHAT, SPECS, Parameter(show_default=False)] = (
+        DEFAULT_METHODS
+    )
+    protocol: Annotated[str, WHAT] = DEFAULT_PROTOCOL
+    changes: Annotated[
+        tuple[str, ...], WHAT, Parameter("--set", negative=(), show_default=False)
+    ] = ()
+    classes: Annotated[Path | None, WHAT, PATH] = None
+    scores: Annotated[Literal["all", "dataset"], WHAT] = "all"
+    side: Annotated[int | None, INPUT, WHOLE] = None
+    mean: Annotated[tuple[float, ...] | None, INPUT, NUMBERS] = None
+    std: Annotated[tuple[float, ...] | None, INPUT, NUMBERS] = None
+    scale: Annotated[float | None, INPUT, NUMBER] = None
+    order: Annotated[Literal["rgb", "bgr"] | None, INPUT] = None
+    data: Annotated[str, WHERE, Parameter(env_var="WSOL_BENCH_DATA")] = DEFAULT_DATA
+    layout: Annotated[str | None, WHERE] = None
+    split: Annotated[str | None, WHERE] = None
+    box_ends: Annotated[Literal["inclusive", "half-open"] | None, WHERE] = None
+    limit: Annotated[int | None, WHERE, WHOLE] = None
+    allow_missing: Annotated[bool, WHERE, SWITCH] = False
+    allow_unreadable: Annotated[int, WHERE, WHOLE] = 0
+    blacklist: Annotated[Path | None, WHERE, PATH] = None
+    batch_size: Annotated[int, HOW, WHOLE] = 32
+    device: Annotated[str, HOW] = "auto"
+    threads: Annotated[int | None, HOW, WHOLE] = None
+    gate: Annotated[float | str | None, HOW, GATE] = None
+    precision: Annotated[Literal["fp32", "tf32", "bf16"], HOW] = "fp32"
+    deterministic: Annotated[bool | None, HOW] = None
+    workers: Annotated[int | None, MANY, WHOLE] = None
+    gpus_per_worker: Annotated[float | None, MANY] = None
+    engine: Annotated[Literal["local", "ray"], MANY] = "local"
+    ray_address: Annotated[str | None, MANY] = None
+    out: Annotated[Path | None, OUTPUT, PATH] = None
+    keep_maps: Annotated[bool, OUTPUT, SWITCH] = False
+    boxes: Annotated[Literal["label", "top5"], OUTPUT] = "label"
 
     def by_arch(self) -> tuple["RunSettings", ...]:
         """The settings of each arch; those of a set get folders beneath `out`."""
@@ -148,13 +183,6 @@ class RunSettings:
             given = values["methods"]
             values["methods"] = specs_in((given,) if callable(given) else given)
         return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
-
-
-def expanded(path: str | Path) -> Path:
-    """The path with the home folder in the place of ~, where there is such a user."""
-    with suppress(RuntimeError):  # "~nobody/x": there is no such user, so no such folder
-        return Path(path).expanduser()
-    return Path(path)
 
 
 def names_in(names: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import wsol_bench
-from wsol_bench.cli import run as cli_run
 from wsol_bench.cli.main import main
 from wsol_bench.errors import UsageError
+from wsol_bench.settings import RunSettings
 
 REFUSED = "Refused flags"
 FOLDERS = "Refused run folders"
@@ -69,11 +69,11 @@ def test_the_home_folder_is_found_where_the_shell_leaves_its_sign(monkeypatch, t
     monkeypatch.setenv("HOME", str(tmp_path))
     asked = []
 
-    def settings(**values: object) -> None:
-        asked.append(values["out"])
+    def evaluate(settings: RunSettings, **_: object) -> None:
+        asked.append(settings.out)
         raise UsageError("enough")
 
-    monkeypatch.setattr(cli_run, "RunSettings", settings)
+    monkeypatch.setattr("wsol_bench.runs.evaluate.evaluate", evaluate)
     assert main(["run", "--arch=vgg16", "--out=~/x"]) == 2
     assert asked == [tmp_path / "x"]
 

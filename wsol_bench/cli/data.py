@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from wsol_bench.cli.help import with_joined_lines
-from wsol_bench.cli.values import PATH, WHOLE
+from wsol_bench.runtime.flag_values import PATH, WHOLE
 from wsol_bench.settings import DEFAULT_DATA
 
 Ends = Literal["inclusive", "half-open"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH
+from wsol_bench.runtime.flag_values import PATH
 from wsol_bench.settings import names_in
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE, method_specs
+from wsol_bench.cli.values import method_specs
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
+from wsol_bench.runtime.flag_values import PATH, WHOLE
 from wsol_bench.settings import RunSettings
 from wsol_bench.specs import split_specs
 

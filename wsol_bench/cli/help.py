@@ -9,6 +9,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SECTION = re.compile(r"^\w+\n-{3,}$", re.M)
 """Where numpydoc's sections begin: names at the margin, descriptions indented."""
 _IN_PARAGRAPH = re.compile(r"(?<=\S)\n(?=\S)")
+_IN_ATTRIBUTE = re.compile(r"(?<=\S)\n {12}(?=\S)")
 _IN_DESCRIPTION = re.compile(r"(?<=\S)\n +(?=\S)")
 
 
@@ -16,6 +17,12 @@ def with_joined_lines(command: Command) -> Command:
     """The same command; in its docstring each paragraph is one line."""
     command.__doc__ = joined(command.__doc__ or "")
     return command
+
+
+def with_joined_attributes(settings: type) -> type:
+    """The same dataclass; in its Google docstring each attribute's description is one line."""
+    settings.__doc__ = _IN_ATTRIBUTE.sub(" ", settings.__doc__ or "")
+    return settings
 
 
 def joined(text: str) -> str:

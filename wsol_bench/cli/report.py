@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked
+from wsol_bench.cli.values import Metrics, metrics_asked
+from wsol_bench.runtime.flag_values import PATH, WHOLE
 
 
 def report(

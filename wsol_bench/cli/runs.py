@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import PATH, WHOLE, Metrics, metrics_asked, refuse_flags
+from wsol_bench.cli.values import Metrics, metrics_asked, refuse_flags
 from wsol_bench.errors import UsageError
+from wsol_bench.runtime.flag_values import PATH, WHOLE
 from wsol_bench.settings import DEFAULT_DATA, RunSettings, names_in
 
 Switch = Annotated[bool, Parameter(negative=())]

@@ -26,7 +26,8 @@ from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.records.manifest import Identity
 from wsol_bench.runs.identify import identify
-from wsol_bench.settings import DEFAULT_ENGINE, RunSettings, expanded
+from wsol_bench.runtime.flag_values import expanded
+from wsol_bench.settings import RunSettings
 
 FALLBACK_WEIGHTS = "torchvision"
 """Where neither the user nor the dataset names any."""
@@ -218,7 +219,7 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
 def _check_arch(settings: RunSettings) -> None:
     if isinstance(settings.arch, str):
         open_arch(settings.arch)
-    elif (settings.workers or 1) > 1 or settings.engine != DEFAULT_ENGINE:
+    elif (settings.workers or 1) > 1 or settings.engine != "local":
         raise UsageError(
             "arch: a module from Python lives in this process alone. For workers or Ray, write a "
             "function that returns it into a file and give arch='FILE.py:FUNCTION'."
@@ -228,7 +229,7 @@ def _check_arch(settings: RunSettings) -> None:
 def _check_methods(settings: RunSettings) -> None:
     find_methods(settings.methods)
     from_python = [each for each in settings.methods if not isinstance(each, str)]
-    if from_python and ((settings.workers or 1) > 1 or settings.engine != DEFAULT_ENGINE):
+    if from_python and ((settings.workers or 1) > 1 or settings.engine != "local"):
         raise UsageError(
             f"methods: {from_python[0]} from Python lives in this process alone. For workers or "
             "Ray, write the function into a file and give methods=['FILE.py:FUNCTION']."
