@@ -154,3 +154,52 @@ def test_the_iou_of_a_sweep_counts(figures, capsys):
     for half, most, least in zip(at_half, at_most, at_least, strict=True):
         assert most <= half <= least
     assert at_most != at_least
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    capsys.readouterr()
+    code = main([*arguments, "--json"])
+    text = capsys.readouterr()
+    assert code == 0, text.err
+    return json.loads(text.out)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_pairs_differ_by_what_the_runs_own_figures_differ(name, figures, capsys):
+    rows, folder = figures(SETTINGS[name])
+    own = {row["title"]: row for row in rows}
+    found = printed(capsys, "pairs", str(folder))
+    assert {each["name"] for each in found["metrics"]} >= {"top1_loc", "gt_known_loc"}
+    for metric in found["metrics"]:
+        for pair in metric["pairs"]:
+            first, second = (
+                own[pair[side].strip()][metric["name"]] for side in ("first", "second")
+            )
+            assert pair["difference"] == pytest.approx(first - second, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_groups_of_a_breakdown_add_up_to_the_runs_own_figures(name, figures, capsys):
+    rows, folder = figures(SETTINGS[name])
+    own = next(row for row in rows if row["method"] == "grad_cam")
+    found = printed(capsys, "breakdown", str(folder), "--method=grad_cam")
+    for groups in ("by_size", "by_count", "by_class"):
+        for metric in ("top1_loc", "top5_loc", "gt_known_loc", "top1_cls"):
+            filled = [each for each in found[groups] if each["counted"][metric]]
+            total = sum(each["counted"][metric] for each in filled)
+            value = sum(each[metric] * each["counted"][metric] for each in filled) / total
+            assert (total, value) == (9, pytest.approx(own[metric], abs=1e-9))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_table_and_a_comparison_show_the_runs_own_figures(name, figures, capsys, tmp_path):
+    rows, folder = figures(SETTINGS[name])
+    found = printed(capsys, "table", str(folder))
+    for row, own in zip(found["rows"], rows, strict=True):
+        for metric, cell in row["figures"].items():
+            assert cell["value"] == pytest.approx(own[metric], abs=1e-9)
+    result = RunFolder(folder).manifest().result
+    (tmp_path / "own.json").write_text(json.dumps(result))
+    assert main(["compare", str(tmp_path / "own.json"), str(folder)]) == 0
+    cells = 5 * len(rows)
+    assert f"{cells} of {cells} cells are the same" in capsys.readouterr().out
