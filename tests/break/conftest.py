@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,15 +146,19 @@ class Count:
 
 
 def count_records(folder: Path, whole: Whole) -> Count:
-    def keys(tables: list[pa.Table]) -> Counter:
+    """Lines of every shard's examples and rows, against those of the uninterrupted run."""
+
+    def lines(files: Mapping[str, bytes]) -> Counter:
+        tables = {name: content for name, content in files.items() if name.endswith(".parquet")}
         return Counter(
-            (row["image_id"], row["method"]) for table in tables for row in table.to_pylist()
+            (name, line)
+            for name, content in tables.items()
+            for line in range(pq.read_metadata(pa.BufferReader(content)).num_rows)
         )
 
-    names = [name for name in whole.files if name.endswith(".parquet")]
-    wanted = keys([pq.read_table(pa.BufferReader(whole.files[name])) for name in names])
-    found = keys([pq.ParquetFile(path).read() for path in (folder / "records").glob("*.parquet")])
-    return Count(sum((wanted - found).values()), sum((found - wanted).values()))
+    found = {n: c for n, c in files_of(folder).items() if not n.startswith("parts/")}
+    wanted, there = lines(whole.files), lines(found)
+    return Count(sum((wanted - there).values()), sum((there - wanted).values()))
 
 
 @pytest.fixture
@@ -163,7 +167,7 @@ def counted(whole: Whole) -> Callable[[Path], Count]:
 
 
 def shards_in(folder: Path) -> int:
-    return len(list((folder / "records").glob("*.parquet")))
+    return len(list((folder / "examples").glob("*.parquet")))
 
 
 @pytest.fixture

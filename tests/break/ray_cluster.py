@@ -34,7 +34,7 @@ def main(folder: Path, shard: str, arguments: list[str]) -> None:
         print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
 
     def shards() -> int:
-        return len(list((folder / "records").glob("*.parquet")))
+        return len(list((folder / "examples").glob("*.parquet")))
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     first, second = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)

@@ -53,12 +53,12 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(
     for _ in range(2):  # again while it is still full
         run = program.start(folder)
         assert_told(run, folder, "No space left on device", "Free some space")
-    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("records/*.parquet")}
+    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("examples/*.parquet")}
     assert 0 < len(there) < 12
     assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
     remount(small_disk, "size=10m")
     assert same_as_whole(folder, program.finish(folder))
-    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("records/*.parquet")}
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("examples/*.parquet")}
     assert {name: after[name] for name in there} == there
 
 
@@ -66,7 +66,7 @@ def test_a_limit_on_files_is_told_and_nothing_broken_is_left(program, same_as_wh
     folder = tmp_path / "run"
     run = program.start(folder, file_limit=2500)  # the manifest fits, a shard does not
     assert_told(run, folder, "File too large", "ulimit")
-    assert not list(folder.glob("records/*"))
+    assert not list(folder.glob("examples/*"))
     assert same_as_whole(folder, program.finish(folder))
 
 
@@ -78,7 +78,7 @@ def test_a_read_only_folder_is_told_and_a_finished_run_in_one_is_printed(
     rows = program.finish(finished)["rows"]
     begun = small_disk / "begun"
     run = program.start(begun)
-    run.until(lambda: list(begun.glob("records/*.parquet")))
+    run.until(lambda: list(begun.glob("examples/*.parquet")))
     run.send(signal.SIGKILL)
     run.wait()
     remount(small_disk, "ro")

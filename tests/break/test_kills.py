@@ -35,7 +35,7 @@ def kill_and_resume(program, whole, folder: Path, kills: int, dice: random.Rando
 
 
 def shards_of(folder: Path) -> int:
-    return len(list(folder.glob("records/*.parquet")))
+    return len(list(folder.glob("examples/*.parquet")))
 
 
 def test_a_run_that_was_killed_is_resumed_to_the_same_records_and_table(

@@ -95,12 +95,12 @@ def test_a_driver_that_dies_is_started_again_and_keeps_what_was_finished(
     folder = tmp_path / "run"
     with start(arguments, folder, tmp_path / "first.err") as first:
         end = time.monotonic() + 180
-        while len(list(folder.glob("records/*.parquet"))) < 3:
+        while len(list(folder.glob("examples/*.parquet"))) < 3:
             assert time.monotonic() < end, (tmp_path / "first.err").read_text()
             time.sleep(0.05)
         first.send_signal(signal.SIGKILL)
         first.wait()
-    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("records/*.parquet")}
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("examples/*.parquet")}
     with start(arguments, folder, tmp_path / "again.err") as again:
         out, _ = again.communicate(timeout=240)
     said = (tmp_path / "again.err").read_text()
@@ -109,14 +109,14 @@ def test_a_driver_that_dies_is_started_again_and_keeps_what_was_finished(
     assert json.loads(out)["rows"] == alone[1]["rows"]
     assert files_of(folder) == files_of(alone[0])
     for name, written in kept.items():
-        assert (folder / "records" / name).stat().st_mtime_ns == written
+        assert (folder / "examples" / name).stat().st_mtime_ns == written
 
 
 def test_a_signal_keeps_what_actors_have_finished(arguments, alone, tmp_path):
     folder = tmp_path / "run"
     with start(arguments, folder, tmp_path / "run.err") as run:
         end = time.monotonic() + 180
-        while not list(folder.glob("records/*.parquet")):
+        while not list(folder.glob("examples/*.parquet")):
             assert time.monotonic() < end, (tmp_path / "run.err").read_text()
             time.sleep(0.05)
         run.send_signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ def test_a_signal_keeps_what_actors_have_finished(arguments, alone, tmp_path):
     assert run.returncode == 130, said
     assert "are done and kept in" in said
     assert "--engine=ray" in said
-    assert not list(folder.glob("claims/*"))
+    assert not list(folder.glob("leases/*"))
 
 
 def raylets_of(pid: int) -> list[int]:
@@ -145,7 +145,7 @@ def test_a_raylet_that_dies_ends_the_run_with_the_reason(arguments, tmp_path):
     folder = tmp_path / "run"
     with start(arguments, folder, tmp_path / "run.err") as run:
         end = time.monotonic() + 180
-        while not list(folder.glob("records/*.parquet")):
+        while not list(folder.glob("examples/*.parquet")):
             assert time.monotonic() < end, (tmp_path / "run.err").read_text()
             time.sleep(0.05)
         (raylet,) = raylets_of(run.pid)

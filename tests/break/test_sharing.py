@@ -15,7 +15,7 @@ def test_three_processes_on_one_folder_come_to_one_runs_files(program, same_as_w
     assert [run.wait() for run in runs] == [0, 0, 0], [run.said for run in runs]
     for run in runs:
         assert same_as_whole(folder, json.loads(run.out.read_text()))
-    assert not list(folder.glob("claims/*"))
+    assert not list(folder.glob("leases/*"))
     assert not list(folder.glob("parts/*"))
 
 
@@ -24,12 +24,12 @@ def test_a_second_process_is_told_of_the_first_and_takes_over_when_it_is_killed(
 ):
     folder = tmp_path / "run"
     first = program.start(folder)
-    first.until(lambda: list(folder.glob("claims/*.json")))
+    first.until(lambda: list(folder.glob("leases/*.json")))
     first.send(signal.SIGSTOP)  # it lives, and does not get on
     second = program.start(folder)
     second.until(lambda: f"process {first.pid} on" in second.said)
     # It makes all but the shards that the first has in hand.
-    second.until(lambda: shards(folder) == 12 - len(list(folder.glob("claims/*.json"))))
+    second.until(lambda: shards(folder) == 12 - len(list(folder.glob("leases/*.json"))))
     first.send(signal.SIGKILL)
     assert second.wait() == 0, second.said
     assert "working on this run too" in second.said
@@ -37,7 +37,7 @@ def test_a_second_process_is_told_of_the_first_and_takes_over_when_it_is_killed(
     assert same_as_whole(folder, json.loads(second.out.read_text()))
 
 
-def test_a_killed_process_leaves_claims_that_hold_up_nobody(
+def test_a_killed_process_leaves_leases_that_hold_up_nobody(
     program, shards, same_as_whole, tmp_path
 ):
     folder = tmp_path / "run"
@@ -45,7 +45,7 @@ def test_a_killed_process_leaves_claims_that_hold_up_nobody(
     run.until(lambda: shards(folder))
     run.send(signal.SIGKILL)
     run.wait()
-    left = [json.loads(path.read_text())["pid"] for path in folder.glob("claims/*.json")]
+    left = [json.loads(path.read_text())["pid"] for path in folder.glob("leases/*.json")]
     assert left == [run.pid] * len(left)
     assert left
     again = program.start(folder)
@@ -56,11 +56,11 @@ def test_a_killed_process_leaves_claims_that_hold_up_nobody(
 
 def test_two_different_commands_at_the_same_moment_do_not_mix(program, tmp_path):
     folder = tmp_path / "run"
-    runs = [program.start(folder), program.start(folder, "--methods=backprop:sigma=0.1")]
+    runs = [program.start(folder), program.start(folder, "--set=iou=0.4")]
     codes = sorted(run.wait() for run in runs)
     assert codes == [0, 2]
     (refused,) = [run for run in runs if "holds the records of another run" in run.said]
-    assert "sigma" in refused.said
+    assert "protocol.iou" in refused.said
 
 
 @pytest.mark.parametrize("scheme", ["file://"])

@@ -37,7 +37,9 @@ def command(small_dataset: Path, small_weights: Path) -> list[str]:
 
 def records(store) -> dict[str, bytes]:
     storage = storage_of(OUT)
-    return {name: storage.read(f"records/{name}") for name in storage.names("records")}
+    folders = ("examples", *(f"rows/r{number:03d}" for number in range(5)))
+    names = [f"{folder}/{name}" for folder in folders for name in storage.names(folder)]
+    return {name: storage.read(name) for name in names}
 
 
 def test_what_is_written_is_read_and_what_is_missing_is_missing(store) -> None:
@@ -99,7 +101,7 @@ def test_a_finished_run_behind_500s_is_neither_rescored_nor_made_again(
     assert main([*command, "-q"]) == 0
     first = json.loads(capsys.readouterr().out)["rows"]
     before = records(store)
-    store.fail("GET", "/records/", "500")
+    store.fail("GET", "/rows/", "500")
     deleted = store.count("DELETE", "")
     for again in ([*command, "-q"], ["score", str(OUT)]):
         assert main(again) == 3
@@ -107,7 +109,7 @@ def test_a_finished_run_behind_500s_is_neither_rescored_nor_made_again(
         assert "cannot be read" in said
         assert "Nothing was removed" in said
         assert "damaged" not in said
-    assert store.count("DELETE", "/records/") == 0
+    assert store.count("DELETE", "/rows/") == 0
     assert store.count("DELETE", "") - deleted == 0
     store.fault = lambda method, path: ""
     assert records(store) == before
@@ -122,11 +124,11 @@ def test_a_shard_whose_put_fails_is_kept_as_a_part_and_written_out_later(
     expected = records(store)
     storage = storage_of(OUT)
     for name in expected:
-        storage.remove(f"records/{name}")
+        storage.remove(name)
     capsys.readouterr()
-    store.fail("PUT", "/records/00001", "500")
+    store.fail("PUT", "/examples/00000001", "500")
     assert main(command) == 3
-    assert "records/00001" in capsys.readouterr().err
+    assert "examples/00000001" in capsys.readouterr().err
     assert [name for name in storage.names("parts") if name.endswith(".parquet")]
     store.fault = lambda method, path: ""
     assert main(command) == 0
@@ -140,12 +142,12 @@ def test_slow_requests_on_leases_are_waited_for_and_reported(
     store, command, capsys, monkeypatch
 ) -> None:
     monkeypatch.setattr(remote, "REQUEST_SECONDS", 0.5)
-    store.fail("PUT", "/claims/", "delay:2", times=8)
+    store.fail("PUT", "/leases/", "delay:2", times=8)
     assert main(command) == 0
     said = capsys.readouterr().err
     assert "unexpected" not in said
     assert "Waiting for" in said
-    assert "claims" in said
+    assert "leases" in said
 
 
 @pytest.mark.parametrize("fault", ["500", "drop", "delay:1"])
@@ -166,5 +168,5 @@ def test_a_store_that_fails_now_and_then_changes_no_record(
     assert json.loads(capsys.readouterr().out)["rows"] == expected
     store.fault = lambda method, path: ""
     for name, content in records(store).items():
-        assert (tmp_path / "run" / "records" / name).read_bytes() == content
+        assert (tmp_path / "run" / name).read_bytes() == content
     shutil.rmtree(tmp_path / "run")
