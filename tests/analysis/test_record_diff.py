@@ -1,5 +1,6 @@
-"""Records of two runs held against each other."""
+"""Records of two runs compared with each other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from wsol_bench.analysis.record_diff import differences_of, explanations
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.cli.main import main
-from wsol_bench.protocols.catalog import ERRORS
+from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS
+from wsol_bench.records.manifest import DataSource, Identity, Manifest, ManifestRow
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import to_table
@@ -68,12 +70,33 @@ def test_the_threshold_decides_what_is_right(iou, flipped):
     assert found.flipped == flipped
 
 
-MANIFEST = {
-    "identity": {"arch": "vgg16", "weights_sha256": "1"},
-    "versions": {"torch": "2.15.0"},
-    "settings": {"batch_size": 32},
-    "machines": [{"cpu": "one", "deterministic": True}],
-}
+def manifest_of(arch: str, *rows: str, **facts: object) -> Manifest:
+    identity = Identity(
+        arch=arch,
+        weights="w",
+        weights_sha256="1",
+        preprocessing={"size": 50},
+        dataset="x",
+        dataset_sha256="2",
+        images=1,
+        classes=3,
+        is_ilsvrc=False,
+        protocol=PROTOCOLS["gradcam-iccv17"],
+    )
+    return Manifest(
+        identity=identity,
+        rows=tuple(ManifestRow(name=each, title=each, file="", method=each) for each in rows),
+        data=DataSource(path="x"),
+        **facts,
+    )
+
+
+MANIFEST = manifest_of(
+    "vgg16",
+    versions={"torch": "2.15.0"},
+    settings={"batch_size": 32},
+    machines=({"cpu": "one", "deterministic": True},),
+)
 
 
 def test_runs_under_the_same_circumstances_have_no_explanation():
@@ -81,13 +104,15 @@ def test_runs_under_the_same_circumstances_have_no_explanation():
 
 
 def test_every_circumstance_that_differs_is_named_with_both_values():
-    other = {
-        **MANIFEST,
-        "versions": {"torch": "2.14.1"},
-        "settings": {"batch_size": 8},
-        "machines": [{"cpu": "one", "deterministic": True}, {"cpu": "two", "gpu": "three"}],
-    }
+    other = replace(
+        MANIFEST,
+        identity=replace(MANIFEST.identity, precision="bf16"),
+        versions={"torch": "2.14.1"},
+        settings={"batch_size": 8},
+        machines=({"cpu": "one", "deterministic": True}, {"cpu": "two", "gpu": "three"}),
+    )
     assert explanations(MANIFEST, other) == [
+        "precision: fp32; bf16",
         "torch: 2.15.0; 2.14.1",
         "batch_size: 32; 8",
         "cpu: one; one and two",
@@ -95,8 +120,8 @@ def test_every_circumstance_that_differs_is_named_with_both_values():
     ]
 
 
-def test_a_manifest_of_an_older_version_explains_what_it_can():
-    old = {"identity": MANIFEST["identity"], "status": "running"}
+def test_a_manifest_of_an_unfinished_run_explains_what_it_can():
+    old = replace(MANIFEST, versions={}, settings={}, machines=())
     assert "cpu: not noted; one" in explanations(old, MANIFEST)
 
 
@@ -110,10 +135,10 @@ def run_of_two_networks(path: Path, cam: float) -> Path:
     result = {"schema": 1, **names, "rows": rows}
     for arch, method in (("vgg16", "grad_cam"), ("vgg16_cam", "cam")):
         run = RunFolder(path if method == "grad_cam" else path / arch)
-        run.begin({"arch": arch, "protocol": {"iou": 0.5}})
-        run.write_manifest({**run.manifest(), "result": result})
+        run.begin(manifest_of(arch, method))
+        run.update(result=result)
         box = (0, 0, 10, cam if method == "cam" else 10)
-        run.shards.write(0, to_table([record("a", method, box=box)]), {})
+        run.files().write(0, to_table([record("a", method, box=box)]), {})
     return path
 
 
