@@ -22,7 +22,7 @@ def bench(data: Path, *flags: str) -> int:
 def test_json_has_a_ratio_for_each_task_and_says_what_ran_where(
     small_dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bench(small_dataset, "--batch-size=2", "--against=captum", "--json") == 0
+    assert bench(small_dataset, "--batch-size=2", "--parts=all", "--against=captum", "--json") == 0
     printed = json.loads(capsys.readouterr().out)
     assert {"arch", "device", "batch", "machine", "versions", "weights"} <= set(printed)
     assert printed["forward_ms"] > 0

@@ -95,8 +95,8 @@ def test_a_class_map_of_the_devkits_form_is_read(tmp_path: Path):
         ("n1 1\nn2", "line 2: expected a WNID and an id"),
         ("n1 0", "line 1: expected a WNID and an id from 1 on"),
         ("1 n1", "line 1: expected a WNID and an id"),
-        ("n1 1\nn2 1", "line 2: n2 or the id 1 stands on a line before"),
-        ("n1 1\nn1 2", "line 2: n1 or the id 2 stands on a line before"),
+        ("n1 1\nn2 1", "line 2: n2 or the id 1 occurs on an earlier line"),
+        ("n1 1\nn1 2", "line 2: n1 or the id 2 occurs on an earlier line"),
     ],
 )
 def test_a_bad_class_map_is_refused_by_its_line(tmp_path: Path, text: str, message: str):

@@ -32,6 +32,14 @@ def mapped_run(run_command: list[str], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
+def five_box_run(run_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with a box for each of the best classes."""
+    out = tmp_path_factory.mktemp("figures") / "five"
+    assert main([*run_command, f"--out={out}", "--boxes=top5"]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
 def bare_run(run_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that kept no maps."""
     out = tmp_path_factory.mktemp("figures") / "bare"

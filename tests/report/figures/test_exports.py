@@ -56,9 +56,20 @@ def test_a_csv_of_one_method_has_its_records_alone(mapped_run: Path, tmp_path: P
     assert set(pd.read_csv(out)["method"]) == {"center"}
 
 
-def test_a_coco_dataset_has_the_true_boxes_and_the_ids_of_the_results(
-    mapped_run: Path, tmp_path: Path
+def test_coco_results_that_would_tell_the_label_are_refused(
+    mapped_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    results = tmp_path / "results.json"
+    command = ["export", str(mapped_run), str(results), "--format=coco", "--method=grad_cam"]
+    assert main(command) == 2
+    assert "Run again with --boxes top5" in capsys.readouterr().err
+    assert not results.exists()
+
+
+def test_a_coco_dataset_has_the_true_boxes_and_the_ids_of_the_results(
+    five_box_run: Path, tmp_path: Path
+) -> None:
+    mapped_run = five_box_run
     dataset, results = tmp_path / "dataset.json", tmp_path / "results.json"
     assert main(["export", str(mapped_run), str(dataset), "--format=coco-dataset"]) == 0
     command = ["export", str(mapped_run), str(results), "--format=coco", "--method=grad_cam"]
