@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from rich.console import Console
 
 from wsol_bench.cli.help import joined
 from wsol_bench.cli.main import app
@@ -32,10 +33,10 @@ def test_paragraphs_and_descriptions_become_one_line_each() -> None:
 
 @pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
 def test_on_a_wide_terminal_every_flag_has_one_line(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "2000")
-    app([command, "--help"], result_action="return_value")
+    wide = Console(width=2000)  # else the width of the first help printed in this process
+    app([command, "--help"], console=wide, result_action="return_value")
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ ")]
     assert lines
     assert all(re.match(r"│ (\*  |   )?[\w-]", line) for line in lines)

@@ -52,7 +52,9 @@ def open_part(settings: RunSettings) -> OpenedJob:
 def must_match(part: Prepared) -> dict[str, object]:
     """What every worker must have opened: the identity, and the definition of each row."""
     rows = {row.name: row.definition for row in rows_of(part.methods)}
-    return {**as_plain(asdict(part.identity)), "rows": rows}
+    decides = as_plain(asdict(part.identity))
+    del decides["shard"]  # how files are cut, which workers do not decide
+    return {**decides, "rows": rows}
 
 
 def make_records(
