@@ -54,8 +54,8 @@ ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class RunSettings:
     """The settings of one run: the flags of `run`, which the command line reads from here.
 
-    From Python `arch` may also be an nn.Module or an `Arch`, and `methods` may hold functions
-    and `Method`s.
+    From Python `arch` may also be an nn.Module or an `Arch`, and `methods` may hold functions,
+    `MapMethod` and `BoxMethod`.
 
     Attributes:
         arch: The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these
