@@ -40,7 +40,7 @@ TASKS: Mapping[str, Callable[[Case], dict[str, Task]]] = {
 PARTS = (*TASKS, "operations", "pipeline", "sweep", "startup")
 """The choices of `--parts`."""
 QUICK_PARTS = ("core", "startup")
-"""The default: some two minutes for VGG-16 on two cores."""
+"""The default; `all` measures every part."""
 QUICK_SECONDS = 100.0
 """Seconds after which the default begins no further round of its tasks."""
 ALL_PARTS = tuple(part for part in PARTS if part != "core")

@@ -31,7 +31,7 @@ def export(
         The file to write; for fiftyone a new folder.
     format
         devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
-        coco: results JSON. coco-dataset: the true boxes as a COCO dataset, with the same
+        coco: results JSON. coco-dataset: the ground-truth boxes as a COCO dataset, with the same
         ids. fiftyone: a folder with a script that loads it. csv: a line per record.
     methods
         Whose boxes: one for devkit and coco; for fiftyone and csv comma-separated, all

@@ -317,7 +317,7 @@ def bench(
     against
         Comma-separated libraries that make the same maps: captum, grad-cam, torchcam.
     parts
-        Comma-separated; default: core,startup, some two minutes. core (Grad-CAM, and three
+        Comma-separated; default: core,startup. core (Grad-CAM, and three
         methods together), startup (seconds of commands), methods (each alone and together), images
         (decoding, resizing, boxes), operations (counted, not timed), pipeline (against a
         bare loop of decode, resize, forward), sweep (boxes at 1,000 thresholds); or all.
