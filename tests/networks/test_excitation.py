@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import graph, rules
-from wsol_bench.networks.archs.layers import Concat
+from wsol_bench.networks.archs.layered_net import Concat
 from wsol_bench.networks.forward import PIXELS, Network, Requests
 
 # The code runs in float32; here in float64, so that a wrong share cannot hide in a

@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 from wsol_bench.networks import graph
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Preprocessing
-from wsol_bench.networks.archs.googlenet import torchvision_googlenet
-from wsol_bench.networks.archs.layers import LayeredNet, local_response_norm, max_pool, scaled
+from wsol_bench.networks.archs.layered_net import LayeredNet
+from wsol_bench.networks.archs.layers import local_response_norm, max_pool, scaled
 from wsol_bench.networks.archs.preprocessing import torchvision_input
 
 ALL = [(arch, topology) for arch, entry in ARCHS.items() for topology in entry.topologies]
@@ -167,7 +167,7 @@ def test_channels_are_scaled_to_multiples_of_eight(channels, width, expected):
 def test_pooling_counts_a_window_that_hangs_over_the_edge():
     image = torch.arange(16.0).reshape(1, 1, 4, 4)
     # Windows of 3 at 0 and 2: the second sees two rows and columns only.
-    assert max_pool("pool", 3, 2).module(image).tolist() == [[[[10, 11], [14, 15]]]]
+    assert max_pool("pool", 3, 2).build()(image).tolist() == [[[[10, 11], [14, 15]]]]
 
 
 def test_local_response_norm_follows_caffes_formula():
@@ -178,7 +178,7 @@ def test_local_response_norm_follows_caffes_formula():
         # Krizhevsky et al. 2012, section 3.3; Caffe divides alpha by the size.
         scale = 1 + 1e-4 / 5 * near.square().sum(1)
         expected[:, channel] = image[:, channel] / scale**0.75
-    torch.testing.assert_close(local_response_norm("norm").module(image), expected)
+    torch.testing.assert_close(local_response_norm("norm").build()(image), expected)
 
 
 def by_hand(net: LayeredNet, images: Tensor, *, pools_first: bool) -> Tensor:
@@ -255,7 +255,7 @@ def test_googlenets_preprocessing_is_what_torchvision_does_inside():
     theirs = torchvision.models.GoogLeNet(
         num_classes=5, aux_logits=True, transform_input=True, init_weights=False
     ).eval()
-    ours = torchvision_googlenet(5)
+    ours = ARCHS["googlenet"].topologies["torchvision"].build(5)
     ours.load_state_dict(
         {name: value for name, value in theirs.state_dict().items() if "aux" not in name}
     )

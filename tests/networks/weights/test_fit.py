@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.archs.catalog import ARCHS
-from wsol_bench.networks.archs.layers import LayeredNet, convolution, flatten, linear, relu
+from wsol_bench.networks.archs.layered_net import LayeredNet
+from wsol_bench.networks.archs.layers import convolution, flatten, linear, relu
 from wsol_bench.networks.weights.files import WeightsFile, as_it_is, without_leading_ones
 from wsol_bench.networks.weights.fit import fit
 

@@ -7,23 +7,21 @@ One Weird Trick (2014): other widths, no groups, no normalisation.
 """
 
 from functools import partial
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
 from wsol_bench.networks.archs.layers import (
     Layer,
-    LayeredNet,
     average_pool,
     convolution,
     dropout,
     flatten,
+    layered_net,
     linear,
     local_response_norm,
     max_pool,
     relu,
     scaled,
-    without_inplace,
 )
 from wsol_bench.networks.archs.preprocessing import (
     CAFFE_MEAN_IMAGE,
@@ -31,6 +29,10 @@ from wsol_bench.networks.archs.preprocessing import (
     demo_input,
     torchvision_input,
 )
+from wsol_bench.networks.archs.torchvision_models import torchvision_net
+
+if TYPE_CHECKING:
+    from wsol_bench.networks.archs.layered_net import LayeredNet
 
 HIDDEN = 4096
 
@@ -42,7 +44,7 @@ def _three_by_three(number: int, channels: tuple[int, int], groups: int) -> list
     ]
 
 
-def alexnet(classes: int, *, width: float = 1.0) -> LayeredNet:
+def alexnet(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """BVLC's net; 227x227 input, 13x13 maps at relu5."""
     one, two, three, five = (scaled(count, width) for count in (96, 256, 384, 256))
     hidden = scaled(HIDDEN, width)
@@ -68,10 +70,10 @@ def alexnet(classes: int, *, width: float = 1.0) -> LayeredNet:
         dropout("drop7"),
         linear("fc8", (hidden, classes)),
     ]
-    return LayeredNet(layers).eval()
+    return layered_net(layers)
 
 
-def alexnet_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
+def alexnet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """Zhou's AlexNet-plus-GAP; pools before it normalises, last maps 11x11."""
     one, two, three, six = (scaled(count, width) for count in (96, 256, 384, 512))
     layers = [
@@ -94,14 +96,7 @@ def alexnet_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
         flatten(),
         linear("fc9", (six, classes)),
     ]
-    return LayeredNet(layers).eval()
-
-
-def torchvision_alexnet(classes: int) -> nn.Module:
-    """The net of torchvision; 224x224 input, 13x13 maps after the fifth convolution."""
-    from torchvision import models  # takes seconds, and most runs need none of it
-
-    return without_inplace(models.alexnet(weights=None, num_classes=classes)).eval()
+    return layered_net(layers)
 
 
 ALEXNET = Arch(
@@ -123,7 +118,7 @@ ALEXNET = Arch(
             published=PublishedError(42.9, 19.8, "BVLC Caffe, bvlc_alexnet, centre crop"),
         ),
         "torchvision": Topology(
-            build=torchvision_alexnet,
+            build=partial(torchvision_net, "alexnet", {}),
             roles={
                 "features": "features.11",
                 "excitation": "features.11",

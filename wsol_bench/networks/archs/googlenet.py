@@ -5,26 +5,23 @@ of BVLC's deploy.prototxt and of Zhou's deploy_googlenetCAM.prototxt.
 """
 
 from functools import partial
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
 from wsol_bench.networks.archs.layers import (
-    Concat,
     Layer,
-    LayeredNet,
     average_pool,
+    concat,
     convolution,
     dropout,
     flatten,
+    layered_net,
     linear,
     local_response_norm,
     max_pool,
     relu,
     scaled,
-    without_inplace,
 )
 from wsol_bench.networks.archs.preprocessing import (
     CAFFE_MEAN,
@@ -33,6 +30,10 @@ from wsol_bench.networks.archs.preprocessing import (
     demo_input,
     torchvision_half_input,
 )
+from wsol_bench.networks.archs.torchvision_models import torchvision_net
+
+if TYPE_CHECKING:
+    from wsol_bench.networks.archs.layered_net import LayeredNet
 
 # Channels of 1x1, 3x3_reduce, 3x3, 5x5_reduce, 5x5, pool_proj: the paper's Table 1.
 INCEPTIONS = {
@@ -83,10 +84,9 @@ def _inception(name: str, bottom: str, inputs: int, channels: tuple[int, ...]) -
         max_pool(f"{name}/pool", 3, 1, padding=1, bottom=bottom),
         convolution(f"{name}/pool_proj", (inputs, projection), 1),
         relu(f"{name}/relu_pool_proj"),
-        Layer(
+        concat(
             f"{name}/output",
-            Concat(),
-            tuple(f"{name}/relu_{branch}" for branch in ("1x1", "3x3", "5x5", "pool_proj")),
+            [f"{name}/relu_{branch}" for branch in ("1x1", "3x3", "5x5", "pool_proj")],
         ),
     ]
 
@@ -107,7 +107,7 @@ def _trunk(width: float, last: str) -> tuple[list[Layer], int]:
     return layers, inputs
 
 
-def googlenet(classes: int, *, width: float = 1.0) -> LayeredNet:
+def googlenet(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """BVLC's net without its auxiliary heads; 224x224 input, 7x7 last maps."""
     layers, channels = _trunk(width, last="inception_5b")
     head = [
@@ -116,51 +116,17 @@ def googlenet(classes: int, *, width: float = 1.0) -> LayeredNet:
         flatten(),
         linear("loss3/classifier", (channels, classes)),
     ]
-    return LayeredNet(layers + head).eval()
+    return layered_net(layers + head)
 
 
-def googlenet_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
+def googlenet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """Zhou's GoogLeNet-GAP: cut after inception_4e, so the last maps are 14x14."""
     layers, channels = _trunk(width, last="inception_4e")
-    return LayeredNet(layers + cam_head(channels, classes, width)).eval()
+    return layered_net(layers + cam_head(channels, classes, width))
 
 
-class ConvolutionNormRelu(nn.Module):
-    """torchvision's `BasicConv2d` under the same parameter names, its ReLU a module.
-
-    The original calls an in-place function, which would overwrite what a method
-    asks for.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, **options: Any) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, bias=False, **options)
-        self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
-        self.relu = nn.ReLU(inplace=False)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(n, in, h, w) -> (n, out, h', w')."""
-        output: Tensor = self.relu(self.bn(self.conv(image)))
-        return output
-
-
-def torchvision_googlenet(classes: int) -> nn.Module:
-    """The net of torchvision: batch norm, 3x3 where the paper has 5x5."""
-    from torchvision.models.googlenet import GoogLeNet, Inception, InceptionAux  # takes seconds
-
-    net = GoogLeNet(
-        num_classes=classes,
-        aux_logits=False,
-        transform_input=False,  # it is in the preprocessing, where it can be seen
-        init_weights=False,
-        blocks=[
-            ConvolutionNormRelu,
-            partial(Inception, conv_block=ConvolutionNormRelu),
-            InceptionAux,
-        ],
-    )
-    return without_inplace(net).eval()
-
+TORCHVISION_OPTIONS = {"aux_logits": False, "transform_input": False}
+"""The auxiliary heads are for training; the transform is in the preprocessing, where it is seen."""
 
 GOOGLENET = Arch(
     name="googlenet",
@@ -187,7 +153,7 @@ GOOGLENET = Arch(
             published=PublishedError(31.3, 11.1, "BVLC Caffe, bvlc_googlenet, centre crop"),
         ),
         "torchvision": Topology(
-            build=torchvision_googlenet,
+            build=partial(torchvision_net, "googlenet", TORCHVISION_OPTIONS),
             roles={"features": "inception5b", "excitation": "maxpool2", "classifier": "fc"},
             preprocessing=torchvision_half_input(224),
             map_sizes={"features": (1024, 7), "excitation": (192, 28)},

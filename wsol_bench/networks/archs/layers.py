@@ -1,16 +1,17 @@
 """Nets as Caffe writes them: a list of named layers, each with its bottoms.
 
 A .caffemodel knows its layers by name, and so do papers (`relu5_3`,
-`inception_5b/output`). A `LayeredNet` keeps those names as the names of its
-submodules, and runs the list in order, so torch.fx unrolls it into one node per
-layer.
+`inception_5b/output`). The list is data: torch is imported when a net is built from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import nn
+
+    from wsol_bench.networks.archs.layered_net import LayeredNet
 
 CHANNEL_STEP = 8
 """Scaled channel counts are multiples of this; every group count used divides it."""
@@ -22,46 +23,33 @@ class Layer:
 
     Attributes:
         name: unique in its net; a slash is allowed, a dot is not.
-        module: what computes it.
+        build: makes the module that computes it.
         bottoms: names of the layers that it reads; empty means the layer before,
             or the image for the first.
     """
 
     name: str
-    module: nn.Module
+    build: "Callable[[], nn.Module]"
     bottoms: tuple[str, ...] = ()
 
 
-class Concat(nn.Module):
-    """Joins its inputs along channels, as a layer that has a name."""
+def layered_net(layers: Sequence[Layer]) -> "LayeredNet":
+    """The net that runs these layers in order, in evaluation mode."""
+    from wsol_bench.networks.archs.layered_net import LayeredNet  # imports torch
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """(n, c1, h, w), (n, c2, h, w), ... -> (n, c1 + c2 + ..., h, w)."""
-        return torch.cat(inputs, 1)
+    return LayeredNet(layers).eval()
 
 
-class LayeredNet(nn.Module):
-    """Runs its layers in order; each is a submodule under its own name."""
+def module(kind: str, *arguments: Any, **options: Any) -> "Callable[[], nn.Module]":
+    """What makes an `nn.<kind>` with these arguments."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        super().__init__()
-        for layer in layers:
-            self.add_module(layer.name, layer.module)
-        self.wiring = tuple((layer.name, layer.bottoms) for layer in layers)
-        # Only these are kept while the net runs: keeping every output of
-        # VGG-16 would cost gigabytes at batch size 32.
-        self.read_later = frozenset(name for layer in layers for name in layer.bottoms)
+    def build() -> "nn.Module":
+        from torch import nn
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, height, width) -> the last layer's output, (n, classes)."""
-        kept: dict[str, Tensor] = {}
-        output = image
-        for name, bottoms in self.wiring:
-            inputs = [kept[bottom] for bottom in bottoms] or [output]
-            output = getattr(self, name)(*inputs)
-            if name in self.read_later:
-                kept[name] = output
-        return output
+        made: nn.Module = getattr(nn, kind)(*arguments, **options)
+        return made
+
+    return build
 
 
 def scaled(channels: int, width: float) -> int:
@@ -85,55 +73,54 @@ def convolution(
     bottom: str | None = None,
 ) -> Layer:
     """A square convolution with biases, `channels` = (in, out)."""
-    module = nn.Conv2d(*channels, kernel, stride=stride, padding=padding, groups=groups)
-    return Layer(name, module, () if bottom is None else (bottom,))
+    build = module("Conv2d", *channels, kernel, stride=stride, padding=padding, groups=groups)
+    return Layer(name, build, () if bottom is None else (bottom,))
 
 
 def linear(name: str, channels: tuple[int, int]) -> Layer:
     """A linear layer with biases on a flat input, `channels` = (in, out)."""
-    return Layer(name, nn.Linear(*channels))
+    return Layer(name, module("Linear", *channels))
 
 
 def relu(name: str) -> Layer:
     """A ReLU as a layer of its own, because papers name its output."""
-    return Layer(name, nn.ReLU(inplace=False))
+    return Layer(name, module("ReLU", inplace=False))
 
 
 def max_pool(
     name: str, kernel: int, stride: int, *, padding: int = 0, bottom: str | None = None
 ) -> Layer:
     """Caffe's max pooling: a window that hangs over the edge counts (ceil)."""
-    module = nn.MaxPool2d(kernel, stride=stride, padding=padding, ceil_mode=True)
-    return Layer(name, module, () if bottom is None else (bottom,))
+    build = module("MaxPool2d", kernel, stride=stride, padding=padding, ceil_mode=True)
+    return Layer(name, build, () if bottom is None else (bottom,))
 
 
 def average_pool(name: str, kernel: int) -> Layer:
     """Average pooling over the whole of the maps that a head of this size expects."""
-    return Layer(name, nn.AvgPool2d(kernel, stride=kernel, ceil_mode=True))
+    return Layer(name, module("AvgPool2d", kernel, stride=kernel, ceil_mode=True))
 
 
 def local_response_norm(name: str) -> Layer:
     """AlexNet's normalisation across 5 channels; torch's alpha equals Caffe's."""
-    return Layer(name, nn.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=1.0))
+    return Layer(name, module("LocalResponseNorm", size=5, alpha=1e-4, beta=0.75, k=1.0))
 
 
 def dropout(name: str, probability: float = 0.5) -> Layer:
     """Dropout, which does nothing in evaluation mode."""
-    return Layer(name, nn.Dropout(probability))
+    return Layer(name, module("Dropout", probability))
 
 
 def flatten() -> Layer:
     """What Caffe's inner product does by itself; a name that no Caffe net uses."""
-    return Layer("flatten", nn.Flatten())
+    return Layer("flatten", module("Flatten"))
 
 
-def without_inplace(net: nn.Module) -> nn.Module:
-    """Makes every ReLU and dropout of a net write to a new tensor.
+def concat(name: str, bottoms: Sequence[str]) -> Layer:
+    """Joins the outputs of `bottoms` along channels."""
 
-    An in-place ReLU overwrites the output of the layer before it, which a method
-    may have asked for.
-    """
-    for module in net.modules():
-        if isinstance(module, nn.ReLU | nn.Dropout):
-            module.inplace = False
-    return net
+    def build() -> "nn.Module":
+        from wsol_bench.networks.archs.layered_net import Concat  # imports torch
+
+        return Concat()
+
+    return Layer(name, build, tuple(bottoms))

@@ -5,22 +5,27 @@ Iandola et al., SqueezeNet: AlexNet-level Accuracy with 50x Fewer Parameters,
 weights is a 1x1 convolution, so the scores are means of class maps after a ReLU.
 """
 
-from torch import nn
+from functools import partial
+from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
 from wsol_bench.networks.archs.layers import (
-    Concat,
     Layer,
-    LayeredNet,
+    concat,
     convolution,
     dropout,
     flatten,
+    layered_net,
     max_pool,
+    module,
     relu,
     scaled,
-    without_inplace,
 )
 from wsol_bench.networks.archs.preprocessing import CAFFE_MEAN, caffe_input, torchvision_input
+from wsol_bench.networks.archs.torchvision_models import torchvision_net
+
+if TYPE_CHECKING:
+    from wsol_bench.networks.archs.layered_net import LayeredNet
 
 # Channels of the squeezing 1x1 and of each of the two expanding convolutions.
 FIRES = {
@@ -47,15 +52,11 @@ def _fire(name: str, inputs: int, squeeze: int, expand: int) -> list[Layer]:
         relu(f"{name}/relu_expand1x1"),
         convolution(f"{name}/expand3x3", (squeeze, expand), 3, padding=1, bottom=squeezed),
         relu(f"{name}/relu_expand3x3"),
-        Layer(
-            f"{name}/concat",
-            Concat(),
-            (f"{name}/relu_expand1x1", f"{name}/relu_expand3x3"),
-        ),
+        concat(f"{name}/concat", (f"{name}/relu_expand1x1", f"{name}/relu_expand3x3")),
     ]
 
 
-def squeezenet1_1(classes: int, *, width: float = 1.0) -> LayeredNet:
+def squeezenet1_1(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """The authors' net; 227x227 input, 14x14 last maps."""
     inputs = scaled(64, width)
     layers = [
@@ -73,18 +74,10 @@ def squeezenet1_1(classes: int, *, width: float = 1.0) -> LayeredNet:
         dropout("drop9"),
         convolution("conv10", (inputs, classes), 1),
         relu("relu_conv10"),
-        Layer("pool10", nn.AdaptiveAvgPool2d(1)),
+        Layer("pool10", module("AdaptiveAvgPool2d", 1)),
         flatten(),
     ]
-    return LayeredNet(layers + head).eval()
-
-
-def torchvision_squeezenet1_1(classes: int) -> nn.Module:
-    """The net of torchvision: the same layers under other names, 224x224 input."""
-    from torchvision import models  # takes seconds, and most runs need none of it
-
-    net = models.squeezenet1_1(weights=None, num_classes=classes)
-    return without_inplace(net).eval()
+    return layered_net(layers + head)
 
 
 # No paper gives a layer for excitation backprop here. pool3 is GoogLeNet's
@@ -101,7 +94,7 @@ SQUEEZENET1_1 = Arch(
             map_sizes={"features": (512, 14), "excitation": (128, 28)},
         ),
         "torchvision": Topology(
-            build=torchvision_squeezenet1_1,
+            build=partial(torchvision_net, "squeezenet1_1", {}),
             roles={
                 "features": "features.12",
                 "excitation": "features.5",

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -38,7 +39,7 @@ def torchvision_arch(spec: Spec) -> Arch:
     published = models.get_model_weights(name)
     edition = getattr(published, EDITION, None) or published.DEFAULT
     topology = Topology(
-        build=partial(_build, name, plain_options(spec)),
+        build=partial(torchvision_net, name, plain_options(spec)),
         roles=NO_ROLES,
         preprocessing=_preprocessing(edition.transforms()),
         published=_error(edition),
@@ -48,8 +49,13 @@ def torchvision_arch(spec: Spec) -> Arch:
     return Arch(spec.text, spec.text, {PREFIX: topology}, default_weights=PREFIX)
 
 
-def _build(name: str, options: dict[str, Any], classes: int) -> "nn.Module":
-    from torchvision import models
+def torchvision_net(name: str, options: Mapping[str, Any], classes: int) -> "nn.Module":
+    """A classifier of torchvision in evaluation mode, initialised at random.
+
+    Raises:
+        UsageError: its builder refuses the options.
+    """
+    from torchvision import models  # takes seconds
 
     builder = models.get_model_builder(name)
     taken = inspect.signature(get_type_hints(builder)["return"]).parameters
@@ -60,7 +66,7 @@ def _build(name: str, options: dict[str, Any], classes: int) -> "nn.Module":
             net: nn.Module = builder(num_classes=classes, **{**extra, **options})
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"--arch torchvision:{name}: cannot be built with {options} ({error})."
+            f"--arch torchvision:{name}: cannot be built with {dict(options)} ({error})."
         ) from error
     return net.eval()
 

@@ -6,22 +6,20 @@ Recognition, ICLR 2015, configuration D. Layer names are those of
 """
 
 from functools import partial
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
 from wsol_bench.networks.archs.layers import (
     Layer,
-    LayeredNet,
     convolution,
     dropout,
     flatten,
+    layered_net,
     linear,
     max_pool,
     relu,
     scaled,
-    without_inplace,
 )
 from wsol_bench.networks.archs.preprocessing import (
     CAFFE_MEAN_IMAGE,
@@ -30,6 +28,10 @@ from wsol_bench.networks.archs.preprocessing import (
     demo_input,
     torchvision_input,
 )
+from wsol_bench.networks.archs.torchvision_models import torchvision_net
+
+if TYPE_CHECKING:
+    from wsol_bench.networks.archs.layered_net import LayeredNet
 
 # Channels of the 3x3 convolutions of each block; a pooling follows each block.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -53,7 +55,7 @@ def _trunk(width: float) -> tuple[list[Layer], int]:
     return layers, inputs
 
 
-def vgg16(classes: int, *, width: float = 1.0) -> LayeredNet:
+def vgg16(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """VGG's net; 224x224 input, 14x14 maps at relu5_3."""
     layers, channels = _trunk(width)
     hidden = scaled(HIDDEN, width)
@@ -67,21 +69,13 @@ def vgg16(classes: int, *, width: float = 1.0) -> LayeredNet:
         dropout("drop7"),
         linear("fc8", (hidden, classes)),
     ]
-    return LayeredNet(layers + head).eval()
+    return layered_net(layers + head)
 
 
-def vgg16_cam(classes: int, *, width: float = 1.0) -> LayeredNet:
+def vgg16_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """Zhou's VGG16-GAP: without pool5 and fc6 to fc8, so the last maps are 14x14."""
     layers, channels = _trunk(width)
-    return LayeredNet(layers[:-1] + cam_head(channels, classes, width)).eval()
-
-
-def torchvision_vgg16(classes: int) -> nn.Module:
-    """The net of torchvision: the same layers under other names."""
-    from torchvision import models  # takes seconds, and most runs need none of it
-
-    net = models.vgg16(weights=None, num_classes=classes, init_weights=False)
-    return without_inplace(net).eval()
+    return layered_net(layers[:-1] + cam_head(channels, classes, width))
 
 
 VGG16 = Arch(
@@ -105,7 +99,7 @@ VGG16 = Arch(
             ),
         ),
         "torchvision": Topology(
-            build=torchvision_vgg16,
+            build=partial(torchvision_net, "vgg16", {}),
             roles={
                 "features": "features.29",
                 "excitation": "features.23",
