@@ -40,6 +40,10 @@ LIGHT_COMMANDS = (
     ("report", "--help"),
     ("--version",),
     ("list", "methods"),
+    ("list", "metrics"),
+    ("list", "archs"),
+    ("list", "weights"),
+    ("list", "protocols"),
 )
 
 

@@ -11,6 +11,7 @@ from wsol_bench.errors import UsageError
 from wsol_bench.networks.archs.entry import NO_ROLES, Arch, Topology
 from wsol_bench.networks.archs.options import plain_options
 from wsol_bench.networks.archs.preprocessing import torchvision_input
+from wsol_bench.networks.weights.forms import WITHOUT_WEIGHTS
 from wsol_bench.runtime.user_code import load_function
 from wsol_bench.specs import Spec
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 OWN = "own"
-WITHOUT_WEIGHTS = "none"
-"""`--weights none`: the module as the factory returns it."""
 SIDE = 224
 """Side of the input where nothing else is given: ImageNet's usual one."""
 _CLASSES = "classes"

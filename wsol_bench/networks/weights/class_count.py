@@ -23,7 +23,7 @@ def count_classes(arch: Arch, spec: str) -> int | None:
         WeightsError: the spec is of no known form; the file is missing, unreadable or damaged.
     """
     source, argument, choice = find_source(spec)
-    topology = arch.topologies.get(source.topology or "torchvision")
+    topology = arch.topologies.get(source.form.topology or "torchvision")
     classifier = topology and topology.roles.get("classifier")
     if not classifier:
         return None

@@ -1,14 +1,4 @@
-"""`--weights`: from what a user writes to a network that can be run.
-
-torchvision       torchvision's IMAGENET1K_V1, downloaded by torch.hub
-timm              timm's published file, downloaded by huggingface_hub
-demo              the weights that the package brings
-demo:PATH         a .safetensors of the same topology, as scripts/train_demo.py writes
-caffe:PATH        a .caffemodel, in the topology of the original Caffe network
-none              no file: the module as the user's factory returns it, or untrained
-PATH              a state dict or checkpoint of any suffix, or a folder of Hugging Face's;
-                  PATH:entry=NAME chooses one of several state dicts, PATH:prefix=TEXT strips TEXT
-"""
+"""`--weights`: from what a user writes (`forms.py`) to a network that can be run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +10,7 @@ from torch import nn
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.archs.entry import Arch, Topology
-from wsol_bench.networks.archs.own import OWN, WITHOUT_WEIGHTS, state_sha256
+from wsol_bench.networks.archs.own import OWN, state_sha256
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import FP32, Precision
 from wsol_bench.networks.opening import Opened, open_network
@@ -29,12 +19,15 @@ from wsol_bench.networks.weights.checkpoints import match
 from wsol_bench.networks.weights.file_checks import refuse_unreadable
 from wsol_bench.networks.weights.files import WeightsFile, read_caffe, read_safetensors
 from wsol_bench.networks.weights.fit import fit
+from wsol_bench.networks.weights.forms import FORMS, PATH, WITHOUT_WEIGHTS, Form
 from wsol_bench.networks.weights.reading import NO_CHOICE, Choice
 from wsol_bench.runtime.names import shown
 
 __all__ = ["LoadedNetwork", "load_weights"]
 
-FORMS = "torchvision, demo, demo:PATH, caffe:PATH, or a PATH of a state dict; timm and none as well"
+EXPECTED = (
+    "torchvision, demo, demo:PATH, caffe:PATH, or a PATH of a state dict; timm and none as well"
+)
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo_weights"
 _SEED = 0
@@ -84,12 +77,12 @@ class Source:
     """One way to name weights.
 
     Attributes:
-        topology: which topology they are for; "" for the arch's own.
+        form: what a user writes.
         locate: (arch, what follows the colon) -> the file.
         read: (file, choice) -> its entries.
     """
 
-    topology: str
+    form: Form
     locate: Callable[[Arch, str], Path]
     read: Callable[[Path, Choice], WeightsFile]
 
@@ -126,7 +119,7 @@ def load_weights(
     else:
         path = source.locate(arch, argument)
         loaded = _filled(topology, source.read(path, choice), choice, classes, any_count)
-        prefix = source.topology or next(iter(_own_first(arch)))
+        prefix = source.form.topology or next(iter(_own_first(arch)))
         loaded = replace(
             loaded, name=f"{prefix}:{shown(path.name)}", sha256=reading.sha256_of_all(path)
         )
@@ -137,7 +130,7 @@ def load_weights(
 
 def has_own_weights(arch: Arch, spec: str) -> bool:
     """Whether the same spec names weights for this arch too, as it does without a path."""
-    return spec in SOURCES and SOURCES[spec].topology in arch.topologies
+    return spec in SOURCES and SOURCES[spec].form.topology in arch.topologies
 
 
 def find_source(spec: str) -> tuple[Source, str, Choice]:
@@ -149,11 +142,11 @@ def find_source(spec: str) -> tuple[Source, str, Choice]:
     scheme, colon, argument = spec.partition(":")
     if scheme in SOURCES and scheme != PATH:
         if colon and not argument:
-            raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}.")
+            raise WeightsError(f"--weights {shown(spec)}: expected {EXPECTED}.")
         return SOURCES[scheme], argument, NO_CHOICE
     path, choice = reading.split_choice(spec)
     if not _may_be_a_path(path):
-        raise WeightsError(f"--weights {shown(spec)}: expected {FORMS}. There is no such file.")
+        raise WeightsError(f"--weights {shown(spec)}: expected {EXPECTED}. There is no such file.")
     return SOURCES[PATH], path, choice
 
 
@@ -171,11 +164,11 @@ def _own_first(arch: Arch) -> list[str]:
 
 def _topology(arch: Arch, source: Source, spec: str) -> Topology:
     own = _own_first(arch)
-    name = source.topology or (own[0] if own else "torchvision")
+    name = source.form.topology or (own[0] if own else "torchvision")
     if name not in arch.topologies:
         raise WeightsError(
             f"--weights {shown(spec)}: {arch.name} has no {name!r} topology, only "
-            f"{', '.join(sorted(arch.topologies))}. Weights are one of {FORMS}."
+            f"{', '.join(sorted(arch.topologies))}. Weights are one of {EXPECTED}."
         )
     return arch.topologies[name]
 
@@ -215,7 +208,7 @@ def _built(topology: Topology, classes: int) -> nn.Module:
 
 def _without_weights(arch: Arch, topology: Topology, classes: int) -> LoadedNetwork:
     if topology.on_meta:
-        raise WeightsError(f"--weights none: {arch.name} has no weights of its own. {FORMS}.")
+        raise WeightsError(f"--weights none: {arch.name} has no weights of its own. {EXPECTED}.")
     module = _built(topology, classes).to("cpu").float()
     notes = () if OWN in arch.topologies else ("--weights none: the network is untrained",)
     return LoadedNetwork(module, topology, WITHOUT_WEIGHTS, state_sha256(module), (), notes=notes)
@@ -244,7 +237,7 @@ def _in_package(arch: Arch, argument: str) -> Path:
     if not path.is_file():
         raise WeightsError(
             f"{path}: the demo weights of {arch.name} are not in this installation. "
-            f"Reinstall the package, or name other weights: {FORMS}."
+            f"Reinstall the package, or name other weights: {EXPECTED}."
         )
     return path
 
@@ -253,13 +246,12 @@ def _nowhere(arch: Arch, argument: str) -> Path:
     raise WeightsError("--weights none: takes no path.")
 
 
-PATH = "PATH"
 SOURCES = {
-    "torchvision": Source("torchvision", hub.hub_file, reading.read_file),
-    "timm": Source("timm", hub.timm_file, reading.read_file),
-    "demo": Source("demo", _in_package, lambda path, _: read_safetensors(path)),
-    "caffe": Source("caffe", _given, lambda path, _: read_caffe(path)),
-    WITHOUT_WEIGHTS: Source("", _nowhere, reading.read_file),
-    PATH: Source("", _given, reading.read_file),
+    "torchvision": Source(FORMS["torchvision"], hub.hub_file, reading.read_file),
+    "timm": Source(FORMS["timm"], hub.timm_file, reading.read_file),
+    "demo": Source(FORMS["demo"], _in_package, lambda path, _: read_safetensors(path)),
+    "caffe": Source(FORMS["caffe:PATH"], _given, lambda path, _: read_caffe(path)),
+    WITHOUT_WEIGHTS: Source(FORMS[WITHOUT_WEIGHTS], _nowhere, reading.read_file),
+    PATH: Source(FORMS[PATH], _given, reading.read_file),
 }
-"""What stands before the colon; PATH for a path without one."""
+"""The scheme, which stands before the colon -> where its weights are and how they are read."""

@@ -44,7 +44,7 @@ def print_method(name: str) -> None:
 
 
 def _archs() -> Iterable[tuple[str, ...]]:
-    from wsol_bench.networks.archs.catalog import ARCHS  # imports torch
+    from wsol_bench.networks.archs.catalog import ARCHS
 
     for name, arch in ARCHS.items():
         for topology, net in arch.topologies.items():
@@ -82,10 +82,10 @@ def _protocols() -> Iterable[tuple[str, ...]]:
 
 
 def _weights() -> Iterable[tuple[str, ...]]:
-    from wsol_bench.networks.weights.load import SOURCES  # imports torch
+    from wsol_bench.networks.weights.forms import FORMS
 
-    for spelling, source in SOURCES.items():
-        yield spelling, source.topology
+    for form, weights in FORMS.items():
+        yield form, weights.topology or "the arch's own", weights.text
 
 
 CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]]]]] = {
@@ -94,5 +94,5 @@ CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]
     "metrics": (("metric", "title", "better", "needs", "options", "source"), _metrics),
     "datasets": (("layout", "what it looks like"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
-    "weights": (("--weights", "topology"), _weights),
+    "weights": (("--weights", "topology", "what they are"), _weights),
 }
