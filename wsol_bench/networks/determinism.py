@@ -52,11 +52,11 @@ def repeatable(wanted: bool) -> Iterator[None]:
         return
     cudnn = torch.backends.cudnn
     filling: Any = torch.utils.deterministic  # its one switch is made when it is imported
-    mode = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     before = cudnn.deterministic, cudnn.benchmark, filling.fill_uninitialized_memory
     os.environ.setdefault(_WORKSPACE, _FIXED_WORKSPACE)  # read when cuBLAS first starts
-    torch.use_deterministic_algorithms(True)
+    # use_deterministic_algorithms would import torch's compiler too, over a second at start-up.
+    torch.set_deterministic_debug_mode("error")
     cudnn.deterministic, cudnn.benchmark = True, False
     filling.fill_uninitialized_memory = False  # all that is made here is filled anyway
     try:
@@ -69,5 +69,5 @@ def repeatable(wanted: bool) -> Iterator[None]:
             "--device cpu."
         ) from error
     finally:
-        torch.use_deterministic_algorithms(mode, warn_only=warns)
+        torch.set_deterministic_debug_mode(mode)
         cudnn.deterministic, cudnn.benchmark, filling.fill_uninitialized_memory = before

@@ -162,7 +162,7 @@ def joined(examples: pa.Table, rows: Mapping[str, pa.Table], columns: Sequence[s
     """
     each = []
     for name, own in rows.items():
-        method = pa.array([name] * len(own), SCHEMA.field("method").type)
+        method = pa.repeat(pa.scalar(name, SCHEMA.field("method").type), len(own))
         found = {"method": method, **_columns(examples), **_columns(own)}
         each.append(pa.table({column: found[column] for column in columns}))
     n, m = len(next(iter(rows.values()))), len(rows)
