@@ -1,15 +1,16 @@
 """What a user asks of a run, before any of it is looked up."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from cyclopts import Group, Parameter
 
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
+from wsol_bench.runtime.argument_values import checked
 from wsol_bench.runtime.flag_values import (
     GATE,
     NUMBER,
@@ -40,6 +41,7 @@ REMOVED: Mapping[str, str] = MappingProxyType(
         "layer": "is an option of each method now: --methods grad_cam:layer=NAME.",
         "layers": "is an option of each method now: methods='grad_cam:layer=NAME'.",
         "sigma": "is an option of Backprop now: --methods backprop:sigma=VALUE.",
+        "changes": "is now set, as the flag --set.",
     }
 )
 """A setting that is gone -> how it is spelled now."""
@@ -68,7 +70,7 @@ class RunSettings:
             grad_cam:layer=features.22 (see: list methods, list methods NAME).
             Default: backprop,c_mwp,grad_cam,cam,center.
         protocol: View, box rule and scoring (see: list protocols), or a TOML file of one.
-        changes: FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be
+        set: FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be
             repeated.
         classes: File of class id and output, as JSON or lines of class_id,output, for a network
             with other outputs than the dataset's classes. Images of other classes are left out.
@@ -114,15 +116,13 @@ class RunSettings:
         boxes: top5 also predicts the boxes of the five best classes, for a submission file.
     """
 
-    arch: Annotated[Any, WHAT]
+    arch: Annotated[Any, WHAT] = None
     weights: Annotated[str | None, WHAT] = None
     methods: Annotated[tuple[Any, ...], WHAT, SPECS, Parameter(show_default=False)] = (
         DEFAULT_METHODS
     )
     protocol: Annotated[str, WHAT] = DEFAULT_PROTOCOL
-    changes: Annotated[
-        tuple[str, ...], WHAT, Parameter("--set", negative=(), show_default=False)
-    ] = ()
+    set: Annotated[tuple[str, ...], WHAT, Parameter(negative=(), show_default=False)] = ()
     classes: Annotated[Path | None, WHAT, PATH] = None
     scores: Annotated[Literal["all", "dataset"], WHAT] = "all"
     side: Annotated[int | None, INPUT, WHOLE] = None
@@ -163,26 +163,57 @@ class RunSettings:
 
     @classmethod
     def of(cls, **values: Any) -> "RunSettings":
-        """The settings from plain values: paths and lists of names may be strings.
+        """The settings from plain values: paths may be strings, and tuples lists.
 
         Raises:
-            UsageError: there is no such setting, or a path is empty.
+            UsageError: there is no such setting, or a value is not of its type.
         """
-        known = [each.name for each in fields(cls)]
+        kinds = get_type_hints(cls)
         for name in values:
             if name in REMOVED:
                 raise UsageError(f"{name}: {REMOVED[name]}")
-            if name not in known:
-                raise unknown_name("setting", name, known)
-        for name in ("out", "blacklist", "classes"):
-            if values.get(name) == "":
-                raise UsageError(f"{name}: expected a path, got an empty text.")
-            if values.get(name) is not None:
-                values[name] = expanded(values[name])
-        if "methods" in values:
-            given = values["methods"]
-            values["methods"] = specs_in((given,) if callable(given) else given)
-        return cls(**{**values, "data": str(values["data"])} if "data" in values else values)
+            if name not in kinds:
+                raise unknown_name("setting", name, kinds)
+        return cls(**{name: _value(name, each, kinds[name]) for name, each in values.items()})
+
+
+def _value(name: str, given: Any, kind: Any) -> Any:
+    """A value of a setting, from Python."""
+    if kind == Path | None:
+        return _path(name, given)
+    if name in _ONE_OR_SEVERAL:
+        given = _ONE_OR_SEVERAL[name](given)
+    if isinstance(given, Path):
+        given = str(given)
+    return given if kind is Any else checked(name, given, kind)
+
+
+def _path(name: str, given: Any) -> Path | None:
+    if given is None:
+        return None
+    if not isinstance(given, (str, Path)) or not str(given):
+        raise UsageError(f"{name}={given!r}: expected a path.")
+    return expanded(given)
+
+
+def _methods(given: Any) -> Any:
+    several = (given,) if callable(given) else given
+    if not isinstance(several, Iterable):
+        raise UsageError(
+            f"methods={given!r}: expected specs, functions or a list of them, such as "
+            "'grad_cam,center'."
+        )
+    return specs_in(several)
+
+
+def _several(given: Any) -> Any:
+    return (given,) if isinstance(given, (str, int, float)) else given
+
+
+_ONE_OR_SEVERAL: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {"methods": _methods, "set": _several, "mean": _several, "std": _several}
+)
+"""Settings of several values, for which one value stands for a list of it."""
 
 
 def names_in(names: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def result(arch: str) -> Result:
         map_states={},
         seconds=12.5,
         is_ilsvrc=False,
-        metrics=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
+        columns=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
         localized=1000,
     )
 

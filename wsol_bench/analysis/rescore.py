@@ -24,6 +24,7 @@ from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
+from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.ilsvrc import label_iou
@@ -81,9 +82,10 @@ def rescore(
         map_states=states,
         seconds=0.0,
         is_ilsvrc=first.identity.is_ilsvrc,
-        metrics=heads(metrics, protocol),
+        columns=heads(metrics, protocol),
         localized=localized_in(first.table),
         unreadable=unreadable_in(first.table),
+        revisions={"wsol_bench": own_version(), **first.identity.revisions},
     )
 
 

@@ -60,7 +60,7 @@ def show(
         weights=weights,
         methods=method_specs(methods),
         protocol=protocol,
-        changes=tuple(change or ()),
+        set=tuple(change or ()),
         device=device,
     )
     from wsol_bench.report.figures.single_image import print_show

@@ -10,11 +10,12 @@ from wsol_bench.errors import UsageError
 from wsol_bench.settings import OUTPUT, RunSettings
 
 with_joined_attributes(RunSettings)
+NO_SETTINGS = RunSettings()
 
 
 def run(
     *,
-    settings: Annotated[RunSettings, Parameter(name="*")],
+    settings: Annotated[RunSettings, Parameter(name="*")] = NO_SETTINGS,
     as_json: Annotated[bool, OUTPUT, Parameter("--json", negative=())] = False,
     quiet: Annotated[bool, OUTPUT, Parameter(["--quiet", "-q"], negative=())] = False,
     verbose: Annotated[bool, OUTPUT, Parameter(["--verbose", "-v"], negative=())] = False,

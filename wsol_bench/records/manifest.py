@@ -64,6 +64,12 @@ class Identity:
         return int(self.preprocessing["size"])
 
     @property
+    def revisions(self) -> dict[str, str]:
+        """Name -> revision of the data and the weights, for a result."""
+        known = {"data": self.dataset_sha256, "weights": self.weights_sha256}
+        return {name: digest for name, digest in known.items() if digest}
+
+    @property
     def digest(self) -> str:
         """Of all that decides records; every file of the run carries it."""
         plain = asdict(self)

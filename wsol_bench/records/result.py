@@ -1,9 +1,7 @@
 """The outcome of a run: one row of figures per method, and where they come from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import DataError
@@ -75,10 +73,12 @@ class Result:
         seconds: of the run that made it, all sessions together.
         is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
             may stand beside these.
-        metrics: those asked for, in the order of the columns.
+        columns: the metrics asked for, in the order of the table.
         localized: images that localization counts: all but the blacklist's.
         unreadable: ids of images that could not be read and count as wrong.
         notes: row -> what a reader of its figures must know, such as "one map for all classes".
+        revisions: what was measured: "wsol_bench" -> version and commit, "data" and "weights"
+            -> sha256; what is not known is absent.
     """
 
     arch: str
@@ -92,10 +92,11 @@ class Result:
     map_states: Mapping[str, Mapping[str, int]]
     seconds: float
     is_ilsvrc: bool
-    metrics: tuple[MetricHead, ...] = field(kw_only=True)
+    columns: tuple[MetricHead, ...] = field(kw_only=True)
     localized: int = field(kw_only=True)
     unreadable: tuple[str, ...] = field(default=(), kw_only=True)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
+    revisions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -107,12 +108,13 @@ class Result:
             "protocol": self.protocol,
             "protocol_summary": self.summary,
             "n": self.n,
-            "metrics": [metric.to_json() for metric in self.metrics],
-            "rows": [{**row.to_json(self.metrics), "n_loc": self.localized} for row in self.rows],
+            "metrics": [metric.to_json() for metric in self.columns],
+            "rows": [{**row.to_json(self.columns), "n_loc": self.localized} for row in self.rows],
             "not_applicable": dict(self.not_applicable),
             "map_states": {method: dict(states) for method, states in self.map_states.items()},
             "unreadable": list(self.unreadable),
             "notes": {row: list(notes) for row, notes in self.notes.items()},
+            "revisions": dict(self.revisions),
             "seconds": round(self.seconds, 3),
         }
 
@@ -122,7 +124,7 @@ class Result:
 
         rows = []
         for row in self.rows:
-            flat = row.to_json(self.metrics) | {"n_loc": self.localized}
+            flat = row.to_json(self.columns) | {"n_loc": self.localized}
             flat.pop("details", None)
             for metric, (low, high) in flat.pop("ci").items():
                 flat |= {f"{metric}_low": low, f"{metric}_high": high}
@@ -130,18 +132,6 @@ class Result:
                 flat[f"{metric}_n"] = n
             rows.append(flat)
         return pd.DataFrame(rows).set_index("method")
-
-    def save(self, path: str | Path) -> None:
-        """Writes the object of `to_json` to a file.
-
-        Raises:
-            DataError: the file cannot be written.
-        """
-        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
-        try:
-            Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def to_json(results: Sequence[Result]) -> dict[str, Any]:

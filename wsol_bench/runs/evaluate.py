@@ -22,6 +22,7 @@ from wsol_bench.runs.execute import Making, make_records
 from wsol_bench.runs.identify import rows_of, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
 from wsol_bench.runtime.interrupt import Stop, on_signals
+from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.catalog import metrics_of
@@ -194,7 +195,7 @@ def _finish(
     """Writes the result, unless it is there already: a finished run may lie read-only."""
     before = folder.manifest().result
     whole = _with_rows_of(before, result.to_json())
-    if before == whole:
+    if before is not None and {**before, "revisions": None} == {**whole, "revisions": None}:
         return
     asked = tuple(
         row.spec if isinstance(row.spec, str) else row.name
@@ -332,8 +333,9 @@ def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
         map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
         is_ilsvrc=part.source.is_ilsvrc,
-        metrics=heads(metrics, protocol),
+        columns=heads(metrics, protocol),
         localized=localized_in(next(iter(tables.values()))),
         unreadable=unreadable_in(next(iter(tables.values()))),
         notes={row.name: row.notes for row in part.methods if row.notes},
+        revisions={"wsol_bench": own_version(), **part.identity.revisions},
     )

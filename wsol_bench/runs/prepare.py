@@ -136,7 +136,7 @@ def check(settings: RunSettings) -> None:
     """
     _check_arch(settings)
     changed_fields(settings)
-    protocol = resolve(settings.protocol, settings.changes)
+    protocol = resolve(settings.protocol, settings.set)
     if protocol.sweep:
         raise UsageError(
             f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
@@ -183,7 +183,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         network=network.to(device),
         preprocessing=loaded.topology.preprocessing,
         methods=bound,
-        protocol=resolve(settings.protocol, settings.changes),
+        protocol=resolve(settings.protocol, settings.set),
         device=device,
         blacklist=blacklist,
         keep_maps=settings.keep_maps,
@@ -217,6 +217,13 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
 
 
 def _check_arch(settings: RunSettings) -> None:
+    if settings.arch is None:
+        raise UsageError(
+            "--arch: expected a network. A first run, which needs no data and no download:\n"
+            "  wsol-bench run --arch vgg16\n"
+            "Names: list archs. Your own: torchvision:NAME, timm:NAME, FILE.py:FUNCTION, and in "
+            "Python an nn.Module."
+        )
     if isinstance(settings.arch, str):
         open_arch(settings.arch)
     elif (settings.workers or 1) > 1 or settings.engine != "local":

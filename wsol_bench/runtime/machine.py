@@ -2,6 +2,8 @@
 
 import os
 import platform
+import subprocess
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,24 @@ def version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+@cache
+def own_version() -> str:
+    """The version of this package, with the commit if it is imported from a Git checkout.
+
+    Such as "0.1.0+1a2b3c4d5e6f", with ".dirty" if tracked files differ from the commit.
+    """
+    plain = version_of("wsol_bench")
+    folder = Path(__file__).parents[1]
+    git = ("git", "-C", str(folder))
+    try:
+        run = partial(subprocess.run, check=True, capture_output=True, text=True, timeout=10)
+        run([*git, "ls-files", "--error-unmatch", "__init__.py"])  # not a checkout around it
+        commit = run([*git, "describe", "--always", "--dirty=.dirty", "--exclude=*", "--abbrev=12"])
+    except (OSError, subprocess.SubprocessError):
+        return plain
+    return f"{plain}+{commit.stdout.strip()}"
 
 
 def cpu_name() -> str:

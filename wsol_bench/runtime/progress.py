@@ -16,6 +16,8 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column
 from rich.text import Text
 
+from wsol_bench.runtime.notebook import NotebookLine, in_notebook
+
 _SECONDS_BETWEEN_LINES = 10.0
 _MAX_WIDTH = 100
 """Columns of the bar with its text; a line as wide as a large screen is hard to follow."""
@@ -69,6 +71,12 @@ def progress(
         console.width = min(console.width, _MAX_WIDTH)
         with Live(console=console) as live:
             yield _Bar(what, total, live, unit).advance
+    elif in_notebook():
+        line = NotebookLine()
+        try:
+            yield _NotebookBar(what, total, unit, line).advance
+        finally:
+            line.clear()
     else:
         yield _Lines(what, total, unit).advance
 
@@ -96,6 +104,12 @@ class _Count:
     def rate(self) -> str:
         per_second = self.done / self.seconds
         return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
+
+    @property
+    def words(self) -> list[str]:
+        """Count, rate and time left."""
+        count = f"{self.done}/{self.total} {self.unit}"
+        return [count, f"{self.rate} {self.unit}/s", self.time]
 
     @property
     def time(self) -> str:
@@ -154,6 +168,27 @@ class _Words(ProgressColumn):
         return Text("  ".join(parts), no_wrap=True)
 
 
+class _NotebookBar:
+    """A bar and a line of text beneath a notebook's cell, at most a few times a second."""
+
+    _SECONDS_BETWEEN = 0.2
+
+    def __init__(self, what: str, total: int, unit: str, line: NotebookLine) -> None:
+        self.what, self.line = what, line
+        self.count = _Count(total, unit)
+        self.said = 0.0
+        self.note = ""
+
+    def advance(self, images: int, note: str | None = None, /) -> None:
+        self.count.add(images)
+        self.note = self.note if note is None else note
+        if self.count.last - self.said < self._SECONDS_BETWEEN and not self.count.finished:
+            return
+        self.said = self.count.last
+        share = self.count.done / max(self.count.total, 1)
+        self.line.show(f"{self.what}: {', '.join(self.count.words)} {self.note}", share)
+
+
 class _Lines:
     """A line every few seconds, for log files."""
 
@@ -167,10 +202,5 @@ class _Lines:
         if not self.count.finished and self.count.last - self.said < _SECONDS_BETWEEN_LINES:
             return
         self.said = self.count.last
-        words = [
-            f"{self.what}: {self.count.done}/{self.count.total} {self.count.unit}",
-            f"{self.count.rate} {self.count.unit}/s",
-            self.count.time,
-            *([self.note] if self.note and not self.count.finished else []),
-        ]
-        log(", ".join(words))
+        last = [self.note] if self.note and not self.count.finished else []
+        log(f"{self.what}: {', '.join([*self.count.words, *last])}")

@@ -263,7 +263,7 @@ def test_the_command_holds_every_setting_that_is_not_the_defaults(run_files: Any
         "data": "/data/val",
         "methods": ["grad_cam:layer=relu5_2", "center"],
         "protocol": "gradcam-iccv17",
-        "changes": ["iou=0.3", "threshold=0.2"],
+        "set": ["iou=0.3", "threshold=0.2"],
         "limit": None,
         "batch_size": 32,
         "allow_missing": True,

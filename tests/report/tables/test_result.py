@@ -28,7 +28,7 @@ def result(*rows: Row) -> Result:
         map_states={"grad_cam": {"ok": 1, "zero": 2, "constant": 3, "empty": 4}},
         seconds=1.0,
         is_ilsvrc=True,
-        metrics=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
+        columns=heads(metrics_in(ERRORS), PROTOCOLS[DEFAULT_PROTOCOL]),
         localized=50_000,
     )
 

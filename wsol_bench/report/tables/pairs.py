@@ -71,6 +71,10 @@ _CAPTION = (
 )
 
 
+Pairs = list[tuple[BoundMetric, tuple[PairedComparison, ...]]]
+"""Metric, and the comparison of every two rows under it."""
+
+
 def print_pairs(
     paths: Sequence[Path], metrics: Sequence[BoundMetric], *, as_json: bool = False
 ) -> None:
@@ -84,8 +88,23 @@ def print_pairs(
     Raises:
         DataError, UsageError: a run is not there, or they are of other images.
     """
+    found, protocols = pairs_of(paths, metrics)
+    if as_json:
+        print(json.dumps(_to_json(found, protocols), ensure_ascii=False))
+        return
+    for metric, comparisons in found:
+        heading = _heading(metric, protocols)
+        if comparisons:
+            print_comparisons(comparisons, heading)
+        else:
+            print(f"{heading}: fewer than two rows have such a figure.")
+
+
+def pairs_of(paths: Sequence[Path], metrics: Sequence[BoundMetric]) -> tuple[Pairs, list[Protocol]]:
+    """The paired comparisons of runs, and the protocol of each run; see `print_pairs`."""
     folders = [folder for path in paths for folder in run_folders(path)]
-    opened = list(zip(_labels(folders), map(open_parts, folders), strict=True))
+    runs = [open_parts(folder) for folder in folders]
+    opened = list(zip(_labels(folders, runs), runs, strict=True))
     rows = [
         (row["method"], _paired_row(f"{label}{_title(row, parts[0])}", part, row["method"]))
         for label, parts in opened
@@ -97,16 +116,7 @@ def print_pairs(
     protocols = [own_protocol(parts[0]) for _, parts in opened]
     ordered = [row for _, row in rows]
     asked = metrics or metrics_of(protocols[0])
-    found = [(metric, compare_all(ordered, metric.name)) for metric in asked]
-    if as_json:
-        print(json.dumps(_to_json(found, protocols), ensure_ascii=False))
-        return
-    for metric, comparisons in found:
-        heading = _heading(metric, protocols)
-        if comparisons:
-            print_comparisons(comparisons, heading)
-        else:
-            print(f"{heading}: fewer than two rows have such a figure.")
+    return [(metric, compare_all(ordered, metric.name)) for metric in asked], protocols
 
 
 def _paired_row(name: str, part: Part, method: str) -> PairedRow:
@@ -173,13 +183,14 @@ def _probability(p: float) -> str:
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
 
 
-def _labels(paths: Sequence[Path]) -> list[str]:
+def _labels(paths: Sequence[Path], runs: Sequence[Sequence[Part]]) -> list[str]:
     """What tells the rows of one run from those of another: nothing where there is one."""
     if len(paths) == 1:
         return [""]
-    names = [path.name for path in paths]
-    alike = len(set(names)) < len(names)
-    return [f"{path if alike else path.name} " for path in paths]
+    for names in ([path.name for path in paths], [run[0].identity.arch for run in runs]):
+        if len(set(names)) == len(names):
+            return [f"{name} " for name in names]
+    return [f"{path} " for path in paths]
 
 
 def _title(row: Mapping[str, str], main: Part) -> str:

@@ -168,7 +168,7 @@ def print_predictions(
         map_states={},
         seconds=0.0,
         is_ilsvrc=is_ilsvrc(dataset),
-        metrics=heads(asked, wanted),
+        columns=heads(asked, wanted),
         localized=figures["top1_loc"].n,
     )
     if as_json:
@@ -223,11 +223,11 @@ def _ablation_table(title: str, method: str, variants: list[Variant]) -> Table:
     table.add_column("choice")
     table.add_column("value")
     base = next(variant.result for variant in variants if variant.is_own)
-    for metric in base.metrics:
+    for metric in base.columns:
         table.add_column(metric.heading, justify="right")
     before = ""
     for variant in variants:
-        cells = [_moved(variant, base, method, metric.name) for metric in base.metrics]
+        cells = [_moved(variant, base, method, metric.name) for metric in base.columns]
         choice = variant.choice if variant.choice != before else ""
         before = variant.choice
         table.add_row(choice, variant.value, *cells, style="bold" if variant.is_own else None)

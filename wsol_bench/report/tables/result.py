@@ -35,16 +35,16 @@ def terminal_table(result: Result) -> Table:
         caption_style="dim",
     )
     table.add_column("method", overflow="fold")  # wraps on narrow terminals
-    for metric in result.metrics:
+    for metric in result.columns:
         table.add_column(stacked(metric.heading), justify="right", no_wrap=True)
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f"({row.arch})"
-        figures = [row.figures.get(metric.name) for metric in result.metrics]
+        figures = [row.figures.get(metric.name) for metric in result.columns]
         table.add_row(row.title, *map(figure_text, figures))
         table.add_row(carrier, *map(interval_text, figures), style="dim")
         paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
         if paper:
-            published = (paper.figures.get(metric.name) for metric in result.metrics)
+            published = (paper.figures.get(metric.name) for metric in result.columns)
             table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in published))
     return table
 
@@ -56,14 +56,14 @@ def interval_words(result: Result) -> str:
     resampled = any(each.replicates is not None for each in figures)
     kinds = [*(["Wilson"] if wilson else []), *(["bootstrap"] if resampled else [])]
     what = "error in %"
-    if not all(metric.is_error for metric in result.metrics):
+    if not all(metric.is_error for metric in result.columns):
         what = "↑: higher is better, else lower is better"
     return f"{what}, 95 % {' or '.join(kinds or ['Wilson'])} interval below"
 
 
 def notes_of(result: Result) -> list[str]:
     """What a reader has to know of the metrics, each once."""
-    return list(dict.fromkeys(metric.note for metric in result.metrics if metric.note))
+    return list(dict.fromkeys(metric.note for metric in result.columns if metric.note))
 
 
 def stacked(heading: str) -> str:
@@ -71,9 +71,14 @@ def stacked(heading: str) -> str:
     return heading.replace(", ", ",\n") if ", " in heading else heading.replace(" ", "\n", 1)
 
 
-def print_result(result: Result) -> None:
-    """Prints the table on stdout, without colours if stdout is no terminal."""
-    console = Console()
+def print_result(result: Result, console: Console | None = None) -> None:
+    """Prints the table and what a reader must know of it.
+
+    Args:
+        result: to print.
+        console: where; default: stdout, without colours if it is no terminal.
+    """
+    console = console or Console()
     console.print(terminal_table(result))
     if result.unreadable:
         console.print(unreadable_line(result.unreadable), highlight=False, markup=False)

@@ -23,7 +23,7 @@ def result_html(result: Result) -> str:
     It has no colours, scripts or links; the notebook's own style applies.
     """
     heads = "".join(
-        f'<th style="{_RIGHT}">{escape(metric.heading)}</th>' for metric in result.metrics
+        f'<th style="{_RIGHT}">{escape(metric.heading)}</th>' for metric in result.columns
     )
     about = (
         f"{result.arch}, {result.weights}; {result.dataset}, {result.protocol}, n = {result.n:,}"
@@ -44,13 +44,13 @@ def result_html(result: Result) -> str:
 
 def _row(result: Result, row: Row) -> str:
     title = row.title if row.arch == result.arch else f"{row.title} ({row.arch})"
-    shown = (row.figures.get(metric.name) for metric in result.metrics)
+    shown = (row.figures.get(metric.name) for metric in result.columns)
     cells = "".join(f'<td style="{_RIGHT}">{_cell(figure)}</td>' for figure in shown)
     html = f'<tr><th style="{_LEFT}">{escape(title)}</th>{cells}</tr>'
     paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
     if paper is None:
         return html
-    figures = (paper.figures.get(metric.name) for metric in result.metrics)
+    figures = (paper.figures.get(metric.name) for metric in result.columns)
     cells = "".join(f'<td style="{_RIGHT}">{"" if f is None else f"{f:.2f}"}</td>' for f in figures)
     return f'{html}<tr style="{_FAINT}"><td style="{_LEFT}">paper</td>{cells}</tr>'
 

@@ -103,12 +103,16 @@ def print_table(paths: Sequence[Path], options: TableOptions, form: str | None) 
         UsageError: there is no such metric or format, or a run is named twice.
         DataError: a folder holds no finished run.
     """
-    write = None if form is None else find("format", form, FORMATS)
-    content = _content(paths, options)
-    if write is None:
-        Console().print(_terminal(content))
+    if form is None:
+        Console().print(_terminal(_content(paths, options)))
     else:
-        print(write(content), end="")
+        print(table_text(paths, options, form), end="")
+
+
+def table_text(paths: Sequence[Path], options: TableOptions, form: str) -> str:
+    """The rows of runs in a format; see `print_table`."""
+    write = find("format", form, FORMATS)
+    return write(_content(paths, options))
 
 
 def _content(paths: Sequence[Path], options: TableOptions) -> _Content:
