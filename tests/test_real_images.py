@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import wsol_bench
-from wsol_bench.boxes.extract import enlarge, largest_component
+from wsol_bench.boxes.components import largest_component
 from wsol_bench.boxes.sweep import largest_boxes
+from wsol_bench.boxes.upsampling import enlarge
 from wsol_bench.records.opened_run import joined_maps, open_parts
 from wsol_bench.records.result import Row
 

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsol_bench.boxes.extract import COMPONENTS, enlarge, extract_box, largest_component, map_state
+from wsol_bench.boxes.components import COMPONENTS, largest_component
+from wsol_bench.boxes.extract import extract_box, map_state
 from wsol_bench.boxes.map_state import MapState
+from wsol_bench.boxes.upsampling import enlarge
 from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule

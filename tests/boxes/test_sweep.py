@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wsol_bench.boxes.extract import enlarge, largest_component
+from wsol_bench.boxes.components import largest_component
 from wsol_bench.boxes.sweep import component_boxes, largest_boxes
+from wsol_bench.boxes.upsampling import enlarge
 from wsol_bench.errors import RunError, UsageError
 
 CONNECTIVITIES = (4, 8)

@@ -26,6 +26,7 @@ from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import SHARD, Shard, shards_of
 from wsol_bench.engine.watch import Watch
 from wsol_bench.errors import DataError, RunError
+from wsol_bench.records.partial_shards import PartialShards
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.shard_files import ShardFiles, ShardState
 from wsol_bench.records.table import decode_facts, encode_table
@@ -226,7 +227,7 @@ def test_a_shard_that_ends_every_worker_ends_the_run_and_is_named(session, folde
     assert "image 5 of the run" in str(told.value)
     assert "it was killed" in str(told.value)
     assert folder.files().numbers() == [0]
-    assert folder.files().parts() == [1]  # its first image is kept
+    assert folder.files().partial.numbers() == [1]  # its first image is kept
 
 
 def test_workers_that_never_are_ready_end_the_run(session) -> None:
@@ -251,7 +252,7 @@ def test_an_error_of_a_worker_is_the_runs_and_what_is_finished_is_kept(session, 
     with pytest.raises(DataError, match=r"7\.JPEG") as told:
         one.run()
     assert "Traceback of the worker" in str(told.value.__cause__)
-    assert folder.files().parts() == [0]
+    assert folder.files().partial.numbers() == [0]
     assert folder.storage.names("leases") == []
 
 
@@ -326,7 +327,7 @@ def test_finished_batches_are_kept_now_and_then_for_a_power_cut(
     with monkeypatch.context() as patched:
 
         def cut() -> list[tuple[int, Message]]:
-            there.append(folder.files().parts())
+            there.append(folder.files().partial.numbers())
             patched.setattr(ShardQueue, "checkpoint", lambda self: None)
             raise PowerCut
 
@@ -435,32 +436,32 @@ def test_a_survey_knows_whole_begun_and_damaged_shards(session, folder, make_bat
     whole = make_batch(shards[0], 3)
     folder.files().write(0, whole.table, whole.maps)
     begun = make_batch(shards[1], 2)
-    folder.files().write_part(1, begun.table, begun.maps)
+    folder.files().partial.write(1, begun.table, begun.maps)
     broken = make_batch(shards[2], 2)
     folder.files().write(2, broken.table, broken.maps)
     folder.storage.write("rows/r001/00000002.parquet", b"PAR1")
     stale = make_batch(shards[0], 1)
-    folder.files().write_part(0, stale.table, stale.maps)
+    folder.files().partial.write(0, stale.table, stale.maps)
     one = session()
     one.run()
     assert one.found.whole == {0}
     assert one.found.begun == {1: 2}
     assert one.found.damaged == (2,)
     assert one.found.images(shards) == 5
-    assert folder.files().parts() == []
+    assert folder.files().partial.numbers() == []
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
+def test_a_partial_shard_that_another_process_removes_meanwhile_is_no_damage(
     made, session, folder, make_batch, shards, monkeypatch
 ) -> None:
     begun = make_batch(shards[1], 1)
-    folder.files().write_part(1, begun.table, begun.maps)
+    folder.files().partial.write(1, begun.table, begun.maps)
     one = session()
 
-    own, raced = ShardFiles.read_part, []
+    own, raced = PartialShards.read, []
 
-    def read_part(files: ShardFiles, number: int) -> object:
+    def read(files: PartialShards, number: int) -> object:
         """At first the other process is quicker: its shard is whole, or it has given up."""
         if raced:
             return own(files, number)
@@ -470,10 +471,10 @@ def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
             folder.files().write(1, whole.table, whole.maps)
             folder.storage.remove("parts/00000001-r000.npy")
         else:
-            folder.files().remove_part(number)
+            folder.files().partial.remove(number)
         return own(files, number)
 
-    monkeypatch.setattr(ShardFiles, "read_part", read_part)
+    monkeypatch.setattr(PartialShards, "read", read)
     one.run()
     assert (one.found.begun, one.found.damaged) == ({}, ())
 
@@ -482,7 +483,7 @@ def test_a_beginning_that_another_process_removes_meanwhile_is_no_damage(
 def test_a_beginning_of_a_strange_length_is_not_used(rows, session, folder, make_batch, shards):
     # Half an image; more than the shard.
     table = pa.concat_tables([make_batch(shards[0], 3).table] * 2).slice(0, rows)
-    folder.files().write_part(0, table, make_batch(shards[0], 3).maps)
+    folder.files().partial.write(0, table, make_batch(shards[0], 3).maps)
     one = session()
     one.run()
     assert one.found.begun == {}
@@ -566,7 +567,7 @@ def test_a_complete_shard_whose_write_failed_is_written_by_the_next_session(
         patched.setattr(ShardFiles, "write", fail)
         with pytest.raises(DataError, match="No space left"):
             one.run()
-    assert folder.files().parts() == [1]
+    assert folder.files().partial.numbers() == [1]
     again = session()
     again.run()
     assert again.found.begun == {1: 3}  # all of it

@@ -8,8 +8,8 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsol_bench.boxes.extract import UPSAMPLINGS
 from wsol_bench.boxes.sweep import ComponentBoxes
+from wsol_bench.boxes.upsampling import UPSAMPLINGS
 from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Size, box_iou
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from wsol_bench.bench.case import Case
 from wsol_bench.bench.methods import asker, maps_of
 from wsol_bench.bench.timing import Spread, interleaved
-from wsol_bench.boxes.extract import Map, enlarge
 from wsol_bench.boxes.sweep import largest_boxes
+from wsol_bench.boxes.upsampling import Map, enlarge
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.scoring.swept_boxes import thresholds_of
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from wsol_bench.cli.bench import bench
 from wsol_bench.cli.data import data_app
 from wsol_bench.cli.export import EXPORT_COMMANDS
 from wsol_bench.cli.figures import PICTURE_COMMANDS
@@ -20,6 +21,7 @@ from wsol_bench.cli.help import with_joined_lines
 from wsol_bench.cli.report import REPORT_COMMANDS
 from wsol_bench.cli.run import run
 from wsol_bench.cli.runs import RUN_COMMANDS
+from wsol_bench.cli.table1 import table1
 from wsol_bench.cli.values import Metrics, metrics_asked
 from wsol_bench.errors import (
     EXIT_FINE,
@@ -46,7 +48,8 @@ _GO_ON = {"run": False, "table1": True}
 """Commands that go on where they were interrupted; whether they do so without --out."""
 
 app.command(data_app)
-for command in (run, *RUN_COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
+COMMANDS = (run, table1, *RUN_COMMANDS, bench)
+for command in (*COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
     app.command(with_joined_lines(command))
 
 

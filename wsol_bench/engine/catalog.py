@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from wsol_bench.engine.in_process import InProcess
 from wsol_bench.engine.messages import Job, OpenedJob
+from wsol_bench.engine.pool import Pool
 from wsol_bench.engine.ray_pool import RayPool, cluster
 from wsol_bench.engine.ray_share import share_of
 from wsol_bench.engine.resources import count_here, devices_here, gpus_here, threads_here
-from wsol_bench.engine.scheduler import Pool
 from wsol_bench.engine.subprocess_pool import SubprocessPool
 from wsol_bench.errors import UsageError
 from wsol_bench.runtime.interrupt import Stop

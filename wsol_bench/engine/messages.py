@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # a worker sends its first sign of life before it imports tor
 
     from wsol_bench.datasets.example import Dataset
     from wsol_bench.pipeline.pipeline import Pipeline
-    from wsol_bench.records.shard_files import Maps
+    from wsol_bench.records.table import Maps
 
 OURS = "wsol_bench"
 """The package whose version must be equal in all workers."""

@@ -5,10 +5,9 @@ another, starting at the first image whose batch had not arrived.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import Protocol as Interface
 
 import pyarrow as pa
 
@@ -22,6 +21,7 @@ from wsol_bench.engine.messages import (
     Ready,
     Stopped,
 )
+from wsol_bench.engine.pool import Pool
 from wsol_bench.engine.shard_queue import ShardQueue
 from wsol_bench.engine.shards import Shard
 from wsol_bench.engine.watch import Watch
@@ -49,31 +49,6 @@ a kill costs at most this, and the current batches."""
 _REPORT_INTERVAL = 30.0
 """Seconds between two reports while the run can only wait."""
 _PAUSE = 0.2
-
-
-class Pool(Interface):
-    """Workers, numbered from 0."""
-
-    def give(self, worker: int, shard: Shard) -> None:
-        """Assigns a shard, or the rest of one, to a worker."""
-        ...
-
-    def wait(self) -> Sequence[tuple[int, Message]]:
-        """Returns the workers' messages; waits at most a fraction of a second for the first."""
-        ...
-
-    def replace(self, worker: int) -> None:
-        """Starts a worker in place of one that is lost or given up, and kills the latter."""
-        ...
-
-    def stop(self) -> None:
-        """Makes all workers stop after their current batch."""
-        ...
-
-    @property
-    def waiting_for(self) -> str:
-        """The reason why workers have not started, for a message."""
-        ...
 
 
 class Scheduler:

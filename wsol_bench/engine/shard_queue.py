@@ -11,7 +11,8 @@ import pyarrow as pa
 from wsol_bench.engine.leases import Leases
 from wsol_bench.engine.messages import BatchResult
 from wsol_bench.engine.shards import Shard
-from wsol_bench.records.shard_files import Maps, ShardFiles, ShardState
+from wsol_bench.records.shard_files import ShardFiles, ShardState
+from wsol_bench.records.table import Maps
 from wsol_bench.runtime.process_owner import Owner
 
 _RETRY_INTERVAL = 1.0
@@ -97,13 +98,13 @@ class ShardQueue:
         self._left = deque(shard for shard in self.shards if shard.number not in whole)
         begun, bad = {}, set(self._damaged)
         missing = {shard.number: shard for shard in self._left}
-        for number in self._files.parts():
+        for number in self._files.partial.numbers():
             if number in missing and (images := self._part_of(missing[number]).images):
                 begun[number] = images
             else:  # damaged, or another process has finished its shard meanwhile
                 if number in missing and not self._was_finished(number):
                     bad.add(number)
-                self._files.remove_part(number)
+                self._files.partial.remove(number)
         return Survey(whole, begun, tuple(sorted(bad)))
 
     def is_done(self) -> bool:
@@ -168,7 +169,7 @@ class ShardQueue:
         number = progress.shard.number
         self._files.write(number, *progress.joined())
         del self._open[number]
-        self._files.remove_part(number)
+        self._files.partial.remove(number)
         self._leases.release(number)
 
     def checkpoint(self) -> None:
@@ -179,7 +180,7 @@ class ShardQueue:
         """
         for number, progress in self._open.items():
             if progress.images > progress.kept:
-                self._files.write_part(number, *progress.joined())
+                self._files.partial.write(number, *progress.joined())
                 progress.kept = progress.images
 
     def holders(self) -> list[Owner]:
@@ -195,7 +196,7 @@ class ShardQueue:
     def _was_finished(self, number: int) -> bool:
         """Whether another process has just finished a shard and removed its partial files."""
         finished = number not in self._damaged and self._files.has(number)
-        return finished or not self._files.has_part(number)
+        return finished or not self._files.partial.has(number)
 
     def _state(self, shard: Shard) -> ShardState:
         return self._files.state_of(shard.number)
@@ -203,7 +204,7 @@ class ShardQueue:
     def _part_of(self, shard: Shard) -> _OpenShard:
         """A shard with the batches of its partial files; empty if these cannot be used."""
         progress = _OpenShard(shard)
-        kept = self._files.read_part(shard.number)
+        kept = self._files.partial.read(shard.number)
         if kept is None:
             return progress
         table, maps = kept

@@ -5,170 +5,22 @@ values and records a graph only above the lowest gradient that is wanted. Two me
 the same question pay once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from wsol_bench.errors import NotApplicable
 from wsol_bench.networks import excitation
 from wsol_bench.networks.cells import Cells, to_maps
-from wsol_bench.networks.hooked import Hooked
-from wsol_bench.networks.numbers import FP32, Precision, widened
+from wsol_bench.networks.network import OpenNetwork
+from wsol_bench.networks.numbers import widened
 from wsol_bench.networks.outcome import Outcome
-from wsol_bench.networks.outputs import NONE, Outputs
+from wsol_bench.networks.outputs import NONE
 from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
 from wsol_bench.networks.requests import PIXELS, Requests
-from wsol_bench.networks.traced import Traced
 
 __all__ = ["PIXELS", "Forward", "Network", "Requests"]
-
-
-class Network:
-    """An arch with weights loaded, in evaluation mode, ready for forward passes.
-
-    Attributes:
-        way: how it was opened; `Traced` or `Hooked`.
-        opening: "traced" or "hooked".
-        reason: why it is hooked; "" for a traced network.
-        classifier: name of the last layer with weights, whose input c-MWP's contrast is taken
-            at; "" where the network has none.
-        precision: how exactly it computes.
-        cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
-        tokens: the prefix and grid of a transformer's tokens, or None.
-        averaged: the layer whose cells' mean the classifier maps to the scores, as CAM needs; ""
-            where there is none or that was not looked at.
-        outputs: the order of its outputs by the dataset's classes, or None for their own.
-        has_relu: whether a ReLU is computed, None where that was not looked at.
-        black: a black pixel as the preprocessing gives it; set where that is known.
-    """
-
-    def __init__(
-        self,
-        module: torch.nn.Module | Traced | Hooked,
-        classifier: str,
-        precision: Precision = FP32,
-        *,
-        cells: Mapping[str, Cells] | None = None,
-        tokens: Cells | None = None,
-        has_relu: bool | None = None,
-        averaged: str = "",
-    ) -> None:
-        """Opens a module by tracing it; `opening.open_network` chooses the way.
-
-        Args:
-            module: (n, 3, h, w) -> scores (n, C) before the softmax, or one that is open already.
-            classifier: dotted path of the last layer with weights.
-            precision, cells, tokens, has_relu, averaged: the attributes.
-
-        Raises:
-            UsageError: the module cannot be traced or has no such layer.
-        """
-        self.way = module if isinstance(module, Hooked | Traced) else Traced(module, classifier)
-        self.opening = self.way.opening
-        self.reason = self.way.reason if isinstance(self.way, Hooked) else ""
-        self.classifier = classifier
-        self.precision = precision
-        self.cells = dict(cells or {})
-        self.tokens = tokens
-        self.has_relu = has_relu
-        self.black: tuple[float, ...] = (0.0, 0.0, 0.0)
-        self.outputs: Outputs | None = None
-        self.averaged = averaged
-
-    @property
-    def traced(self) -> fx.GraphModule:
-        """The graph of steps.
-
-        Raises:
-            NotApplicable: the network was opened with hooks and has none.
-        """
-        if isinstance(self.way, Hooked):
-            raise NotApplicable(
-                f"the network has no graph; it was opened with hooks: {self.reason}"
-            )
-        return self.way.graph
-
-    def to(self, device: torch.device) -> "Network":
-        """Moves the parameters and lays them out for fast convolutions."""
-        self.way.to(device)
-        return self
-
-    def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """The parameters, frozen."""
-        module = self.way.module if isinstance(self.way, Hooked) else self.way.graph
-        return module.parameters()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        first = next(self.parameters(), None)
-        return torch.device("cpu") if first is None else first.device
-
-    def module(self) -> torch.nn.Module:
-        """The network as a plain module in evaluation mode, frozen, on the network's device."""
-        return self.way.plain_module()
-
-    def step(self, layer: str) -> fx.Node:
-        """The step of the graph that gives a layer's output; `PIXELS` is the input.
-
-        Raises:
-            UsageError: there is no such layer.
-            NotApplicable: the network has no graph.
-        """
-        if isinstance(self.way, Hooked):
-            self.way.check_layer(layer)
-            raise NotApplicable(
-                f"the network has no graph; it was opened with hooks: {self.reason}"
-            )
-        return self.way.step(layer)
-
-    def check_layer(self, layer: str) -> None:
-        """Raises UsageError, listing the nearest names, where there is no such layer."""
-        self.way.check_layer(layer)
-
-    def layer(self, name: str) -> torch.nn.Module:
-        """The module of a layer.
-
-        Raises:
-            UsageError: there is none, or the name is of a block that is not one module.
-        """
-        return self.way.module_of(name)
-
-    def excitation_path(self, layer: str) -> excitation.Path:
-        """The way of the excitation signal from the scores down to a layer.
-
-        Raises:
-            NotApplicable: the way meets an operation without a rule, or there is no graph.
-        """
-        return self.way.excitation_path(layer)
-
-    def check_attention(self) -> None:
-        """Raises NotApplicable where the network has no attention between all its tokens."""
-        if self.tokens is None:
-            raise NotApplicable(
-                "needs attention between all tokens of the image; this network has none"
-            )
-
-    def check_rule(self, rule: str) -> None:
-        """Raises NotApplicable where no ReLU is there for a backward rule to act on."""
-        if self.has_relu is False:
-            raise NotApplicable(f"the {rule} rule acts on ReLUs; this network has none")
-
-    def forward(self, inputs: Tensor, requests: Requests, seeds: Sequence[int] = ()) -> "Forward":
-        """Runs the network once.
-
-        Args:
-            inputs: (n, 3, h, w) float32, preprocessed.
-            requests: all that will be read from the result.
-            seeds: of each tensor, for methods that draw at random; all 0 by default.
-        """
-        rule = RuleInForce()
-        narrow = self.precision.autocast
-        # Parameters are frozen: a graph is recorded only above a wanted gradient.
-        with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
-            outcome = self.way.run(inputs, requests, rule)
-        return Forward(self, inputs, requests, outcome, rule, seeds)
 
 
 class Forward:
@@ -176,7 +28,7 @@ class Forward:
 
     def __init__(
         self,
-        network: Network,
+        network: "Network",
         inputs: Tensor,
         requests: Requests,
         outcome: Outcome,
@@ -194,7 +46,7 @@ class Forward:
         self._excitations: dict[tuple[bytes, str], dict[bool, Tensor]] = {}
 
     @property
-    def network(self) -> Network:
+    def network(self) -> "Network":
         """The network that ran."""
         return self._network
 
@@ -390,6 +242,25 @@ class Forward:
             torch.zeros_like(value) if gradient is None else gradient
             for value, gradient in zip(values, gradients, strict=True)
         ]
+
+
+class Network(OpenNetwork):
+    """An arch with weights loaded, in evaluation mode, ready for forward passes."""
+
+    def forward(self, inputs: Tensor, requests: Requests, seeds: Sequence[int] = ()) -> Forward:
+        """Runs the network once.
+
+        Args:
+            inputs: (n, 3, h, w) float32, preprocessed.
+            requests: all that will be read from the result.
+            seeds: of each tensor, for methods that draw at random; all 0 by default.
+        """
+        rule = RuleInForce()
+        narrow = self.precision.autocast
+        # Parameters are frozen: a graph is recorded only above a wanted gradient.
+        with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
+            outcome = self.way.run(inputs, requests, rule)
+        return Forward(self, inputs, requests, outcome, rule, seeds)
 
 
 def _along(known: Tensor, values: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ the hook cuts the graph: everything below runs without one, so Grad-CAM costs li
 forward pass.
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NoReturn
 
@@ -56,6 +57,20 @@ class Hooked:
         self.module.to(device)
         self.module.to(memory_format=torch.channels_last)
 
+    @property
+    def graph(self) -> NoReturn:
+        """Raises NotApplicable: only a traced network has a graph."""
+        raise self._no_graph()
+
+    def step(self, layer: str) -> NoReturn:
+        """Raises UsageError where there is no such layer, otherwise NotApplicable."""
+        self.check_layer(layer)
+        raise self._no_graph()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters, frozen."""
+        return self.module.parameters()
+
     def plain_module(self) -> nn.Module:
         """The frozen copy that runs."""
         return self.module
@@ -77,6 +92,9 @@ class Hooked:
             "excitation backprop needs the graph of the network, which was opened with hooks: "
             f"{self.reason}"
         )
+
+    def _no_graph(self) -> NotApplicable:
+        return NotApplicable(f"the network has no graph; it was opened with hooks: {self.reason}")
 
     def run(self, inputs: Tensor, requests: Requests, rule: RuleInForce) -> Outcome:
         """One pass; the caller enables gradients and autocast."""

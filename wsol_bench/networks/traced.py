@@ -1,5 +1,6 @@
 """A network as a graph of steps: every value can be read, and excitation sent down it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +18,13 @@ class Traced:
     """A module that torch.fx could trace.
 
     Attributes:
+        reason: why it was not traced: "", since it was.
         graph: the steps; parameters are frozen and shared with the module.
         positive_weights: the positive parts of weights, computed when first needed.
     """
 
     opening = "traced"
+    reason = ""
 
     def __init__(self, module: nn.Module, classifier: str) -> None:
         """Traces the module.
@@ -45,6 +48,10 @@ class Traced:
         self.graph.to(memory_format=torch.channels_last)
         self.positive_weights.clear()
         self._device, self._plain = device, None
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters, frozen."""
+        return self.graph.parameters()
 
     def plain_module(self) -> nn.Module:
         """The module itself, as its author wrote it: a frozen copy with the same parameters."""

@@ -4,7 +4,7 @@ OUT/run.json   the typed manifest: see `manifest`
 OUT/examples/  a file per shard: ids, labels, boxes, classes and scores
 OUT/rows/      a folder per row, a file per shard: see `shard_files`
 OUT/maps/      likewise, where maps are kept
-OUT/parts/     the beginnings of shards, where a run was interrupted
+OUT/parts/     partial shards of an interrupted run: see `partial_shards`
 OUT/leases/    which shards are being made, and by which process
 
 A file that is there is whole: see `storage`. The folder may lie on a disk or in any file
@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.records.manifest import Manifest, ManifestRow
 from wsol_bench.records.manifest_file import decode_manifest, encode_manifest
+from wsol_bench.records.partial_shards import PARTS
 from wsol_bench.records.schema1 import ShardFilesOfSchema1
-from wsol_bench.records.shard_files import EXAMPLE_FOLDER, MAPS, PARTS, ROWS, ShardFiles
+from wsol_bench.records.shard_files import EXAMPLE_FOLDER, MAPS, ROWS, ShardFiles
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.records.table import SCHEMA
@@ -120,8 +121,6 @@ class RunFolder:
             content = self.storage.read(MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(f"{path}: not found, so {self.path} is no run's folder.") from error
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
         return decode_manifest(content, path)
 
     def files(self, names: Iterable[str] | None = None) -> ShardFiles:

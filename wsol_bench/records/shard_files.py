@@ -1,21 +1,18 @@
-"""The shards of a run: whole ones, and the beginnings of interrupted ones.
+"""The shards of a run.
 
 examples/NNNNNNNN.parquet   a fixed range of the dataset's examples, with classes and scores
 rows/r000/NNNNNNNN.parquet  one row's records of these examples
 maps/r000/NNNNNNNN.npy      its maps, where they are kept
-parts/                      the beginnings of shards, a line per example and row
 
 Every Parquet file carries in its header whose it is: the digest of the run's identity and of
 the row, the shard's number, and the digest of its ids. A file that lies in the wrong place,
 or comes from another run, is known by its header.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,15 +21,15 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import ManifestRow
-from wsol_bench.records.storage.entry import Storage
-from wsol_bench.records.storage.messages import writing
+from wsol_bench.records.partial_shards import PartialShards
+from wsol_bench.records.run_files import REMEDY, SUFFIX, Damaged, RunFiles
 from wsol_bench.records.table import (
     EXAMPLE_SCHEMA,
     EXAMPLES,
     ROW,
     ROW_SCHEMA,
     SCHEMA,
-    UNREADABLE,
+    Maps,
     decode_facts,
     decode_maps,
     decode_table,
@@ -40,20 +37,12 @@ from wsol_bench.records.table import (
     encode_table,
     examples_in,
     joined,
-    remade,
     row_in,
 )
 
 EXAMPLE_FOLDER = "examples"
 ROWS = "rows"
 MAPS = "maps"
-PARTS = "parts"
-
-Maps = Mapping[str, NDArray[np.float16]]
-"""Row -> (n, t, u, v) half floats; empty where none are kept."""
-
-_SUFFIX = ".parquet"
-_MEND = "The command that made the run makes this shard anew; give it again."
 
 
 class ShardState(Enum):
@@ -65,35 +54,26 @@ class ShardState(Enum):
     """Cut off, overwritten, of another length or another run's."""
 
 
-class Damaged(DataError):  # noqa: N818 - a state of the file, caught where it can be mended
-    """A file that is there does not decode, or is not the run's own."""
-
-
 @dataclass(frozen=True, slots=True)
-class ShardFiles:
-    """The files of some rows of a run.
+class ShardFiles(RunFiles):
+    """The shards of some rows of a run.
 
     Attributes:
-        path: the run's folder, for messages.
-        storage: its files.
-        run: digest of the run's identity.
-        rows: those that are read and written here.
-        keep_maps: whether their maps are kept.
         images: number of examples of the run.
         shard: examples per shard.
     """
 
-    path: Path
-    storage: Storage
-    run: str
-    rows: tuple[ManifestRow, ...]
-    keep_maps: bool
     images: int
     shard: int
 
+    @property
+    def partial(self) -> PartialShards:
+        """The partial shards of the same rows."""
+        return PartialShards(self.path, self.storage, self.run, self.rows, self.keep_maps)
+
     def numbers(self) -> list[int]:
         """The shards whose examples are there."""
-        return self._numbers(EXAMPLE_FOLDER)
+        return self.numbers_in(EXAMPLE_FOLDER)
 
     def check_whole(self) -> None:
         """Checks that the files are those of the run, neither fewer nor more.
@@ -104,16 +84,16 @@ class ShardFiles:
         expected = list(range(-(-self.images // self.shard)))
         folders = [EXAMPLE_FOLDER, *(f"{ROWS}/{row.file}" for row in self.rows)]
         for folder in folders:
-            found = self._numbers(folder)
+            found = self.numbers_in(folder)
             if found == expected:
                 continue
             missing = sorted(set(expected) - set(found))
             stray = sorted(set(found) - set(expected))
-            what = f"{folder}/{missing[0]:08d}{_SUFFIX} is missing" if missing else ""
-            what = what or f"{folder}/{stray[0]:08d}{_SUFFIX} is not of this run, remove it"
+            what = f"{folder}/{missing[0]:08d}{SUFFIX} is missing" if missing else ""
+            what = what or f"{folder}/{stray[0]:08d}{SUFFIX} is not of this run, remove it"
             raise DataError(
                 f"{self.path}: {what} ({len(found):,} of {len(expected):,} shards are there). "
-                f"{_MEND if missing else ''}".rstrip()
+                f"{REMEDY if missing else ''}".rstrip()
             )
 
     def has(self, number: int) -> bool:
@@ -131,7 +111,7 @@ class ShardFiles:
             return ShardState.MISSING
         try:
             self.table(number)
-            for row in self._with_maps:
+            for row in self.rows_with_maps:
                 self.maps(number, row.name)
         except Damaged:
             return ShardState.DAMAGED
@@ -152,11 +132,11 @@ class ShardFiles:
             if maps and row.name in maps:
                 content = encode_maps(maps[row.name])
                 digest = sha256(content).hexdigest()
-                self._write(_maps(number, row), content)
+                self.write_file(_maps(number, row), content)
             facts = {**self._facts(number, ids), "row": row.digest, "maps": digest}
-            self._write(_row(number, row), encode_table(row_in(table, row.name), facts))
+            self.write_file(_row(number, row), encode_table(row_in(table, row.name), facts))
         if not self._has_examples(number, ids):
-            self._write(_examples(number), encode_table(examples, self._facts(number, ids)))
+            self.write_file(_examples(number), encode_table(examples, self._facts(number, ids)))
 
     def table(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
         """The records of one shard, a line per example and row.
@@ -184,77 +164,12 @@ class ShardFiles:
         file = _maps(number, row)
         if not self.keep_maps:
             raise DataError(f"{self.path}: no maps are kept. Run again with --keep-maps.")
-        content = self._read(file)
-        facts, _ = self._header(_row(number, row), self._read(_row(number, row)))
+        content = self.read_file(file)
+        header = _row(number, row)
+        facts, _ = self.decoded(header, self.read_file(header), decode_facts)
         if facts.get("maps") != sha256(content).hexdigest():
-            raise Damaged(f"{self.path / file}: not the maps that were written there. {_MEND}")
-        try:
-            return decode_maps(content)
-        except UNREADABLE as error:
-            raise Damaged(f"{self.path / file}: not a readable array ({error}). {_MEND}") from error
-
-    def parts(self) -> list[int]:
-        """The shards whose beginnings are there."""
-        return self._numbers(PARTS)
-
-    def has_part(self, number: int) -> bool:
-        """Whether a shard's beginning is there."""
-        return self.storage.exists(_part(number))
-
-    def write_part(self, number: int, table: pa.Table, maps: Maps | None = None) -> None:
-        """Writes the beginning of a shard, its maps first.
-
-        Raises:
-            DataError: a file cannot be written.
-        """
-        for row in self._with_maps:
-            if maps and row.name in maps:
-                self._write(_part_maps(number, row), encode_maps(maps[row.name]))
-        self._write(_part(number), encode_table(table, self._part_facts(number)))
-
-    def read_part(self, number: int, *, maps: bool = True) -> tuple[pa.Table, Maps] | None:
-        """The beginning of a shard, or None where there is none, or it is damaged or not ours.
-
-        Args:
-            number: of the shard.
-            maps: whether to read its maps too. There may be maps of more images than there
-                are records of, where writing was cut off between them.
-
-        Raises:
-            DataError: a file cannot be read, which is no damage.
-        """
-        try:
-            content = self._read(_part(number))
-            facts, _ = self._decoded(_part(number), content, decode_facts)
-            if facts != self._part_facts(number):
-                return None
-            table = self._decoded(_part(number), content, lambda c: decode_table(c, SCHEMA))
-            if table is None:
-                return None
-            kept = {
-                row.name: self._decoded(
-                    _part_maps(number, row), self._read(_part_maps(number, row)), decode_maps
-                )
-                for row in (self._with_maps if maps else ())
-            }
-        except Damaged:
-            return None
-        return remade(table), kept
-
-    def remove_part(self, number: int) -> None:
-        """Removes the beginning of a shard; it need not be there.
-
-        Its records go last: while they are there, `parts` names it and a run that was
-        killed half-way through here is cleaned up after by the next.
-        """
-        with suppress(OSError):  # nobody reads it once the shard is there
-            for row in self._with_maps:
-                self.storage.remove(_part_maps(number, row))
-            self.storage.remove(_part(number))
-
-    @property
-    def _with_maps(self) -> Iterable[ManifestRow]:
-        return [row for row in self.rows if row.makes_map] if self.keep_maps else []
+            raise Damaged(f"{self.path / file}: not the maps that were written there. {REMEDY}")
+        return self.decoded(file, content, decode_maps)
 
     def _find(self, name: str) -> ManifestRow:
         return next(row for row in self.rows if row.name == name)
@@ -274,7 +189,7 @@ class ShardFiles:
             if its.get("ids") != facts.get("ids"):
                 raise Damaged(
                     f"{self.path / _row(number, row)}: is of other images than "
-                    f"{_examples(number)}. {_MEND}"
+                    f"{_examples(number)}. {REMEDY}"
                 )
         return joined(examples, found, wanted)
 
@@ -287,27 +202,27 @@ class ShardFiles:
         row: str | None,
     ) -> tuple[pa.Table, dict[str, Any]]:
         """Some columns of a file, once its header says that it is the one expected here."""
-        content = self._read(name)
-        facts, lines = self._header(name, content)
+        content = self.read_file(name)
+        facts, lines = self.decoded(name, content, decode_facts)
         images = min(self.shard, self.images - number * self.shard)
         wanted = {"run": self.run, "shard": number, "images": images}
         wanted |= {"row": row} if row else {}
         odd = [key for key, value in wanted.items() if facts.get(key) != value]
         if odd or lines != images:
             what = f"its header has another {odd[0]}" if odd else f"it holds {lines:,} lines"
-            raise Damaged(f"{self.path / name}: not this run's own file here: {what}. {_MEND}")
+            raise Damaged(f"{self.path / name}: not this run's own file here: {what}. {REMEDY}")
         # At least one column, so that the number of lines is known.
         read = list(columns) or [schema.names[0]]
         if row is None and "image_id" not in read:
             read.append("image_id")
-        table = self._decoded(name, content, lambda c: decode_table(c, schema, read))
+        table = self.decoded(name, content, lambda c: decode_table(c, schema, read))
         if table is None:
             raise DataError(
                 f"{self.path / name}: its columns are not those of this version; run again "
                 "elsewhere."
             )
         if row is None and _digest_of_ids(table) != facts.get("ids"):
-            raise Damaged(f"{self.path / name}: its ids are not those of its header. {_MEND}")
+            raise Damaged(f"{self.path / name}: its ids are not those of its header. {REMEDY}")
         return table, facts
 
     def _has_examples(self, number: int, ids: str) -> bool:
@@ -322,63 +237,18 @@ class ShardFiles:
         images = min(self.shard, self.images - number * self.shard)
         return {"run": self.run, "shard": number, "images": images, "ids": ids}
 
-    def _part_facts(self, number: int) -> dict[str, str | int | None]:
-        rows = sha256(" ".join(row.digest for row in self.rows).encode()).hexdigest()
-        return {"run": self.run, "shard": number, "rows": rows}
-
-    def _header(self, name: str, content: bytes) -> tuple[dict[str, Any], int]:
-        return self._decoded(name, content, decode_facts)
-
-    def _decoded(self, name: str, content: bytes, decode: Callable[[bytes], Any]) -> Any:
-        try:
-            return decode(content)
-        except UNREADABLE as error:
-            raise Damaged(f"{self.path / name}: not readable ({error}). {_MEND}") from error
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return self.storage.read(name)
-        except FileNotFoundError as error:
-            raise Damaged(f"{self.path / name}: is missing. {_MEND}") from error
-        except OSError as error:
-            raise DataError(
-                f"{self.path / name}: cannot be read ({error.strerror or error}). Nothing was "
-                "removed; try again when the disk or store answers."
-            ) from error
-
-    def _numbers(self, folder: str) -> list[int]:
-        names = [
-            name.removesuffix(_SUFFIX)
-            for name in self.storage.names(folder)
-            if name.endswith(_SUFFIX)
-        ]
-        return sorted(int(name) for name in names if name.isdecimal())
-
-    def _write(self, name: str, content: bytes) -> None:
-        with writing(self.path / name):
-            self.storage.make(str(Path(name).parent))
-            self.storage.write(name, content)
-
 
 def _digest_of_ids(examples: pa.Table) -> str:
     return sha256("\n".join(examples["image_id"].to_pylist()).encode()).hexdigest()
 
 
 def _examples(number: int) -> str:
-    return f"{EXAMPLE_FOLDER}/{number:08d}{_SUFFIX}"
+    return f"{EXAMPLE_FOLDER}/{number:08d}{SUFFIX}"
 
 
 def _row(number: int, row: ManifestRow) -> str:
-    return f"{ROWS}/{row.file}/{number:08d}{_SUFFIX}"
+    return f"{ROWS}/{row.file}/{number:08d}{SUFFIX}"
 
 
 def _maps(number: int, row: ManifestRow) -> str:
     return f"{MAPS}/{row.file}/{number:08d}.npy"
-
-
-def _part(number: int) -> str:
-    return f"{PARTS}/{number:08d}{_SUFFIX}"
-
-
-def _part_maps(number: int, row: ManifestRow) -> str:
-    return f"{PARTS}/{number:08d}-{row.file}.npy"

@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
 UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, KeyError)
 """What decoding raises on bytes that are damaged; they are in memory, so no disk is at fault."""
 
+Maps = Mapping[str, NDArray[np.float16]]
+"""Row -> (n, t, u, v) half floats; empty where none are kept."""
+
 
 def to_table(records: Iterable[Record]) -> pa.Table:
     """Records as a table of `SCHEMA`, one row each, in order."""

@@ -123,7 +123,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _caches() -> Iterator[Finding]:
-    from wsol_bench.boxes.extract import largest_component
+    from wsol_bench.boxes.components import largest_component
     from wsol_bench.datasets.named import cache_folder, demo_folder
 
     stats = getattr(largest_component, "stats", None)  # none where NUMBA_DISABLE_JIT is set

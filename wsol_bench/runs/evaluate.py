@@ -1,12 +1,11 @@
 """A prepared run becomes a result: run, stored, scored, its arch's CAM net included."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
 from wsol_bench.engine.catalog import ENGINES
@@ -15,25 +14,16 @@ from wsol_bench.errors import DataError, UsageError, find
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
-from wsol_bench.records.result import Result, Row
+from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import RunFolder, as_plain
-from wsol_bench.records.table import count_states, localized_in, outcomes_of, unreadable_in
 from wsol_bench.runs.execute import Making, make_records
 from wsol_bench.runs.identify import rows_of, versions
 from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
+from wsol_bench.runs.results import merge_results, score_records, with_earlier_rows
 from wsol_bench.runtime.interrupt import Stop, on_signals
-from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
-from wsol_bench.scoring.catalog import metrics_of
-from wsol_bench.scoring.metric import heads, measure_all
 from wsol_bench.settings import RunSettings
-
-_SCORED = (
-    *("image_id", "method", "label", "height", "width", "classes", "x0", "y0", "x1", "y1"),
-    *("true_boxes", "iou", "map_state", "blacklisted"),
-)
-"""The columns that scoring reads; the rest stays on the disk."""
 
 _TOLD = 10
 """Unreadable images that are told of one by one."""
@@ -116,11 +106,11 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
             for part, folder in zip(parts, folders, strict=True)
         ]
         results = [
-            _score(part, folder, making.seconds)
+            score_records(part, folder, making.seconds)
             for part, folder, making in zip(parts, folders, made, strict=True)
         ]
         order = [row.name for row in find_methods(settings.methods)]
-        merged = _merge(results, order, missing)
+        merged = merge_results(results, order, missing)
         odd = _mismatches(folders[0], session.source)
         session.notes.update(dict.fromkeys(odd.lines()))
         for part, folder, making, own in zip(parts, folders, made, results, strict=True):
@@ -194,7 +184,7 @@ def _finish(
 ) -> None:
     """Writes the result, unless it is there already: a finished run may lie read-only."""
     before = folder.manifest().result
-    whole = _with_rows_of(before, result.to_json())
+    whole = with_earlier_rows(before, result.to_json())
     if before is not None and {**before, "revisions": None} == {**whole, "revisions": None}:
         return
     asked = tuple(
@@ -215,34 +205,6 @@ def _finish(
         machines=tuple(dict(machine) for machine in making.machines),
         result=whole,
         **odd.facts(),
-    )
-
-
-def _with_rows_of(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """A result with the rows that a folder had before and that were not asked for now."""
-    if before is None:
-        return now
-    mine = {row["method"]: row for row in now["rows"]}
-    there = [mine.pop(row["method"], row) for row in before["rows"]]
-    states = {**before.get("map_states", {}), **now.get("map_states", {})}
-    reasons = {**before.get("not_applicable", {}), **now.get("not_applicable", {})}
-    found = {**now, "rows": [*there, *mine.values()]}
-    found |= {"map_states": states} if "map_states" in now else {}
-    return found | ({"not_applicable": reasons} if "not_applicable" in now else {})
-
-
-def _merge(
-    results: Sequence[Result], methods: Sequence[str], not_applicable: dict[str, str]
-) -> Result:
-    """One result, its rows in the order in which the methods were asked for."""
-    rows = [row for result in results for row in result.rows]
-    return replace(
-        results[0],
-        rows=tuple(sorted(rows, key=lambda row: methods.index(row.method))),
-        not_applicable=not_applicable,
-        map_states={name: counts for each in results for name, counts in each.map_states.items()},
-        seconds=sum(result.seconds for result in results),
-        notes={name: notes for each in results for name, notes in each.notes.items()},
     )
 
 
@@ -306,36 +268,3 @@ def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
             log(f"Unreadable when its turn came, counted as wrong: {image_id}.")
     if len(ids) > _TOLD:
         log(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
-
-
-def _score(part: Prepared, folder: RunFolder, seconds: float) -> Result:
-    tables = {row.name: folder.row(row.name, _SCORED) for row in part.methods}
-    protocol = part.pipeline.protocol
-    metrics = metrics_of(protocol)
-    return Result(
-        arch=part.arch.name,
-        weights=part.loaded.name,
-        dataset=part.source.dataset.name,
-        protocol=protocol.name,
-        summary=protocol.summary,
-        n=len(part.source.dataset.examples),
-        rows=tuple(
-            Row(
-                part.arch.name,
-                part.loaded.name,
-                row.name,
-                row.title,
-                measure_all(metrics, outcomes_of(tables[row.name], row.name), protocol),
-            )
-            for row in part.methods
-        ),
-        not_applicable=part.not_applicable,
-        map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
-        seconds=seconds,
-        is_ilsvrc=part.source.is_ilsvrc,
-        columns=heads(metrics, protocol),
-        localized=localized_in(next(iter(tables.values()))),
-        unreadable=unreadable_in(next(iter(tables.values()))),
-        notes={row.name: row.notes for row in part.methods if row.notes},
-        revisions={"wsol_bench": own_version(), **part.identity.revisions},
-    )

@@ -191,7 +191,7 @@ def _watch_kept(gate: Gate, found: Survey, files: ShardFiles) -> None:
         if not gate.has_looked:
             gate.watch(records_in(files.table(number)))
     for number in found.begun:
-        kept = files.read_part(number, maps=False)
+        kept = files.partial.read(number, maps=False)
         if kept and not gate.has_looked:
             gate.watch(records_in(kept[0]))
 

@@ -37,7 +37,7 @@ def energy_pointing_game(row: RowData, protocol: Protocol) -> Measured:
         NotApplicable: the row makes no maps.
         DataError: the run kept no maps, or an example has no pixel in its boxes.
     """
-    from wsol_bench.boxes.extract import enlarge  # numba, for which `list` need not wait
+    from wsol_bench.boxes.upsampling import enlarge  # numba, for which `list` need not wait
 
     shares = [
         energy_share(enlarge(values, *size), boxes_as_mask(boxes, size)) if size.height else 0.0

@@ -56,7 +56,7 @@ def pointing_game(row: RowData, protocol: Protocol, *, tolerance: float = TOLERA
         NotApplicable: the row makes no maps.
         DataError: the run kept no maps, or an example has no object pixel.
     """
-    from wsol_bench.boxes.extract import enlarge  # numba, for which `list` need not wait
+    from wsol_bench.boxes.upsampling import enlarge  # numba, for which `list` need not wait
 
     hits = [
         truth is not None

@@ -6,8 +6,8 @@ Maps and boxes are brought to one square. IoU is `geometry.box_iou`'s.
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.boxes.extract import UPSAMPLINGS, Map
 from wsol_bench.boxes.sweep import ComponentBoxes, component_boxes, largest_boxes
+from wsol_bench.boxes.upsampling import UPSAMPLINGS, Map
 from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.catalog import Protocol, Sweep

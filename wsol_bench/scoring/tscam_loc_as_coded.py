@@ -26,7 +26,7 @@ object localization, ICCV 2021; the authors' code, github.com/vasgaowei/TS-CAM
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.boxes.extract import Map, enlarge
+from wsol_bench.boxes.upsampling import Map, enlarge
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.scoring.as_coded_boxes import PixelBoxes, box_iou_inclusive

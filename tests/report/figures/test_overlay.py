@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wsol_bench.boxes.extract import enlarge, extract_box
+from wsol_bench.boxes.extract import extract_box
+from wsol_bench.boxes.upsampling import enlarge
 from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
 from wsol_bench.protocols.views import VIEWS

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from wsol_bench.boxes.extract import UPSAMPLINGS
+from wsol_bench.boxes.upsampling import UPSAMPLINGS
 from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.catalog import BoxRule
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsol_bench.boxes.extract import UPSAMPLINGS, reference_of
+from wsol_bench.boxes.extract import reference_of
+from wsol_bench.boxes.upsampling import UPSAMPLINGS
 from wsol_bench.protocols.catalog import BoxRule
 
 THUMBNAIL_SIDES = (512, 448, 384, 320, 256)

@@ -1,0 +1,82 @@
+"""Files of some rows of a run: reading, decoding and writing them, with messages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsol_bench.errors import DataError
+from wsol_bench.records.manifest import ManifestRow
+from wsol_bench.records.storage.entry import Storage
+from wsol_bench.records.storage.messages import writing
+from wsol_bench.records.table import UNREADABLE
+
+SUFFIX = ".parquet"
+REMEDY = "The command that made the run makes this shard anew; give it again."
+
+
+class Damaged(DataError):  # noqa: N818 - a state of the file, caught where it can be mended
+    """A file is missing, does not decode, or is not the run's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The files of some rows of a run.
+
+    Attributes:
+        path: the run's folder, for messages.
+        storage: its files.
+        run: digest of the run's identity.
+        rows: those that are read and written here.
+        keep_maps: whether their maps are kept.
+    """
+
+    path: Path
+    storage: Storage
+    run: str
+    rows: tuple[ManifestRow, ...]
+    keep_maps: bool
+
+    @property
+    def rows_with_maps(self) -> tuple[ManifestRow, ...]:
+        """The rows whose maps are kept."""
+        return tuple(row for row in self.rows if row.makes_map and self.keep_maps)
+
+    def read_file(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            Damaged: it is missing.
+            StorageError: it cannot be read, which is no damage.
+        """
+        try:
+            return self.storage.read(name)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Damaged(f"{self.path / name}: is missing. {REMEDY}") from error
+
+    def decoded(self, name: str, content: bytes, decode: Callable[[bytes], Any]) -> Any:
+        """What `decode` makes of a file's content.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
+        try:
+            return decode(content)
+        except UNREADABLE as error:
+            raise Damaged(f"{self.path / name}: not readable ({error}). {REMEDY}") from error
+
+    def write_file(self, name: str, content: bytes) -> None:
+        """Writes a file and the folders above it.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        with writing(self.path / name):
+            self.storage.make(str(Path(name).parent))
+            self.storage.write(name, content)
+
+    def numbers_in(self, folder: str) -> list[int]:
+        """The numbers of the shards that have a Parquet file in a folder."""
+        names = (name for name in self.storage.names(folder) if name.endswith(SUFFIX))
+        stems = (name.removesuffix(SUFFIX) for name in names)
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
