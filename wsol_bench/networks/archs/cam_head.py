@@ -5,8 +5,8 @@ layer names and group count of deploy_vgg16CAM.prototxt and
 deploy_googlenetCAM.prototxt.
 """
 
+from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
-    Layer,
     average_pool,
     convolution,
     dropout,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
-    Layer,
     average_pool,
     concat,
     convolution,

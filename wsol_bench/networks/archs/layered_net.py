@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from wsol_bench.networks.archs.layers import Layer
+from wsol_bench.networks.archs.layer import Layer
 
 
 class Concat(nn.Module):

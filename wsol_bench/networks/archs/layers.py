@@ -5,8 +5,9 @@ A .caffemodel knows its layers by name, and so do papers (`relu5_3`,
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from wsol_bench.networks.archs.layer import Layer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,22 +16,6 @@ if TYPE_CHECKING:
 
 CHANNEL_STEP = 8
 """Scaled channel counts are multiples of this; every group count used divides it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One line of a net.
-
-    Attributes:
-        name: unique in its net; a slash is allowed, a dot is not.
-        build: makes the module that computes it.
-        bottoms: names of the layers that it reads; empty means the layer before,
-            or the image for the first.
-    """
-
-    name: str
-    build: "Callable[[], nn.Module]"
-    bottoms: tuple[str, ...] = ()
 
 
 def layered_net(layers: Sequence[Layer]) -> "LayeredNet":

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
-    Layer,
     concat,
     convolution,
     dropout,
