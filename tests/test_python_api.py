@@ -15,7 +15,7 @@ import pytest
 import wsol_bench
 from wsol_bench.api import RunResult
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.records.opened_run import joined_maps, open_parts
+from wsol_bench.records.opened_run import joined_maps, open_networks
 from wsol_bench.runtime.progress import progress
 from wsol_bench.settings import RunSettings
 
@@ -127,9 +127,11 @@ def test_maps_are_those_that_the_run_kept(made: RunResult) -> None:
     image = made.records["image_id"][0]
     (values,) = made.maps(image).values()
     assert values.dtype == np.float32
-    (part,) = open_parts(made.folder)
+    (network,) = open_networks(made.folder)
     for image, kept in zip(
-        part.of("grad_cam")["image_id"].to_pylist(), joined_maps(part, "grad_cam"), strict=True
+        network.of("grad_cam")["image_id"].to_pylist(),
+        joined_maps(network, "grad_cam"),
+        strict=True,
     ):
         np.testing.assert_array_equal(made.maps(image)["grad_cam"], kept)
     with pytest.raises(DataError, match="no image 'nope'"):

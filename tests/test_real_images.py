@@ -15,7 +15,7 @@ import wsol_bench
 from wsol_bench.boxes.components import largest_component
 from wsol_bench.boxes.sweep import largest_boxes
 from wsol_bench.boxes.upsampling import enlarge
-from wsol_bench.records.opened_run import joined_maps, open_parts
+from wsol_bench.records.opened_run import joined_maps, open_networks
 from wsol_bench.records.result import Row
 
 pytestmark = pytest.mark.ilsvrc
@@ -64,10 +64,10 @@ def test_boxes_of_real_maps_are_those_of_labelling_at_every_threshold(
         out=tmp_path / "run",
         keep_maps=True,
     )
-    (part,) = open_parts(tmp_path / "run")
+    (network,) = open_networks(tmp_path / "run")
     thresholds = np.arange(0.0, 1.0, 0.01)
-    for method in part.methods:
-        for values in joined_maps(part, method):
+    for method in network.methods:
+        for values in joined_maps(network, method):
             square = enlarge(values, 224, 224)
             least, largest = square.min(), square.max()
             steps = float(least) + thresholds * float(largest - least)

@@ -16,7 +16,7 @@ from rich.console import Console
 from wsol_bench.analysis.kept_maps import kept_maps_at
 from wsol_bench.analysis.rescore import rescore
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.records.opened_run import open_one, open_parts, own_protocol
+from wsol_bench.records.opened_run import open_networks, open_one, own_protocol
 from wsol_bench.records.result import Result
 from wsol_bench.report.exports.csv_columns import record_columns
 from wsol_bench.report.figures.drawing import Drawing
@@ -60,8 +60,8 @@ class RunResult(Result):
         """One row per image and method, as `export --format csv` writes them."""
         import pandas as pd
 
-        parts = open_parts(self.folder)
-        return pd.DataFrame(record_columns(parts, parts[0].order))
+        networks = open_networks(self.folder)
+        return pd.DataFrame(record_columns(networks, networks[0].order))
 
     def to_frame(self, of: Literal["errors", "records"] = "errors") -> "pd.DataFrame":
         """`metrics`, or `records` with `of="records"`."""
@@ -92,14 +92,14 @@ class RunResult(Result):
             {'grad_cam': (13, 13)}
         """
         found = {}
-        for part in open_parts(self.folder):
-            rows = [name for name in part.methods if part.has_map(name)]
-            if rows and not part.identity.keep_maps:
+        for network in open_networks(self.folder):
+            rows = [name for name in network.methods if network.has_map(name)]
+            if rows and not network.identity.keep_maps:
                 raise DataError(f"{self.folder}: kept no maps. Run again with keep_maps=True.")
             for name in rows:
-                table = part.of(name, ("image_id", "label"))
+                table = network.of(name, ("image_id", "label"))
                 at = _place(table["image_id"].to_pylist(), table["label"].to_pylist(), image, label)
-                found[name] = kept_maps_at(part, name, [at])[at]
+                found[name] = kept_maps_at(network, name, [at])[at]
         return found
 
     def pairs(
@@ -252,15 +252,15 @@ def open_result(path: str | Path) -> RunResult:
     """The result of a finished run, measured from its records; see `wsol_bench.open`."""
     if not isinstance(path, (str, Path)) or not str(path):
         raise UsageError(f"open: expected a run's folder, got {path!r}.")
-    parts = open_one(expanded(path))
-    stored: Mapping[str, Any] = parts[0].manifest.result or {}
+    networks = open_one(expanded(path))
+    stored: Mapping[str, Any] = networks[0].manifest.result or {}
     result = replace(
-        rescore(parts, own_protocol(parts[0])),
+        rescore(networks, own_protocol(networks[0])),
         not_applicable=stored.get("not_applicable", {}),
         seconds=stored.get("seconds", 0.0),
         notes={name: tuple(notes) for name, notes in stored.get("notes", {}).items()},
     )
-    return _with_folder(result, parts[0].folder.path)
+    return _with_folder(result, networks[0].folder.path)
 
 
 def _with_folder(result: Result, folder: Path) -> RunResult:

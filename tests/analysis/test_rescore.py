@@ -13,7 +13,7 @@ from wsol_bench.analysis.ablation import ablate, variants
 from wsol_bench.analysis.rescore import redrawn, with_rule
 from wsol_bench.cli.main import main
 from wsol_bench.protocols.catalog import PROTOCOLS
-from wsol_bench.records.opened_run import boxes_of, open_parts, own_protocol
+from wsol_bench.records.opened_run import boxes_of, open_networks, own_protocol
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.scoring.intervals import wilson_interval
 
@@ -53,13 +53,13 @@ def test_scoring_a_run_again_gives_its_own_table(
 
 
 def test_boxes_drawn_again_from_kept_maps_are_the_runs_own(kept_run: Path) -> None:
-    (part,) = open_parts(kept_run)
+    (network,) = open_networks(kept_run)
     # a rule that differs in a field which changes no box, so that maps are used
-    protocol = with_rule(own_protocol(part), threshold=np.nextafter(0.15, 0))
-    for method in part.methods:
-        again = redrawn(part, method, protocol)
-        assert np.array_equal(boxes_of(again), boxes_of(part.of(method))), method
-        assert again["iou"].equals(part.of(method)["iou"])
+    protocol = with_rule(own_protocol(network), threshold=np.nextafter(0.15, 0))
+    for method in network.methods:
+        again = redrawn(network, method, protocol)
+        assert np.array_equal(boxes_of(again), boxes_of(network.of(method))), method
+        assert again["iou"].equals(network.of(method)["iou"])
 
 
 def test_another_least_iou_needs_no_maps(
@@ -84,19 +84,21 @@ def test_another_view_is_refused(kept_run: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_higher_threshold_draws_smaller_boxes(kept_run: Path) -> None:
-    (part,) = open_parts(kept_run)
-    own = own_protocol(part)
+    (network,) = open_networks(kept_run)
+    own = own_protocol(network)
     areas = []
     for threshold in (0.05, 0.15, 0.5, 0.9):
-        boxes = boxes_of(redrawn(part, "mwp", with_rule(own, threshold=threshold, component="all")))
+        boxes = boxes_of(
+            redrawn(network, "mwp", with_rule(own, threshold=threshold, component="all"))
+        )
         areas.append(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
     assert all((more >= less).all() for more, less in pairwise(areas))
 
 
 def test_an_ablation_moves_one_choice_at_a_time_and_holds_the_runs_own(kept_run: Path) -> None:
-    parts = open_parts(kept_run)
-    own = own_protocol(parts[0])
-    found = list(ablate(parts))
+    networks = open_networks(kept_run)
+    own = own_protocol(networks[0])
+    found = list(ablate(networks))
     assert {variant.choice for variant in found if variant.is_own} == {
         variant.choice for variant in found
     }

@@ -6,7 +6,7 @@ from torch import nn
 
 from wsol_bench.errors import DataError, WeightsError
 from wsol_bench.networks.forward import PIXELS, Network, Requests
-from wsol_bench.networks.outputs import LOWEST, Outputs, check_count, map_classes, read_table
+from wsol_bench.networks.outputs import LOWEST, Outputs, check_output_count, map_classes, read_table
 
 IDS = ("a", "b", "c")
 
@@ -67,8 +67,8 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, text):
 
 
 def test_a_background_output_is_refused_with_the_remedy():
-    check_count(1000, 1000, "net.pth")
+    check_output_count(1000, 1000, "net.pth")
     with pytest.raises(WeightsError, match=r"1,001 outputs.*background.*--classes FILE"):
-        check_count(1001, 1000, "net.pth")
+        check_output_count(1001, 1000, "net.pth")
     with pytest.raises(WeightsError, match=r"965 outputs, the dataset 50 classes; --classes FILE"):
-        check_count(965, 50, "net.pth")
+        check_output_count(965, 50, "net.pth")

@@ -11,7 +11,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.manifest import DataSource, Identity, Manifest, ManifestRow
-from wsol_bench.records.opened_run import open_parts
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.shard_files import ShardState
@@ -429,4 +429,4 @@ def test_changing_one_score_changes_the_shard(folder):
 
 def test_an_unfinished_run_is_no_run_to_read(folder):
     with pytest.raises(DataError, match="not finished"):
-        open_parts(folder.path)
+        open_networks(folder.path)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.images import read_image
-from wsol_bench.records.opened_run import open_parts
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.runs.single_image import evaluate_image
 from wsol_bench.settings import RunSettings
 
@@ -64,8 +64,8 @@ def test_it_says_of_an_image_what_a_run_records(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (part,) = open_parts(run_of_three)
-    for row in part.of("grad_cam").to_pylist():
+    (network,) = open_networks(run_of_three)
+    for row in network.of("grad_cam").to_pylist():
         path = small_dataset / f"ILSVRC/Data/CLS-LOC/val/{row['image_id']}.JPEG"
         command = ["show", str(path), "--arch=squeezenet1_1", f"--weights={small_weights}"]
         command += [f"--methods={METHODS}", f"--class={row['label']}", f"--out={tmp_path}/x.png"]
@@ -76,7 +76,7 @@ def test_it_says_of_an_image_what_a_run_records(
             [each["score"] for each in told["best"]], row["scores"], rtol=1e-4, atol=1e-4
         )
         for method in told["methods"]:
-            records = part.of(method["method"]).to_pylist()
+            records = network.of(method["method"]).to_pylist()
             (record,) = (each for each in records if each["image_id"] == row["image_id"])
             # a box of one image and one of a batch may differ where a value is the threshold
             corners = [record[side] for side in ("x0", "y0", "x1", "y1")]

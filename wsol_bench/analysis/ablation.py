@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from wsol_bench.analysis.rescore import rescore, with_rule
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.resample import KERNELS
-from wsol_bench.records.opened_run import Part, own_protocol
+from wsol_bench.records.opened_run import NetworkRecords, own_protocol
 from wsol_bench.records.result import Result
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.metric import BoundMetric
@@ -32,20 +32,22 @@ class Variant:
     result: Result
 
 
-def ablate(parts: Sequence[Part], metrics: Sequence[BoundMetric] = ()) -> Iterator[Variant]:
+def ablate(
+    networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric] = ()
+) -> Iterator[Variant]:
     """Scores a run under its own protocol with one choice moved at a time.
 
     Args:
-        parts: a run with kept maps.
+        networks: a run with kept maps.
         metrics: those to measure; default: the protocol's that a box can change.
 
     Raises:
         DataError: the run kept no maps.
     """
-    own = own_protocol(parts[0])
+    own = own_protocol(networks[0])
     asked = metrics or [each for each in metrics_of(own) if "upsampling" in each.reads]
     for choice, value, protocol in variants(own):
-        yield Variant(choice, value, protocol == own, rescore(parts, protocol, asked))
+        yield Variant(choice, value, protocol == own, rescore(networks, protocol, asked))
 
 
 def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import Part, joined_maps, true_boxes_of
+from wsol_bench.records.opened_run import NetworkRecords, joined_maps, true_boxes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +27,21 @@ class KeptMap:
     ground_truth: Boxes
 
 
-def kept_maps(part: Part, method: str) -> Iterator[KeptMap]:
+def kept_maps(network: NetworkRecords, method: str) -> Iterator[KeptMap]:
     """The maps of one method, in the order of its records."""
-    table = part.of(method)
-    maps, boxes = joined_maps(part, method), true_boxes_of(table)
+    table = network.of(method)
+    maps, boxes = joined_maps(network, method), true_boxes_of(table)
     for values, size, ground_truth in zip(maps, sizes_of(table), boxes, strict=True):
         yield KeptMap(values, size, ground_truth)
 
 
 def kept_maps_at(
-    part: Part, method: str, indices: Collection[int]
+    network: NetworkRecords, method: str, indices: Collection[int]
 ) -> dict[int, NDArray[np.float32]]:
     """Index of a record -> its joined map; only the maps of these records are joined."""
-    view, side = VIEWS[part.identity.protocol.view], part.identity.side
+    view, side = VIEWS[network.identity.protocol.view], network.identity.side
     wanted = frozenset(indices)
-    stored = enumerate(part.folder.read_maps(method))
+    stored = enumerate(network.folder.read_maps(method))
     return {at: view.join(maps.astype(np.float32), side) for at, maps in stored if at in wanted}
 
 

@@ -38,7 +38,7 @@ FAILURES = frozenset({Verdict.BEYOND, Verdict.NO_FIGURE})
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ComparedCell:
     """One figure in both results.
 
     Attributes:
@@ -95,7 +95,7 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ResultComparison:
     """What a comparison came to.
 
     Attributes:
@@ -103,16 +103,16 @@ class Comparison:
         mismatches: other conditions, missing rows, extra rows.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     mismatches: tuple[Mismatch, ...]
 
     @property
-    def changed(self) -> tuple[Cell, ...]:
+    def changed(self) -> tuple[ComparedCell, ...]:
         """The cells that are not the same, failing or not."""
         return tuple(cell for cell in self.cells if cell.verdict is not Verdict.SAME)
 
     @property
-    def without_figure(self) -> tuple[Cell, ...]:
+    def without_figure(self) -> tuple[ComparedCell, ...]:
         """The cells that have a figure on neither side, and so guard nothing."""
         return tuple(cell for cell in self.cells if cell.old is None and cell.new is None)
 
@@ -128,7 +128,7 @@ def compare(
     new: StoredResults,
     tolerance: Mapping[str, float] | None = None,
     metrics: Sequence[str] = (),
-) -> Comparison:
+) -> ResultComparison:
     """Compares a new result with a baseline.
 
     Args:
@@ -144,7 +144,7 @@ def compare(
     for metric in metrics:
         find("metric of the baseline", metric, old.metrics)
     cells = [
-        Cell(
+        ComparedCell(
             row,
             metric,
             before,
@@ -160,7 +160,7 @@ def compare(
     extra = [
         Mismatch(str(row), "row is not in the baseline") for row in new.rows if row not in old.rows
     ]
-    return Comparison(tuple(cells), (*_other_conditions(old, new), *missing, *extra))
+    return ResultComparison(tuple(cells), (*_other_conditions(old, new), *missing, *extra))
 
 
 def _other_conditions(old: StoredResults, new: StoredResults) -> list[Mismatch]:

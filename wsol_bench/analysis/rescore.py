@@ -21,7 +21,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import UNREAD, Part, boxes_of, true_boxes_of
+from wsol_bench.records.opened_run import UNREAD, NetworkRecords, boxes_of, true_boxes_of
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runtime.machine import own_version
@@ -35,15 +35,15 @@ __all__ = ["rescore"]
 
 
 def rescore(
-    parts: Sequence[Part],
+    networks: Sequence[NetworkRecords],
     protocol: Protocol,
     metrics: Sequence[BoundMetric] = (),
-    tune_on: Sequence[Part] = (),
+    tune_on: Sequence[NetworkRecords] = (),
 ) -> Result:
     """The result of a run's records and maps under a protocol.
 
     Args:
-        parts: from `open_parts`.
+        networks: from `open_networks`.
         protocol: its view must be the one that the run had.
         metrics: those to measure; default: the protocol's.
         tune_on: a run of the same network and rows on other images, for metrics with a
@@ -56,20 +56,20 @@ def rescore(
     """
     metrics = metrics or metrics_of(protocol)
     predicts = any("boxes" in bound.metric.needs for bound in metrics)
-    tuned = tuning_rows(parts, tune_on)
+    tuned = tuning_rows(networks, tune_on)
     rows: dict[str, Row] = {}
     states: dict[str, dict[str, int]] = {}
-    for part in parts:
-        require_view(part, protocol)
-        for row in part.rows:
+    for network in networks:
+        require_view(network, protocol)
+        for row in network.rows:
             method = row["method"]
-            table = redrawn(part, method, protocol) if predicts else part.of(method)
-            data = row_data(part, method, table, tuned.get(method))
-            require_classes(part, data, protocol, metrics)
+            table = redrawn(network, method, protocol) if predicts else network.of(method)
+            data = row_data(network, method, table, tuned.get(method))
+            require_classes(network, data, protocol, metrics)
             figures = measure_all(metrics, data, protocol)
             rows[method] = Row(row["arch"], row["weights"], method, row["title"], figures)
             states |= count_states(table, [method])
-    first = parts[0]
+    first = networks[0]
     return Result(
         arch=first.identity.arch,
         weights=first.identity.weights,
@@ -90,28 +90,28 @@ def rescore(
 
 
 def require_classes(
-    part: Part, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric]
+    network: NetworkRecords, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric]
 ) -> None:
     """Checks that the records hold as many classes per image as the metrics look at.
 
     Raises:
         UsageError: they hold fewer.
     """
-    kept, there = row.classes.shape[1], part.identity.classes
+    kept, there = row.classes.shape[1], network.identity.classes
     asked = row.n and any("topk" in bound.reads for bound in metrics)
     if asked and kept < min(protocol.topk, there):
         raise UsageError(
-            f"{part.folder.path}: its records hold the best {kept} of {there} classes, and "
+            f"{network.folder.path}: its records hold the best {kept} of {there} classes, and "
             f"topk={protocol.topk} needs more. Run again with --set topk={protocol.topk}."
         )
 
 
-def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
+def redrawn(network: NetworkRecords, method: str, protocol: Protocol) -> pa.Table:
     """One method's records under a protocol: its boxes, IoUs and map states anew."""
-    table = part.of(method)
+    table = network.of(method)
     boxes, states = boxes_of(table), table["map_state"].to_pylist()
-    if part.has_map(method) and not _same_boxes(part, protocol):
-        found = list(_extract_all(part, method, protocol))
+    if network.has_map(method) and not _same_boxes(network, protocol):
+        found = list(_extract_all(network, method, protocol))
         boxes = np.array([box for box, _ in found]).reshape(-1, 4)
         states = [str(state) for _, state in found]
     truths = true_boxes_of(table)
@@ -124,11 +124,13 @@ def redrawn(part: Part, method: str, protocol: Protocol) -> pa.Table:
     return table
 
 
-def _extract_all(part: Part, method: str, protocol: Protocol) -> Iterator[tuple[Boxes, MapState]]:
-    view, side = VIEWS[protocol.view], part.identity.side
-    if not part.identity.keep_maps:
+def _extract_all(
+    network: NetworkRecords, method: str, protocol: Protocol
+) -> Iterator[tuple[Boxes, MapState]]:
+    view, side = VIEWS[protocol.view], network.identity.side
+    if not network.identity.keep_maps:
         raise DataError(
-            f"{part.folder.path}: {protocol.name} draws other boxes, which needs the maps, and "
+            f"{network.folder.path}: {protocol.name} draws other boxes, which needs the maps, and "
             "none are kept. Run again with --keep-maps."
         )
 
@@ -138,26 +140,26 @@ def _extract_all(part: Part, method: str, protocol: Protocol) -> Iterator[tuple[
         window = view.window(kept.size, side)
         return extract_box(kept.values, kept.size, protocol.box_rule, window)
 
-    return in_threads(extract, kept_maps(part, method))
+    return in_threads(extract, kept_maps(network, method))
 
 
-def require_view(part: Part, protocol: Protocol) -> None:
+def require_view(network: NetworkRecords, protocol: Protocol) -> None:
     """Sees that a run has the view that a protocol needs.
 
     Raises:
         UsageError: it has another.
     """
-    view = part.identity.protocol.view
+    view = network.identity.protocol.view
     if view != protocol.view:
         raise UsageError(
-            f"{part.folder.path}: was run with the view {view!r}; {protocol.name} needs "
+            f"{network.folder.path}: was run with the view {view!r}; {protocol.name} needs "
             f"{protocol.view!r}, which is other inputs for the network. Run it again with "
             f"--protocol {protocol.name}."
         )
 
 
-def _same_boxes(part: Part, protocol: Protocol) -> bool:
-    return part.identity.protocol.box_rule == protocol.box_rule
+def _same_boxes(network: NetworkRecords, protocol: Protocol) -> bool:
+    return network.identity.protocol.box_rule == protocol.box_rule
 
 
 def with_rule(protocol: Protocol, **changes: Any) -> Protocol:

@@ -115,7 +115,7 @@ def _rank(cell: TableCell, metric: BoundMetric) -> float:
 
 
 def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> TableRow:
-    own = row.part.identity
+    own = row.network.identity
     cells = {}
     for metric in metrics:
         figure = row.figures.get(metric.name)

@@ -11,7 +11,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
-from wsol_bench.records.opened_run import Part, open_parts, own_protocol, run_folders
+from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
 from wsol_bench.records.table import localized_in
 from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
 from wsol_bench.scoring.measured import Measured
@@ -29,7 +29,7 @@ class ReportRow:
         method: its name.
         title: as a paper's table writes it, with the arch where it is not the run's.
         arch: of the network that carries it.
-        part: the records' network, and where they lie.
+        network: the records' network, and where they lie.
         table: the method's records, in the order of the dataset.
         figures: metric -> figure, measured from these records and maps.
     """
@@ -37,19 +37,19 @@ class ReportRow:
     method: str
     title: str
     arch: str
-    part: Part
+    network: NetworkRecords
     table: pa.Table
     figures: Mapping[str, Measured]
 
     @property
     def has_map(self) -> bool:
         """Whether the method makes maps, and is no baseline."""
-        return self.part.has_map(self.method)
+        return self.network.has_map(self.method)
 
     @property
     def keeps_maps(self) -> bool:
         """Whether its maps lie in the run's folder."""
-        return self.has_map and bool(self.part.identity.keep_maps)
+        return self.has_map and bool(self.network.identity.keep_maps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +133,23 @@ def open_runs(paths: Sequence[Path], metrics: Sequence[BoundMetric] = ()) -> tup
 
 
 def _open(path: Path, metrics: Sequence[BoundMetric]) -> ReportRun:
-    parts = open_parts(path)
-    protocol = own_protocol(parts[0])
+    networks = open_networks(path)
+    protocol = own_protocol(networks[0])
     shown = tuple(metrics) or metrics_of(protocol)
     every = {each.name: each for each in (*shown, *metrics_in(ERRORS))}
     found = {}
-    for part in parts:
-        for row in part.rows:
+    for network in networks:
+        for row in network.rows:
             method, arch = row["method"], row["arch"]
-            table = part.of(method)
-            title = row["title"] if arch == parts[0].identity.arch else f"{row['title']} ({arch})"
-            figures = measure_all(tuple(every.values()), row_data(part, method), protocol)
-            found[method] = ReportRow(method, title, arch, part, table, figures)
+            table = network.of(method)
+            title = (
+                row["title"] if arch == networks[0].identity.arch else f"{row['title']} ({arch})"
+            )
+            figures = measure_all(tuple(every.values()), row_data(network, method), protocol)
+            found[method] = ReportRow(method, title, arch, network, table, figures)
     _check_same_images(path, list(found.values()))
-    rows = tuple(found[method] for method in parts[0].order)
-    return ReportRun("", path, parts[0].folder.manifest(), protocol, rows, shown)
+    rows = tuple(found[method] for method in networks[0].order)
+    return ReportRun("", path, networks[0].folder.manifest(), protocol, rows, shown)
 
 
 def _check_same_images(path: Path, rows: Sequence[ReportRow]) -> None:

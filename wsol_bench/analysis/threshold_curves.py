@@ -127,14 +127,14 @@ def _right_at(
     row: ReportRow, protocol: Protocol, thresholds: NDArray[np.float64], progress: Progress
 ) -> Iterator[NDArray[np.bool_]]:
     """Whether the box of each image is right at each threshold, (T,)."""
-    view, side = VIEWS[protocol.view], row.part.identity.side
+    view, side = VIEWS[protocol.view], row.network.identity.side
 
     def judge(kept: KeptMap) -> NDArray[np.bool_]:
         window = view.window(kept.size, side)
         boxes = boxes_at(kept.values, kept.size, protocol.box_rule, thresholds, window)
         return fit_at(boxes, kept.ground_truth, protocol)
 
-    for right in in_threads(judge, kept_maps(row.part, row.method)):
+    for right in in_threads(judge, kept_maps(row.network, row.method)):
         progress(1)
         yield right
 

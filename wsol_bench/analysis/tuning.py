@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import UsageError
-from wsol_bench.records.opened_run import Part
+from wsol_bench.records.opened_run import NetworkRecords
 from wsol_bench.scoring.row_data import RowData
 
 _NETWORK = ("arch", "weights_sha256", "preprocessing", "precision")
 """What both runs must have the same, for a threshold of one to fit the other's maps."""
 
 
-def tuning_rows(parts: Sequence[Part], tune_on: Sequence[Part]) -> dict[str, RowData]:
+def tuning_rows(
+    networks: Sequence[NetworkRecords], tune_on: Sequence[NetworkRecords]
+) -> dict[str, RowData]:
     """Row -> the same row of the run to tune on; nothing where there is no such run.
 
     Raises:
@@ -20,28 +22,31 @@ def tuning_rows(parts: Sequence[Part], tune_on: Sequence[Part]) -> dict[str, Row
     """
     if not tune_on:
         return {}
-    _refuse_same_images(parts, tune_on)
+    _refuse_same_images(networks, tune_on)
     others = {method: other for other in tune_on for method in other.methods}
     found = {}
-    for part in parts:
-        for method in part.methods:
+    for network in networks:
+        for method in network.methods:
             if method not in others:
                 raise UsageError(
                     f"--tune-on {tune_on[0].folder.path}: has no row {method}. Run it with the "
                     "methods of the run that is scored."
                 )
-            _refuse_another_row(part, others[method], method)
+            _refuse_another_row(network, others[method], method)
             found[method] = row_data(others[method], method)
     return found
 
 
-def _refuse_another_row(part: Part, other: Part, method: str) -> None:
+def _refuse_another_row(network: NetworkRecords, other: NetworkRecords, method: str) -> None:
     pairs: list[tuple[str, object, object]] = [
-        *((name, getattr(part.identity, name), getattr(other.identity, name)) for name in _NETWORK),
-        ("view", part.identity.protocol.view, other.identity.protocol.view),
-        ("layer", part.row(method).layer, other.row(method).layer),
-        ("options", part.row(method).options, other.row(method).options),
-        ("source", part.row(method).source, other.row(method).source),
+        *(
+            (name, getattr(network.identity, name), getattr(other.identity, name))
+            for name in _NETWORK
+        ),
+        ("view", network.identity.protocol.view, other.identity.protocol.view),
+        ("layer", network.row(method).layer, other.row(method).layer),
+        ("options", network.row(method).options, other.row(method).options),
+        ("source", network.row(method).source, other.row(method).source),
     ]
     for name, scored, tuned in pairs:
         if scored != tuned:
@@ -51,10 +56,12 @@ def _refuse_another_row(part: Part, other: Part, method: str) -> None:
             )
 
 
-def _refuse_same_images(parts: Sequence[Part], tune_on: Sequence[Part]) -> None:
-    scored, tuned = (set(each[0].table["image_id"].to_pylist()) for each in (parts, tune_on))
-    same_data = parts[0].identity.dataset_sha256 == tune_on[0].identity.dataset_sha256
-    if same_data or (scored & tuned and parts[0].identity.is_ilsvrc):
+def _refuse_same_images(
+    networks: Sequence[NetworkRecords], tune_on: Sequence[NetworkRecords]
+) -> None:
+    scored, tuned = (set(each[0].table["image_id"].to_pylist()) for each in (networks, tune_on))
+    same_data = networks[0].identity.dataset_sha256 == tune_on[0].identity.dataset_sha256
+    if same_data or (scored & tuned and networks[0].identity.is_ilsvrc):
         raise UsageError(
             "--tune-on: holds images that are scored. A threshold tuned on them is the oracle's; "
             "choose it on other images."

@@ -43,7 +43,7 @@ def cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     return torch.einsum("nk,nkuv->nuv", rows, features)
 
 
-def check(network: "Network", layer: str) -> None:
+def check_cam(network: "Network", layer: str) -> None:
     """Checks that the network is features, global average pooling, one linear layer.
 
     Raises:
@@ -104,5 +104,5 @@ CAM = MapMethod(
     role="features",
     requests=_requests,
     maps=cam,
-    check=check,
+    check=check_cam,
 )

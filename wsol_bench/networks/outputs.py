@@ -90,7 +90,7 @@ def map_classes(
     return Outputs(tuple(known.get(each, NONE) for each in class_ids), count, among)
 
 
-def check_count(count: int, classes: int, weights: str) -> None:
+def check_output_count(count: int, classes: int, weights: str) -> None:
     """Checks that a network without a table has one output per class.
 
     Raises:

@@ -40,7 +40,7 @@ could not be read; never the label."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _PreparedImage:
     """An image as it goes through the network; an unreadable one is black and 0 x 0."""
 
     example: Example
@@ -97,7 +97,7 @@ def records_of(
     if on_cpu:
         keep_freed_memory()
     requests, room = pipeline.requests, Room(tell)
-    queued: deque[tuple[list[_Prepared], list[Pending]]] = deque()
+    queued: deque[tuple[list[_PreparedImage], list[Pending]]] = deque()
     drawing: deque[_Drawing] = deque()
     with (
         side_pool(threads, gives_way=on_cpu) as pool,
@@ -120,8 +120,8 @@ def _prepare_ahead(
     dataset: Dataset,
     batches: Iterable[Sequence[Example]],
     pool: ThreadPoolExecutor,
-) -> Iterator[list[_Prepared]]:
-    waiting: deque[list[Future[_Prepared]]] = deque()
+) -> Iterator[list[_PreparedImage]]:
+    waiting: deque[list[Future[_PreparedImage]]] = deque()
     for batch in batches:
         waiting.append([pool.submit(_prepare, pipeline, dataset, example) for example in batch])
         if len(waiting) > _BATCHES_AHEAD:
@@ -130,7 +130,7 @@ def _prepare_ahead(
         yield [future.result() for future in waiting.popleft()]
 
 
-def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepared:
+def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _PreparedImage:
     side = pipeline.preprocessing.size
     try:
         image, readable = dataset.open(example.image_id), True
@@ -140,11 +140,14 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepare
     classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
     seed = seed_of(example.image_id)
     question = Question(pipeline.view.tensors(image, side), classes, seed)
-    return _Prepared(example, size, question, readable)
+    return _PreparedImage(example, size, question, readable)
 
 
 def _draw(
-    pipeline: Pipeline, batch: list[_Prepared], pending: list[Pending], pool: ThreadPoolExecutor
+    pipeline: Pipeline,
+    batch: list[_PreparedImage],
+    pending: list[Pending],
+    pool: ThreadPoolExecutor,
 ) -> _Drawing:
     answers = [each.wait(pipeline.protocol.topk) for each in pending]
     places = ((part, i) for part in answers for i in range(part.images))
@@ -167,7 +170,9 @@ def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
     return Made(records, maps)
 
 
-def _records(pipeline: Pipeline, prepared: _Prepared, answers: Answers, i: int) -> list[Record]:
+def _records(
+    pipeline: Pipeline, prepared: _PreparedImage, answers: Answers, i: int
+) -> list[Record]:
     """The records of the i-th image of a batch, one per method."""
     if not prepared.readable:
         return _unreadable(pipeline, prepared.example, k=answers.best.shape[1])

@@ -17,14 +17,14 @@ from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.manifest import Identity, Manifest, ManifestRow
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 
-__all__ = ["open_parts"]
+__all__ = ["open_networks"]
 
 UNREAD = Size(0, 0)
 """Of an image that could not be read."""
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkRecords:
     """The records of one network, and what its manifest says of them.
 
     Attributes:
@@ -82,21 +82,21 @@ def run_folders(path: Path) -> list[Path]:
     return sorted(each.parent for each in path.glob(f"*/{MANIFEST}")) or [path]
 
 
-def open_one(path: Path) -> tuple[Part, ...]:
+def open_one(path: Path) -> tuple[NetworkRecords, ...]:
     """The networks of the one run that a folder holds, for commands that take only one.
 
     Raises:
         UsageError: it holds the runs of several archs; names their folders.
-        DataError: as `open_parts`.
+        DataError: as `open_networks`.
     """
     folders = run_folders(path)
     if len(folders) > 1:
         names = ", ".join(str(each) for each in folders)
         raise UsageError(f"{path}: holds {len(folders)} runs. Name one of them: {names}.")
-    return open_parts(folders[0])
+    return open_networks(folders[0])
 
 
-def open_parts(path: Path) -> tuple[Part, ...]:
+def open_networks(path: Path) -> tuple[NetworkRecords, ...]:
     """The networks of a run: its own, and its CAM net's where it has one.
 
     Raises:
@@ -107,7 +107,7 @@ def open_parts(path: Path) -> tuple[Part, ...]:
     if manifest.result is None:
         raise DataError(f"{path}: the run is not finished. Give the command that began it again.")
     try:
-        return _parts(path, manifest, manifest.result["rows"])
+        return _networks(path, manifest, manifest.result["rows"])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path / MANIFEST}: its result is not of the form that a run writes "
@@ -115,28 +115,30 @@ def open_parts(path: Path) -> tuple[Part, ...]:
         ) from error
 
 
-def _parts(path: Path, manifest: Manifest, rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
+def _networks(
+    path: Path, manifest: Manifest, rows: Sequence[dict[str, Any]]
+) -> tuple[NetworkRecords, ...]:
     order = tuple(str(row["method"]) for row in rows)
-    parts = []
+    networks = []
     for arch in dict.fromkeys(str(row["arch"]) for row in rows):
         own = arch == manifest.identity.arch
         folder = RunFolder(path if own else path / arch)
         folder.open()
         mine = tuple(row for row in rows if row["arch"] == arch)
-        parts.append(Part(folder, manifest if own else folder.manifest(), mine, order))
-    return tuple(parts)
+        networks.append(NetworkRecords(folder, manifest if own else folder.manifest(), mine, order))
+    return tuple(networks)
 
 
-def own_protocol(part: Part) -> Protocol:
+def own_protocol(network: NetworkRecords) -> Protocol:
     """The protocol that a run was made under."""
-    return part.identity.protocol
+    return network.identity.protocol
 
 
-def joined_maps(part: Part, name: str) -> Iterator[NDArray[np.float32]]:
+def joined_maps(network: NetworkRecords, name: str) -> Iterator[NDArray[np.float32]]:
     """The kept maps of one row, joined by the run's view, in the records' order."""
-    view = VIEWS[part.identity.protocol.view]
-    for maps in part.folder.read_maps(name):
-        yield view.join(maps.astype(np.float32), part.identity.side)
+    view = VIEWS[network.identity.protocol.view]
+    for maps in network.folder.read_maps(name):
+        yield view.join(maps.astype(np.float32), network.identity.side)
 
 
 def boxes_of(table: pa.Table) -> Boxes:

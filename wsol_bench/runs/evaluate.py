@@ -1,4 +1,4 @@
-"""A prepared run becomes a result: run, stored, scored, its arch's CAM net included."""
+"""Runs archs over a dataset: opens, executes, stores and scores them."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,17 +16,24 @@ from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import RunFolder, as_plain
-from wsol_bench.runs.execute import Making, make_records
+from wsol_bench.runs.execute import RunStatistics, make_records
 from wsol_bench.runs.identify import rows_of, versions
-from wsol_bench.runs.prepare import Prepared, Source, check, open_source, prepare, prepare_cam_arch
+from wsol_bench.runs.prepare import (
+    Prepared,
+    Source,
+    check_settings,
+    open_source,
+    prepare,
+    prepare_cam_arch,
+)
 from wsol_bench.runs.results import merge_results, score_records, with_earlier_rows
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings
 
-_TOLD = 10
-"""Unreadable images that are told of one by one."""
+_REPORTED = 10
+"""Unreadable images that are reported one by one."""
 
 
 def evaluate(
@@ -34,13 +41,13 @@ def evaluate(
 ) -> tuple[Result, ...]:
     """Runs the archs that the settings name over one dataset.
 
-    An arch whose own net cannot carry CAM brings its CAM net's row along where the
-    weights are of a kind that has both. With `out`, shards already there are kept.
+    An arch whose own network does not support CAM adds the row of its CAM arch if the weights
+    are of a kind that has both. With `out`, shards already there are kept.
 
     Args:
         settings: what to run; `arch` may be one of `settings.ARCH_SETS`.
-        quiet: say nothing on stderr.
-        verbose: say also which entries of the weights the network does not need.
+        quiet: print nothing on stderr.
+        verbose: also list entries of the weights that the network does not need.
 
     Returns:
         One result per arch.
@@ -56,7 +63,7 @@ def evaluate(
     engine.check(settings)
     each = settings.by_arch()
     for one in each:
-        check(_opened_here(one))
+        check_settings(_opened_here(one))
     with on_signals() as stop:
         source = open_source(settings, quiet=quiet)
         session = Session(source, stop, quiet, verbose)
@@ -65,7 +72,7 @@ def evaluate(
             _announce_gpus(settings)
         results = tuple(_evaluate_arch(one, session) for one in each)
         if not quiet:
-            _tell_unreadable(results, source)
+            _report_unreadable(results, source)
             for line in session.notes:
                 log(line)
         return results
@@ -78,8 +85,8 @@ class Session:
     Attributes:
         source: the images.
         stop: whether a signal came.
-        quiet, verbose: as `evaluate` was told.
-        notes: lines to say at the end, each once, in order.
+        quiet, verbose: see `evaluate`.
+        notes: lines to log at the end, each once, in order.
     """
 
     source: Source
@@ -91,32 +98,39 @@ class Session:
 
 def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
     main = prepare(_opened_here(settings), session.source)
-    parts = [part for part in (main, prepare_cam_arch(main)) if part and part.methods]
-    supported = {method.name for part in parts for method in part.methods}
+    networks = [
+        prepared for prepared in (main, prepare_cam_arch(main)) if prepared and prepared.methods
+    ]
+    supported = {method.name for prepared in networks for method in prepared.methods}
     missing = {name: why for name, why in main.not_applicable.items() if name not in supported}
-    if not parts:
+    if not networks:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
     if not session.quiet:
         _announce_arch(main, missing, session.verbose)
     with _folder_of(settings, session.stop) as path:
-        folders = [RunFolder(path), *(RunFolder(path / part.arch.name) for part in parts[1:])]
+        folders = [
+            RunFolder(path),
+            *(RunFolder(path / prepared.arch.name) for prepared in networks[1:]),
+        ]
         made = [
-            _make_part(part, settings, folder, session)
-            for part, folder in zip(parts, folders, strict=True)
+            _make_records_of(prepared, settings, folder, session)
+            for prepared, folder in zip(networks, folders, strict=True)
         ]
         results = [
-            score_records(part, folder, making.seconds)
-            for part, folder, making in zip(parts, folders, made, strict=True)
+            score_records(prepared, folder, statistics.seconds)
+            for prepared, folder, statistics in zip(networks, folders, made, strict=True)
         ]
         order = [row.name for row in find_methods(settings.methods)]
         merged = merge_results(results, order, missing)
         odd = _mismatches(folders[0], session.source)
         session.notes.update(dict.fromkeys(odd.lines()))
-        for part, folder, making, own in zip(parts, folders, made, results, strict=True):
+        for prepared, folder, statistics, own in zip(networks, folders, made, results, strict=True):
             # The first network's folder is the run's and holds the rows of all.
-            result, asked = (merged, settings) if part is parts[0] else (own, part.settings)
-            _finish(part, folder, making, result, asked, odd)
+            result, asked = (
+                (merged, settings) if prepared is networks[0] else (own, prepared.settings)
+            )
+            _finish(prepared, folder, statistics, result, asked, odd)
     return merged
 
 
@@ -131,37 +145,37 @@ def _opened_here(settings: RunSettings) -> RunSettings:
     return settings if works_here else replace(settings, device="cpu")
 
 
-def _make_part(
-    part: Prepared, settings: RunSettings, folder: RunFolder, session: Session
-) -> Making:
+def _make_records_of(
+    prepared: Prepared, settings: RunSettings, folder: RunFolder, session: Session
+) -> RunStatistics:
     """Makes the missing records: first of rows that the folder has, then of new ones."""
     before = {row.name for row in folder.manifest().rows} if folder.exists() else set()
-    dataset = part.source.dataset
+    dataset = prepared.source.dataset
     manifest = folder.begin(
         Manifest(
-            identity=part.identity,
-            rows=rows_of(part.methods),
+            identity=prepared.identity,
+            rows=rows_of(prepared.methods),
             data=_data_of(settings),
             versions=versions(),
             class_ids=tuple(dataset.class_ids),
             class_names=tuple(dataset.class_names),
         )
     )
-    known = [row for row in part.methods if row.name in before]
-    new = [row for row in part.methods if row.name not in before]
+    known = [row for row in prepared.methods if row.name in before]
+    new = [row for row in prepared.methods if row.name not in before]
     if known and new and not session.quiet:
         log(f"{folder.path}: adds {', '.join(row.name for row in new)} to {len(before)} rows.")
-    making = Making(manifest.seconds_of_network, (), manifest.machines)
+    statistics = RunStatistics(manifest.seconds_of_network, (), manifest.machines)
     for rows in (known, new):
         if rows:
             own = replace(
-                part,
-                settings=replace(part.settings, methods=tuple(row.spec for row in rows)),
-                pipeline=replace(part.pipeline, methods=tuple(rows)),
+                prepared,
+                settings=replace(prepared.settings, methods=tuple(row.spec for row in rows)),
+                pipeline=replace(prepared.pipeline, methods=tuple(rows)),
             )
             asked = replace(own.settings, device=settings.device)
-            making = make_records(own, asked, folder, session.stop, quiet=session.quiet)
-    return making
+            statistics = make_records(own, asked, folder, session.stop, quiet=session.quiet)
+    return statistics
 
 
 def _data_of(settings: RunSettings) -> DataSource:
@@ -175,9 +189,9 @@ def _data_of(settings: RunSettings) -> DataSource:
 
 
 def _finish(
-    part: Prepared,
+    prepared: Prepared,
     folder: RunFolder,
-    making: Making,
+    statistics: RunStatistics,
     result: Result,
     settings: RunSettings,
     odd: Disagreements,
@@ -193,16 +207,16 @@ def _finish(
     )
     folder.update(
         status="finished",
-        settings=as_plain(asdict(replace(settings, arch=part.arch.name, methods=asked))),
-        opening=part.pipeline.network.opening,
-        network_notes=tuple(part.loaded.notes),
+        settings=as_plain(asdict(replace(settings, arch=prepared.arch.name, methods=asked))),
+        opening=prepared.pipeline.network.opening,
+        network_notes=tuple(prepared.loaded.notes),
         versions=versions(),
-        device=", ".join(making.devices),
-        weights_ignored=part.loaded.ignored,
-        missing_images=len(part.source.dataset.missing_ids),
-        seconds_of_network=making.seconds,
+        device=", ".join(statistics.devices),
+        weights_ignored=prepared.loaded.ignored,
+        missing_images=len(prepared.source.dataset.missing_ids),
+        seconds_of_network=statistics.seconds,
         seconds=round(result.seconds, 3),
-        machines=tuple(dict(machine) for machine in making.machines),
+        machines=tuple(dict(machine) for machine in statistics.machines),
         result=whole,
         **odd.facts(),
     )
@@ -257,14 +271,14 @@ def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
         yield Path(path)
 
 
-def _tell_unreadable(results: Sequence[Result], source: Source) -> None:
+def _report_unreadable(results: Sequence[Result], source: Source) -> None:
     ids = dict.fromkeys(name for result in results for name in result.unreadable)
-    for image_id in list(ids)[:_TOLD]:
+    for image_id in list(ids)[:_REPORTED]:
         try:
             source.dataset.open(image_id)
         except DataError as error:
             log(f"Unreadable, counted as wrong: {error}")
         else:  # mended meanwhile
             log(f"Unreadable when its turn came, counted as wrong: {image_id}.")
-    if len(ids) > _TOLD:
-        log(f"Unreadable, counted as wrong: {len(ids) - _TOLD:,} more.")
+    if len(ids) > _REPORTED:
+        log(f"Unreadable, counted as wrong: {len(ids) - _REPORTED:,} more.")

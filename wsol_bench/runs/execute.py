@@ -29,7 +29,7 @@ from wsol_bench.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class RunStatistics:
     """Statistics of making the records.
 
     Attributes:
@@ -43,27 +43,31 @@ class Making:
     machines: tuple[Mapping[str, object], ...]
 
 
-def open_part(settings: RunSettings) -> OpenedJob:
+def open_job(settings: RunSettings) -> OpenedJob:
     """Opens the images and the network of a worker."""
-    part = prepare(settings, open_source(settings, quiet=True))
-    return OpenedJob(part.pipeline, part.source.dataset, must_match(part))
+    return opened_job(prepare(settings, open_source(settings, quiet=True)))
 
 
-def must_match(part: Prepared) -> dict[str, object]:
+def opened_job(prepared: Prepared) -> OpenedJob:
+    """What the engine needs of a network that is open in this process."""
+    return OpenedJob(prepared.pipeline, prepared.source.dataset, must_match(prepared))
+
+
+def must_match(prepared: Prepared) -> dict[str, object]:
     """What every worker must have opened: the identity, and the definition of each row."""
-    rows = {row.name: row.definition for row in rows_of(part.methods)}
-    decides = as_plain(asdict(part.identity))
+    rows = {row.name: row.definition for row in rows_of(prepared.methods)}
+    decides = as_plain(asdict(prepared.identity))
     del decides["shard"]  # how files are cut, which workers do not decide
     return {**decides, "rows": rows}
 
 
 def make_records(
-    part: Prepared, settings: RunSettings, folder: RunFolder, stop: Stop, *, quiet: bool
-) -> Making:
+    prepared: Prepared, settings: RunSettings, folder: RunFolder, stop: Stop, *, quiet: bool
+) -> RunStatistics:
     """Makes missing records; complete shards are kept.
 
     Args:
-        part: one network, opened in this process.
+        prepared: one network, opened in this process.
         settings: those of the network, with the device that workers use.
         folder: already created.
         stop: set when a signal requests a stop.
@@ -73,8 +77,8 @@ def make_records(
         Interrupted: a stop was requested; all finished batches are kept.
         DataError, RunError: an error of a worker, the gate or the folder.
     """
-    pipeline = part.pipeline
-    shards = shards_of(len(part.source.dataset.examples))
+    pipeline = prepared.pipeline
+    shards = shards_of(len(prepared.source.dataset.examples))
     files = folder.files(row.name for row in pipeline.methods)
     folder.storage.is_stopping = lambda: stop.asked
     if quiet:
@@ -84,24 +88,24 @@ def make_records(
         found = queue.survey()
         if not quiet:
             _report_survey(found, shards, queue.holders(), folder)
-        gate = _gate_of(part)
+        gate = _gate_of(prepared)
         if gate:
             _watch_kept(gate, found, files)
         if queue.is_done():
-            return Making(session.seconds, (str(pipeline.device),), session.machines())
+            return RunStatistics(session.seconds, (str(pipeline.device),), session.machines())
         if not quiet and found.images(shards):
             _report_other_versions(folder)
         session.start()
-        opened = OpenedJob(pipeline, part.source.dataset, must_match(part))
-        plan = Plan(settings, open_part, opened, len(shards) - len(found.whole))
-        devices = _schedule(part, plan, queue, found, gate, stop, session, quiet)
+        opened = opened_job(prepared)
+        plan = Plan(settings, open_job, opened, len(shards) - len(found.whole))
+        devices = _schedule(prepared, plan, queue, found, gate, stop, session, quiet)
         if not queue.is_done():
             raise Interrupted(_how_far(queue, settings))
-        return Making(session.seconds, devices, session.machines())
+        return RunStatistics(session.seconds, devices, session.machines())
 
 
 def _schedule(
-    part: Prepared,
+    prepared: Prepared,
     plan: Plan,
     queue: ShardQueue,
     found: Survey,
@@ -112,9 +116,9 @@ def _schedule(
 ) -> tuple[str, ...]:
     left = sum(shard.images for shard in queue.shards) - found.images(queue.shards)
     engine = ENGINES[plan.settings.engine]
-    titles = {method.name: method.title for method in part.methods}
-    running = RunningErrors(part.pipeline.protocol, titles)
-    with progress(part.arch.title, left, quiet=quiet) as advance:
+    titles = {method.name: method.title for method in prepared.methods}
+    running = RunningErrors(prepared.pipeline.protocol, titles)
+    with progress(prepared.arch.title, left, quiet=quiet) as advance:
 
         def on_table(table: pa.Table, images: int) -> None:
             if gate and not gate.has_looked:
@@ -170,17 +174,17 @@ def _how_far(queue: ShardQueue, settings: RunSettings) -> str:
     return f"interrupted; {done:,} of {images:,} images are done and kept in {settings.out}."
 
 
-def _gate_of(part: Prepared) -> Gate | None:
-    asked, images = part.settings.gate, len(part.source.dataset.examples)
-    published = part.loaded.topology.published
+def _gate_of(prepared: Prepared) -> Gate | None:
+    asked, images = prepared.settings.gate, len(prepared.source.dataset.examples)
+    published = prepared.loaded.topology.published
     if asked is None:
         return None
     if not isinstance(asked, str):
         return Gate(float(asked), "the figure you gave", min(IMAGES, images))
-    if published is None or not part.source.is_ilsvrc:
+    if published is None or not prepared.source.is_ilsvrc:
         raise UsageError(
-            f"--gate: no error is published for {part.loaded.name} on "
-            f"{part.source.dataset.name}. Name one: --gate PERCENT."
+            f"--gate: no error is published for {prepared.loaded.name} on "
+            f"{prepared.source.dataset.name}. Name one: --gate PERCENT."
         )
     return Gate(published.top1, f"published ({published.source})", min(IMAGES, images))
 

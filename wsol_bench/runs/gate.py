@@ -60,10 +60,12 @@ class Gate:
                 self._wrong.append(bool(record.classes[0] != record.label))
                 self._leads.append(float(record.scores[0] - record.scores[1:2].sum()))
         if self.has_looked:
-            check(Rate(sum(self._wrong), len(self._wrong)), self.expected, self.source, self._leads)
+            check_error(
+                Rate(sum(self._wrong), len(self._wrong)), self.expected, self.source, self._leads
+            )
 
 
-def check(measured: Rate, expected: float, source: str, leads: list[float]) -> None:
+def check_error(measured: Rate, expected: float, source: str, leads: list[float]) -> None:
     """Compares a measured top-1 error with a published one.
 
     Args:

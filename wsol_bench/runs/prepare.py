@@ -1,4 +1,4 @@
-"""Settings become things: every name is looked up, checked and opened before a run."""
+"""Checks the settings of a run and opens what they name: dataset, network and methods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS, black_pixel
-from wsol_bench.networks.outputs import check_count, map_classes, read_table
+from wsol_bench.networks.outputs import check_output_count, map_classes, read_table
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.overrides import resolve
@@ -76,7 +76,7 @@ class Prepared:
 
     @property
     def methods(self) -> tuple[BoundMethod, ...]:
-        """The rows that this network supports, in the order asked for."""
+        """The rows that this network supports, in the order of the settings."""
         return self.pipeline.methods
 
 
@@ -116,20 +116,20 @@ def _official_outputs(dataset: Dataset) -> Mapping[str, int] | None:
 def _set_outputs(
     network: Network, loaded: LoadedNetwork, settings: RunSettings, source: Source
 ) -> LoadedNetwork:
-    """Puts the network's outputs into the dataset's order, where they differ, and says so."""
+    """Puts the network's outputs into the dataset's order where they differ, and adds a note."""
     class_ids = source.dataset.class_ids
     count = loaded.outputs
     if source.outputs is None or (settings.classes is None and count == len(class_ids)):
-        check_count(count, len(class_ids), loaded.name)
+        check_output_count(count, len(class_ids), loaded.name)
         return loaded
     if settings.classes is None and count != len(source.outputs):
-        check_count(count, len(class_ids), loaded.name)
+        check_output_count(count, len(class_ids), loaded.name)
     network.outputs = map_classes(source.outputs, class_ids, count, settings.scores)
     return replace(loaded, name=f"{loaded.name}, {network.outputs.title}")
 
 
-def check(settings: RunSettings) -> None:
-    """Sees that names and numbers make sense, before anything is opened.
+def check_settings(settings: RunSettings) -> None:
+    """Checks names and numbers before anything is opened.
 
     Raises:
         UsageError: one does not; names the flag.
@@ -155,7 +155,7 @@ def check(settings: RunSettings) -> None:
 
 
 def prepare(settings: RunSettings, source: Source) -> Prepared:
-    """Loads the network and places each method at its layer.
+    """Loads the network and binds each method to its layer.
 
     Args:
         settings: checked.
@@ -208,7 +208,7 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
     None where there is no CAM arch, every method is supported, or the weights are of a
     kind that has none for it.
     """
-    name = main.arch.companion
+    name = main.arch.cam_arch
     if name is None or not main.not_applicable:
         return None
     if not has_own_weights(ARCHS[name], main.source.weights):
@@ -250,7 +250,7 @@ def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
 
 
 def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
-    """As asked; where nothing was asked, on a CPU, where it costs nothing."""
+    """The user's choice; by default deterministic on a CPU, where it costs nothing."""
     return device.type == "cpu" if settings.deterministic is None else settings.deterministic
 
 

@@ -19,37 +19,37 @@ _SCORED = (
 """The columns that scoring reads; the rest stays on the disk."""
 
 
-def score_records(part: Prepared, folder: RunFolder, seconds: float) -> Result:
+def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Result:
     """The result of one network, measured from the records in its folder."""
-    tables = {row.name: folder.row(row.name, _SCORED) for row in part.methods}
-    protocol = part.pipeline.protocol
+    tables = {row.name: folder.row(row.name, _SCORED) for row in prepared.methods}
+    protocol = prepared.pipeline.protocol
     metrics = metrics_of(protocol)
     return Result(
-        arch=part.arch.name,
-        weights=part.loaded.name,
-        dataset=part.source.dataset.name,
+        arch=prepared.arch.name,
+        weights=prepared.loaded.name,
+        dataset=prepared.source.dataset.name,
         protocol=protocol.name,
         summary=protocol.summary,
-        n=len(part.source.dataset.examples),
+        n=len(prepared.source.dataset.examples),
         rows=tuple(
             Row(
-                part.arch.name,
-                part.loaded.name,
+                prepared.arch.name,
+                prepared.loaded.name,
                 row.name,
                 row.title,
                 measure_all(metrics, outcomes_of(tables[row.name], row.name), protocol),
             )
-            for row in part.methods
+            for row in prepared.methods
         ),
-        not_applicable=part.not_applicable,
+        not_applicable=prepared.not_applicable,
         map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
-        is_ilsvrc=part.source.is_ilsvrc,
+        is_ilsvrc=prepared.source.is_ilsvrc,
         columns=heads(metrics, protocol),
         localized=localized_in(next(iter(tables.values()))),
         unreadable=unreadable_in(next(iter(tables.values()))),
-        notes={row.name: row.notes for row in part.methods if row.notes},
-        revisions={"wsol_bench": own_version(), **part.identity.revisions},
+        notes={row.name: row.notes for row in prepared.methods if row.notes},
+        revisions={"wsol_bench": own_version(), **prepared.identity.revisions},
     )
 
 

@@ -29,7 +29,7 @@ from wsol_bench.runs.prepare import (
     FALLBACK_WEIGHTS,
     Prepared,
     Source,
-    check,
+    check_settings,
     prepare,
     prepare_cam_arch,
 )
@@ -124,7 +124,7 @@ def evaluate_image(path: Path, settings: RunSettings, wanted: str | None = None)
         DataError, WeightsError: a file is missing or bad; names it.
         RunError: a score or a map is NaN or infinite.
     """
-    check(settings)
+    check_settings(settings)
     spec = settings.weights or FALLBACK_WEIGHTS
     single = SingleImage.of(path, read_image(path), *_classes_of(settings.arch, spec))
     main = prepare(settings, Source(single, spec, ""))

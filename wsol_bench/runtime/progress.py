@@ -4,7 +4,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol as Interface
@@ -23,11 +23,7 @@ _MAX_WIDTH = 100
 """Columns of the bar with its text; a line as wide as a large screen is hard to follow."""
 
 
-Progress = Callable[[int], None]
-"""Called with the number of images that have just been finished."""
-
-
-class Advance(Interface):
+class Progress(Interface):
     """Called with the number of images just finished, and a note."""
 
     def __call__(self, images: int, note: str | None = None, /) -> None:
@@ -52,7 +48,7 @@ def log(message: str) -> None:
 @contextmanager
 def progress(
     what: str, total: int, *, quiet: bool = False, unit: str = "images"
-) -> Iterator[Advance]:
+) -> Iterator[Progress]:
     """Shows the progress of `total` images, or other units of work, while inside.
 
     Args:

@@ -20,7 +20,7 @@ from wsol_bench.records.record import Record
 from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.report.exports.coco import coco_results, image_numbers_of, write_coco
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions, write_predictions
-from wsol_bench.report.exports.predictions import EMPTY_BOX, Guess, guesses_of
+from wsol_bench.report.exports.predictions import EMPTY_BOX, Prediction, predictions_of
 from wsol_bench.scoring.catalog import measure
 from wsol_bench.scoring.ilsvrc import rank_classes
 from wsol_bench.scoring.intervals import Rate
@@ -114,9 +114,9 @@ def test_a_class_map_that_is_not_there_is_refused(tmp_path: Path):
 # -- Writing and reading
 
 
-def written(guesses, tmp_path: Path) -> str:
+def written(predictions, tmp_path: Path) -> str:
     path = tmp_path / "predictions.txt"
-    write_predictions(guesses, path, IDS)
+    write_predictions(predictions, path, IDS)
     return path.read_text()
 
 
@@ -127,31 +127,33 @@ def read(text: str, tmp_path: Path):
 
 
 def test_a_line_has_ids_and_inclusive_boxes_in_the_order_of_the_image_ids(tmp_path: Path):
-    guesses = {
-        "b": [Guess(0, (0.0, 0.0, 100.0, 80.0)), Guess(7, (10.0, 20.0, 30.0, 40.0))],
-        "a": [Guess(3, (1.5, 2.0, 3.25, 4.0))],
+    predictions = {
+        "b": [Prediction(0, (0.0, 0.0, 100.0, 80.0)), Prediction(7, (10.0, 20.0, 30.0, 40.0))],
+        "a": [Prediction(3, (1.5, 2.0, 3.25, 4.0))],
         "c": [],
     }
-    assert written(guesses, tmp_path) == "5 1.5 2 2.25 3\n8 0 0 99 79 1 10 20 29 39\n0 0 0 0 0\n"
+    assert (
+        written(predictions, tmp_path) == "5 1.5 2 2.25 3\n8 0 0 99 79 1 10 20 29 39\n0 0 0 0 0\n"
+    )
 
 
 def test_a_line_is_read_as_half_open_boxes(tmp_path: Path):
     (line,) = read("8 0 0 99 79 1 1.5 2 2.25 3\n", tmp_path)
-    assert line == (Guess(0, (0.0, 0.0, 100.0, 80.0)), Guess(7, (1.5, 2.0, 3.25, 4.0)))
+    assert line == (Prediction(0, (0.0, 0.0, 100.0, 80.0)), Prediction(7, (1.5, 2.0, 3.25, 4.0)))
 
 
 def test_zeros_and_classes_of_another_dataset_are_read_as_no_class(tmp_path: Path):
     (line,) = read("99 0 0 9 9 0 0 0 0 0 8.0 1e1 0 2e1 9", tmp_path)
-    assert [guess.label for guess in line] == [-1, -1, 0]
+    assert [prediction.label for prediction in line] == [-1, -1, 0]
     assert line[2].box == (10.0, 0.0, 21.0, 10.0)
 
 
 corner = st.floats(1e-6, 5000) | st.integers(0, 5000).map(float)
-guess = st.builds(Guess, st.integers(0, 7), st.tuples(corner, corner, corner, corner))
+prediction = st.builds(Prediction, st.integers(0, 7), st.tuples(corner, corner, corner, corner))
 
 
 @settings(deadline=None)
-@given(lines=st.lists(st.lists(guess, min_size=1, max_size=6), min_size=1, max_size=4))
+@given(lines=st.lists(st.lists(prediction, min_size=1, max_size=6), min_size=1, max_size=4))
 def test_what_is_written_is_read_back_exactly(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("round") / "predictions.txt"
     write_predictions({f"i{at}": line for at, line in enumerate(lines)}, path, IDS)
@@ -201,7 +203,7 @@ def devkit_errors(text: str, truths: list, blacklist: set[int], k: int) -> tuple
         text: the prediction file.
         truths: of each image its id and its true boxes, inclusive.
         blacklist: 1-based lines.
-        k: guesses that count.
+        k: predictions that count.
 
     Returns:
         The shares of images wrong in classification and in localization.
@@ -274,7 +276,7 @@ WHOLE = [0, 0, 99, 79]  # an image of 100 x 80
         # Any of several true boxes will do, both together will not.
         ("8 0 0 9 9", [[50, 50, 59, 59], [0, 0, 9, 19]], (0, 0, 0, 0)),
         ("8 0 0 8 9", [[0, 0, 2, 9], [3, 0, 5, 9], [6, 0, 8, 9]], (0, 0, 1, 1)),
-        # One class may be guessed twice; the first guess alone is top-1.
+        # One class may be guessed twice; the first prediction alone is top-1.
         ("8 0 0 9 9 8 0 0 99 79", [WHOLE], (0, 0, 1, 0)),
         # Only the fourth class is right.
         ("7 0 0 99 79 6 0 0 99 79 5 0 0 99 79 8 0 0 99 79 4 0 0 9 9", [WHOLE], (1, 0, 1, 0)),
@@ -385,7 +387,7 @@ def test_an_exported_run_scores_what_the_run_scored(tmp_path: Path):
     shuffled = [records[at] for at in np.random.default_rng(1).permutation(500)]
     table = to_table([*shuffled, *(replace(one, method="other") for one in records)])
     path = tmp_path / "predictions.txt"
-    write_predictions(guesses_of(table, METHOD, empty_others=True), path, IDS)
+    write_predictions(predictions_of(table, METHOD, empty_others=True), path, IDS)
     examples = [Example(r.image_id, r.index, r.label, r.true_boxes, None) for r in records]
     blacklist = {record.index for record in records if record.blacklisted}
     found = score_predictions(read_predictions(path, IDS), examples, PROTOCOL, blacklist)
@@ -401,14 +403,14 @@ def test_boxes_of_the_other_classes_are_written_and_change_no_error(tmp_path: Pa
         one.image_id: {c: tuple(random_boxes(random, 1)[0].astype(float)) for c in range(8)}
         for one in records
     }
-    guesses = guesses_of(table, METHOD, boxes)
+    predictions = predictions_of(table, METHOD, boxes)
     for one in records:
-        for place, found in enumerate(guesses[one.image_id]):
+        for place, found in enumerate(predictions[one.image_id]):
             own = tuple(one.box) if found.label == one.label else boxes[one.image_id][found.label]
-            assert found == Guess(int(one.classes[place]), own, float(one.scores[place]))
+            assert found == Prediction(int(one.classes[place]), own, float(one.scores[place]))
     examples = [Example(r.image_id, r.index, r.label, r.true_boxes, None) for r in records]
     path = tmp_path / "predictions.txt"
-    write_predictions(guesses, path, IDS)
+    write_predictions(predictions, path, IDS)
     blacklist = {record.index for record in records if record.blacklisted}
     found = score_predictions(read_predictions(path, IDS), examples, PROTOCOL, blacklist)
     assert found == measure(outcomes_of(table, METHOD), PROTOCOL, found)
@@ -417,11 +419,11 @@ def test_boxes_of_the_other_classes_are_written_and_change_no_error(tmp_path: Pa
 def test_records_without_the_other_classes_boxes_are_refused_unless_asked():
     table = to_table(random_records(1))
     with pytest.raises(UsageError, match=r"i00001: the records of grad_cam hold .*--boxes top5"):
-        guesses_of(table, METHOD)
+        predictions_of(table, METHOD)
     with pytest.raises(DataError, match="no records of c_mwp"):
-        guesses_of(table, "c_mwp")
-    guesses = guesses_of(table, METHOD, empty_others=True)["i00001"]
-    assert sum(guess.box == EMPTY_BOX for guess in guesses) >= 4
+        predictions_of(table, "c_mwp")
+    predictions = predictions_of(table, METHOD, empty_others=True)["i00001"]
+    assert sum(prediction.box == EMPTY_BOX for prediction in predictions) >= 4
 
 
 # -- COCO
@@ -434,8 +436,8 @@ def test_coco_results_have_widths_and_heights_and_leave_out_boxes_not_made(tmp_p
     )
     record = replace(record, box=np.array([10.0, 20, 40, 60]))
     table = to_table([record])
-    guesses = guesses_of(table, METHOD, empty_others=True)
-    results = coco_results(guesses, image_numbers_of(table), IDS.ids)
+    predictions = predictions_of(table, METHOD, empty_others=True)
+    results = coco_results(predictions, image_numbers_of(table), IDS.ids)
     expected = {"image_id": 1, "category_id": 5, "bbox": [10.0, 20.0, 30.0, 40.0], "score": 0.25}
     assert results == [expected]
     write_coco(results, tmp_path / "results.json")
@@ -444,6 +446,6 @@ def test_coco_results_have_widths_and_heights_and_leave_out_boxes_not_made(tmp_p
 
 def test_coco_results_need_scores_and_a_place(tmp_path: Path):
     with pytest.raises(UsageError, match="a: a prediction has no score"):
-        coco_results({"a": [Guess(0, (0, 0, 1, 1))]}, {"a": 1}, IDS.ids)
+        coco_results({"a": [Prediction(0, (0, 0, 1, 1))]}, {"a": 1}, IDS.ids)
     with pytest.raises(DataError, match="cannot be written"):
         write_coco([], tmp_path / "no" / "results.json")

@@ -13,7 +13,7 @@ import pytest
 from wsol_bench.cli.export import export
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.devkit_ids import devkit_ids
-from wsol_bench.records.opened_run import open_parts
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.report.exports.export import FORMS
 
@@ -21,8 +21,8 @@ WNIDS = ("n01440764", "n01443537", "n01484850")
 
 
 def rows_of(run: Path) -> list[dict]:
-    (part,) = open_parts(run)
-    return [row for method in part.methods for row in part.of(method).to_pylist()]
+    (network,) = open_networks(run)
+    return [row for method in network.methods for row in network.of(method).to_pylist()]
 
 
 def test_the_commands_formats_are_those_of_the_table() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.demo import DEFAULT_SEED, write
-from wsol_bench.records.opened_run import open_parts
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.report.figures import figure
 from wsol_bench.report.figures.figure import FigureOptions, draw_run
 from wsol_bench.report.figures.panels import Panel
@@ -35,15 +35,15 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[list[Panel]]]:
 def test_every_panel_holds_what_the_records_say(
     mapped_run: Path, small_dataset: Path, drawn: list[list[list[Panel]]]
 ) -> None:
-    (part,) = open_parts(mapped_run)
+    (network,) = open_networks(mapped_run)
     image_id = "ILSVRC2012_val_00000004"
     draw_run(mapped_run, FigureOptions(images=image_id))
     ((image, *panels),) = drawn[0]
     stored = Image.open(small_dataset / f"ILSVRC/Data/CLS-LOC/val/{image_id}.JPEG").convert("RGB")
     assert np.array_equal(image.picture, np.asarray(stored))
     assert len(panels) == 3
-    for panel, method in zip(panels, part.methods, strict=True):
-        (row,) = (row for row in part.of(method).to_pylist() if row["image_id"] == image_id)
+    for panel, method in zip(panels, network.methods, strict=True):
+        (row,) = (row for row in network.of(method).to_pylist() if row["image_id"] == image_id)
         assert panel.predicted.tolist() == [row[side] for side in ("x0", "y0", "x1", "y1")]
         assert panel.ground_truth.ravel().tolist() == row["true_boxes"] == [5, 6, 41, 45]
         assert panel.caption == f"IoU {row['iou']:.2f}"
@@ -61,19 +61,19 @@ def test_a_network_of_its_own_says_its_own_prediction(
     write(data, 24, DEFAULT_SEED, workers=1)
     command = ["run", "--arch=alexnet", "--weights=demo", f"--data={data}", f"--out={run}", "-q"]
     assert main([*command, "--methods=center,cam"]) == 0
-    own, companion = open_parts(run)
+    own, cam_arch = open_networks(run)
     names = own.folder.manifest().class_names
     notes = []
     key = figure.Key
     monkeypatch.setattr(figure, "Key", lambda **kw: notes.append(kw["notes"]) or key(**kw))
     draw_run(run, FigureOptions(images="worst:24"), quiet=True)
-    ious = companion.of("cam")["iou"].to_numpy()
+    ious = cam_arch.of("cam")["iou"].to_numpy()
     differing = 0
     for at, (image, centre, cam) in zip(np.argsort(ious, kind="stable"), drawn[0], strict=True):
         label = own.of("center")["label"][at].as_py()
         first, other = (
-            part.of(name)["classes"][at].as_py()[0]
-            for part, name in ((own, "center"), (companion, "cam"))
+            network.of(name)["classes"][at].as_py()[0]
+            for network, name in ((own, "center"), (cam_arch, "cam"))
         )
         assert image.caption == names[label] + (f"\n→ {names[first]}" if first != label else "")
         assert "→" not in centre.caption
@@ -86,12 +86,14 @@ def test_a_network_of_its_own_says_its_own_prediction(
 def test_images_are_ranked_by_the_mean_iou_of_methods_with_maps(
     mapped_run: Path, drawn: list[list[list[Panel]]]
 ) -> None:
-    (part,) = open_parts(mapped_run)
-    ious = np.mean([part.of(method)["iou"].to_numpy() for method in ("grad_cam", "c_mwp")], axis=0)
+    (network,) = open_networks(mapped_run)
+    ious = np.mean(
+        [network.of(method)["iou"].to_numpy() for method in ("grad_cam", "c_mwp")], axis=0
+    )
     draw_run(mapped_run, FigureOptions(images="worst:9"))
     shown = [[panel.caption for panel in row[1:3]] for row in drawn[0]]
     assert shown == [
-        [f"IoU {part.of(m)['iou'][place].as_py():.2f}" for m in ("grad_cam", "c_mwp")]
+        [f"IoU {network.of(m)['iou'][place].as_py():.2f}" for m in ("grad_cam", "c_mwp")]
         for place in np.argsort(ious, kind="stable").tolist()
     ]
 

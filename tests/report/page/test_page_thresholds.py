@@ -95,8 +95,10 @@ def test_every_point_is_counted_and_the_oracle_is_the_lowest(run_files: Any) -> 
     sizes = [Size(record.height, record.width) for record in run_files.records["mwp"]]
     for point in curve.points[::20]:
         wrong = 0
-        parts = zip(joined_maps(row.part, "mwp"), sizes, true_boxes_of(row.table), strict=True)
-        for values, size, truths in parts:
+        networks = zip(
+            joined_maps(row.network, "mwp"), sizes, true_boxes_of(row.table), strict=True
+        )
+        for values, size, truths in networks:
             box, _ = extract_box(values, size, replace(rule, threshold=point.threshold))
             wrong += label_iou(box, truths, run.protocol) < 0.5
         assert point.rate.wrong == wrong, point.threshold

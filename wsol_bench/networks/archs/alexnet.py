@@ -102,7 +102,7 @@ def alexnet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
 ALEXNET = Arch(
     name="alexnet",
     title="AlexNet",
-    companion="alexnet_cam",
+    cam_arch="alexnet_cam",
     unsupported=frozenset({"cam"}),
     topologies={
         "demo": Topology(

@@ -82,7 +82,7 @@ class Arch:
         title: as a paper's table writes it, such as "VGG-16".
         topologies: "torchvision", "caffe", "demo", "timm" or "own" -> the network that such
             weights are for.
-        companion: the arch whose network supports CAM if this one does not, or None.
+        cam_arch: the arch whose network supports CAM if this one does not, or None.
         unsupported: names of methods that its networks do not support, such as CAM without
             global average pooling; a test compares them with the methods' own checks.
         default_weights: what `--weights` is where neither the user nor the dataset names any.
@@ -93,7 +93,7 @@ class Arch:
     name: str
     title: str
     topologies: Mapping[str, Topology]
-    companion: str | None = None
+    cam_arch: str | None = None
     unsupported: frozenset[str] = frozenset()
     default_weights: str = "torchvision"
     origin: Mapping[str, str] = field(default_factory=dict)

@@ -81,7 +81,7 @@ def vgg16_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
 VGG16 = Arch(
     name="vgg16",
     title="VGG-16",
-    companion="vgg16_cam",
+    cam_arch="vgg16_cam",
     unsupported=frozenset({"cam"}),
     topologies={
         "demo": Topology(

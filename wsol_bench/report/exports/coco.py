@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 import pyarrow as pa
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.report.exports.predictions import Guesses
+from wsol_bench.report.exports.predictions import Predictions
 from wsol_bench.runtime.names import shown
 
 
@@ -31,14 +31,14 @@ class CocoResult(TypedDict):
 
 
 def coco_results(
-    guesses: Guesses, image_numbers: Mapping[str, int], category_ids: Sequence[int]
+    predictions: Predictions, image_numbers: Mapping[str, int], category_ids: Sequence[int]
 ) -> list[CocoResult]:
     """One object per prediction, images in the order of their ids, best predictions first.
 
     A prediction with an empty box is omitted: COCO has no classes without a box.
 
     Args:
-        guesses: of each image, with scores.
+        predictions: of each image, with scores.
         image_numbers: image id -> COCO's image_id; see `image_numbers_of`.
         category_ids: class index -> COCO's category_id, such as `DevkitIds.ids`.
 
@@ -46,19 +46,19 @@ def coco_results(
         UsageError: a prediction has no score.
     """
     results: list[CocoResult] = []
-    for image_id in sorted(guesses):
-        for guess in guesses[image_id]:
-            x0, y0, x1, y1 = guess.box
+    for image_id in sorted(predictions):
+        for prediction in predictions[image_id]:
+            x0, y0, x1, y1 = prediction.box
             if x1 <= x0 or y1 <= y0:
                 continue
-            if guess.score is None:
+            if prediction.score is None:
                 raise UsageError(f"{image_id}: a prediction has no score, which COCO results need.")
             results.append(
                 CocoResult(
                     image_id=image_numbers[image_id],
-                    category_id=category_ids[guess.label],
+                    category_id=category_ids[prediction.label],
                     bbox=[x0, y0, x1 - x0, y1 - y0],
-                    score=guess.score,
+                    score=prediction.score,
                 )
             )
     return results

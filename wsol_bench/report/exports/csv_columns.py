@@ -11,7 +11,7 @@ from wsol_bench.analysis.failures import KINDS, failure_kinds
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import Manifest
-from wsol_bench.records.opened_run import Part, own_protocol
+from wsol_bench.records.opened_run import NetworkRecords, own_protocol
 from wsol_bench.runtime.names import shown
 
 FAILURE_METRIC = "top1_loc"
@@ -20,11 +20,13 @@ FAILURE_METRIC = "top1_loc"
 _AS_STORED = ("height", "width", "x0", "y0", "x1", "y1", "iou", "map_state", "blacklisted")
 
 
-def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, list[Any]]:
+def record_columns(
+    networks: Sequence[NetworkRecords], methods: Sequence[str]
+) -> dict[str, list[Any]]:
     """The records of some methods, one method after another, each in the dataset's order.
 
     Args:
-        parts: of a run.
+        networks: of a run.
         methods: names of its methods.
 
     Returns:
@@ -33,8 +35,8 @@ def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, l
         (x0, y0, x1, y1) in pixels; `failure` is the outcome under top-1 localization. An
         unreadable image has the size 0 x 0 and no predicted class.
     """
-    carriers = {method: part for part in parts for method in part.methods}
-    manifest = parts[0].folder.manifest()
+    carriers = {method: network for network in networks for method in network.methods}
+    manifest = networks[0].folder.manifest()
     columns: dict[str, list[Any]] = {}
     for method in methods:
         found = _columns_of(carriers[method], method, manifest)
@@ -43,18 +45,18 @@ def record_columns(parts: Sequence[Part], methods: Sequence[str]) -> dict[str, l
     return columns
 
 
-def _columns_of(part: Part, method: str, manifest: Manifest) -> dict[str, list[Any]]:
-    table = part.of(method)
+def _columns_of(network: NetworkRecords, method: str, manifest: Manifest) -> dict[str, list[Any]]:
+    table = network.of(method)
     labels, classes = table["label"].to_pylist(), table["classes"].to_pylist()
     best = [each[0] if each[0] >= 0 else None for each in classes]
     names = [first_name(name) for name in manifest.class_names]
-    kinds = failure_kinds(table, method, own_protocol(part), FAILURE_METRIC)
+    kinds = failure_kinds(table, method, own_protocol(network), FAILURE_METRIC)
     stored = {name: table[name].to_pylist() for name in _AS_STORED}
     return {
         "image_id": table["image_id"].to_pylist(),
         "index": table["index"].to_pylist(),
         "method": [method] * len(table),
-        "arch": [part.identity.arch] * len(table),
+        "arch": [network.identity.arch] * len(table),
         "label": labels,
         "wnid": [manifest.class_ids[label] for label in labels],
         "class": [names[label] for label in labels],

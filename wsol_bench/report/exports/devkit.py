@@ -8,7 +8,7 @@ the first five, or fewer: the devkit pads its matrix with zeros, and 0 is no cla
 Coordinates are 0-based and inclusive. The devkit's documentation states neither; its overlap
 adds 1 to each width and height (compute_overlap.m), which is the inclusive convention, and
 compares predictions with the annotations unchanged, whose minimum coordinate is 0 and whose
-maximum is the image's side minus 1. Only `_line` and `_guess` subtract and add that 1.
+maximum is the image's side minus 1. Only `_line` and `_prediction` subtract and add that 1.
 
 Source: ILSVRC2015 devkit, readme.txt, sections 3.1-3.4; evaluation/eval_clsloc.m.
 """
@@ -25,19 +25,19 @@ from wsol_bench.datasets.devkit_ids import DevkitIds
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.report.exports.predictions import Corners, Guess, Guesses
+from wsol_bench.report.exports.predictions import Corners, Prediction, Predictions
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.measured import Measured, share
 
-NUMBERS_PER_GUESS = 5
+NUMBERS_PER_PREDICTION = 5
 """A class and four corners."""
 
 NO_CLASS = 0
 """The devkit's padding of short lines."""
 
 
-def write_predictions(guesses: Guesses, path: Path, ids: DevkitIds) -> None:
+def write_predictions(predictions: Predictions, path: Path, ids: DevkitIds) -> None:
     """Writes one line per image, in the order of the image ids.
 
     A coordinate is written with all digits that reproduce it exactly (if it is 0 or at least
@@ -45,21 +45,21 @@ def write_predictions(guesses: Guesses, path: Path, ids: DevkitIds) -> None:
     without predictions becomes one group of zeros.
 
     Args:
-        guesses: of each image, best first; see `guesses.guesses_of`.
+        predictions: of each image, best first; see `predictions.predictions_of`.
         path: the file.
         ids: of the dataset's classes.
 
     Raises:
         DataError: the file cannot be written.
     """
-    text = "".join(f"{_line(guesses[image_id], ids)}\n" for image_id in sorted(guesses))
+    text = "".join(f"{_line(predictions[image_id], ids)}\n" for image_id in sorted(predictions))
     try:
         path.write_text(text, encoding="ascii")
     except OSError as error:
         raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error
 
 
-def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Guess, ...], ...]:
+def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Prediction, ...], ...]:
     """Reads a prediction file: the predictions of each line, best first, without scores.
 
     A box with swapped corners is kept: it overlaps nothing, as in the devkit.
@@ -79,13 +79,13 @@ def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Guess, ...], ...
     if not lines:
         raise DataError(f"{shown(str(path))} is empty. Expected one line per image.")
     return tuple(
-        _guesses(line, f"{shown(str(path))}, line {number}", ids)
+        _predictions(line, f"{shown(str(path))}, line {number}", ids)
         for number, line in enumerate(lines, start=1)
     )
 
 
 def score_predictions(
-    predictions: Sequence[Sequence[Guess]],
+    predictions: Sequence[Sequence[Prediction]],
     examples: Sequence[Example],
     protocol: Protocol,
     blacklist: Collection[int] = frozenset(),
@@ -112,9 +112,9 @@ def score_predictions(
     ordered = sorted(examples, key=lambda example: example.image_id)
     named, hit = np.zeros((2, len(ordered), 2), np.bool_)  # (n, first or any of k) each
     pairs = zip(ordered, _lines_of(predictions, ordered), strict=True)
-    for at, (example, guesses) in enumerate(pairs):
+    for at, (example, best) in enumerate(pairs):
         for column, k in enumerate((1, protocol.topk)):
-            of_label = [guess for guess in guesses[:k] if guess.label == example.label]
+            of_label = [each for each in best[:k] if each.label == example.label]
             named[at, column] = bool(of_label)
             hit[at, column] = any(_hits(each, example, protocol) for each in of_label)
     counted = np.array([example.index not in blacklist for example in ordered], np.bool_)
@@ -127,8 +127,8 @@ def score_predictions(
 
 
 def _lines_of(
-    predictions: Sequence[Sequence[Guess]], ordered: Sequence[Example]
-) -> Sequence[Sequence[Guess]]:
+    predictions: Sequence[Sequence[Prediction]], ordered: Sequence[Example]
+) -> Sequence[Sequence[Prediction]]:
     if len(predictions) == len(ordered):
         return predictions
     last = max((example.index for example in ordered), default=0)
@@ -141,17 +141,17 @@ def _lines_of(
     return [predictions[example.index - 1] for example in ordered]
 
 
-def _hits(guess: Guess, example: Example, protocol: Protocol) -> bool:
-    return label_iou(np.array(guess.box), example.boxes, protocol) >= protocol.iou
+def _hits(prediction: Prediction, example: Example, protocol: Protocol) -> bool:
+    return label_iou(np.array(prediction.box), example.boxes, protocol) >= protocol.iou
 
 
-def _line(guesses: Sequence[Guess], ids: DevkitIds) -> str:
+def _line(predictions: Sequence[Prediction], ids: DevkitIds) -> str:
     numbers: list[str] = []
-    for guess in guesses:
-        x0, y0, x1, y1 = guess.box
-        numbers.append(str(ids.ids[guess.label]))
+    for prediction in predictions:
+        x0, y0, x1, y1 = prediction.box
+        numbers.append(str(ids.ids[prediction.label]))
         numbers += [_text(x0), _text(y0), _text(x1, less=1), _text(y1, less=1)]
-    return " ".join(numbers or [str(NO_CLASS)] * NUMBERS_PER_GUESS)
+    return " ".join(numbers or [str(NO_CLASS)] * NUMBERS_PER_PREDICTION)
 
 
 def _text(value: float, less: int = 0) -> str:
@@ -161,18 +161,18 @@ def _text(value: float, less: int = 0) -> str:
     return format(Decimal(repr(value)) - less, "f")
 
 
-def _guesses(line: str, where: str, ids: DevkitIds) -> tuple[Guess, ...]:
+def _predictions(line: str, where: str, ids: DevkitIds) -> tuple[Prediction, ...]:
     fields = line.split()
-    if not fields or len(fields) % NUMBERS_PER_GUESS:
+    if not fields or len(fields) % NUMBERS_PER_PREDICTION:
         raise DataError(
             f"{where}: expected groups of five numbers, class xmin ymin xmax ymax, got "
             f"{len(fields)} numbers. An image without a prediction is 0 0 0 0 0."
         )
-    groups = range(0, len(fields), NUMBERS_PER_GUESS)
-    return tuple(_guess(fields[at : at + NUMBERS_PER_GUESS], where, ids) for at in groups)
+    groups = range(0, len(fields), NUMBERS_PER_PREDICTION)
+    return tuple(_prediction(fields[at : at + NUMBERS_PER_PREDICTION], where, ids) for at in groups)
 
 
-def _guess(fields: Sequence[str], where: str, ids: DevkitIds) -> Guess:
+def _prediction(fields: Sequence[str], where: str, ids: DevkitIds) -> Prediction:
     identity = _number(fields[0], where)
     if identity != NO_CLASS and identity not in ids.index_of:
         raise DataError(
@@ -182,7 +182,7 @@ def _guess(fields: Sequence[str], where: str, ids: DevkitIds) -> Guess:
     x0, y0 = (_number(field, where) for field in fields[1:3])
     x1, y1 = (_one_more(field, where) for field in fields[3:5])
     box: Corners = (x0, y0, x1, y1)
-    return Guess(ids.index_of.get(int(identity), -1), box)
+    return Prediction(ids.index_of.get(int(identity), -1), box)
 
 
 def _one_more(field: str, where: str) -> float:

@@ -12,7 +12,7 @@ from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError, find
-from wsol_bench.records.opened_run import Part, open_one
+from wsol_bench.records.opened_run import NetworkRecords, open_one
 from wsol_bench.report.exports.coco import (
     Categories,
     coco_dataset,
@@ -23,7 +23,7 @@ from wsol_bench.report.exports.coco import (
 from wsol_bench.report.exports.csv_columns import record_columns, write_csv
 from wsol_bench.report.exports.devkit import write_predictions
 from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
-from wsol_bench.report.exports.predictions import Corners, Guesses, guesses_of
+from wsol_bench.report.exports.predictions import Corners, Predictions, predictions_of
 from wsol_bench.runtime.progress import log
 
 
@@ -53,11 +53,11 @@ def export_run(export: Export, form: str) -> None:
         UsageError: the run has no such method, or the format needs exactly one.
         DataError: the folder holds no run, or a file cannot be read or written.
     """
-    parts = open_one(export.path)
-    carriers = {name: part for part in parts for name in part.methods}
+    networks = open_one(export.path)
+    carriers = {name: network for network in networks for name in network.methods}
     for name in export.methods:
         find("method of this run", name, carriers)
-    find("format", form, FORMS)(export, parts)
+    find("format", form, FORMS)(export, networks)
 
 
 def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
@@ -72,52 +72,52 @@ def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
     return found
 
 
-def _devkit(export: Export, parts: Sequence[Part]) -> None:
-    guesses, _ = _guesses(export, parts)
-    wnids = parts[0].folder.manifest().class_ids
-    write_predictions(guesses, export.out, devkit_ids(wnids, export.class_map))
+def _devkit(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    predictions, _ = _predictions(export, networks)
+    wnids = networks[0].folder.manifest().class_ids
+    write_predictions(predictions, export.out, devkit_ids(wnids, export.class_map))
 
 
-def _coco(export: Export, parts: Sequence[Part]) -> None:
-    guesses, table = _guesses(export, parts, only_with_boxes=True)
-    ids = _categories(export, parts).ids
-    write_coco(coco_results(guesses, image_numbers_of(table), ids), export.out)
+def _coco(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    predictions, table = _predictions(export, networks, only_with_boxes=True)
+    ids = _categories(export, networks).ids
+    write_coco(coco_results(predictions, image_numbers_of(table), ids), export.out)
 
 
-def _coco_dataset(export: Export, parts: Sequence[Part]) -> None:
-    table = parts[0].of(parts[0].methods[0])
-    dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
+def _coco_dataset(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    table = networks[0].of(networks[0].methods[0])
+    dataset = open_images(networks[0].folder.manifest(), export.data, quiet=True)
     ids = table["image_id"].to_pylist()
     file_names = {image_id: Path(dataset.images.where(image_id)).name for image_id in ids}
     what = (
-        f"{parts[0].identity.dataset}, {len(table):,} images, ground-truth boxes of the label's "
+        f"{networks[0].identity.dataset}, {len(table):,} images, ground-truth boxes of the label's "
         "class"
     )
-    write_coco(coco_dataset(table, _categories(export, parts), file_names, what), export.out)
+    write_coco(coco_dataset(table, _categories(export, networks), file_names, what), export.out)
 
 
-def _csv(export: Export, parts: Sequence[Part]) -> None:
-    write_csv(record_columns(parts, export.methods or parts[0].order), export.out)
+def _csv(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    write_csv(record_columns(networks, export.methods or networks[0].order), export.out)
 
 
-def _fiftyone(export: Export, parts: Sequence[Part]) -> None:
-    identity = parts[0].identity
-    dataset = open_images(parts[0].folder.manifest(), export.data, quiet=True)
+def _fiftyone(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    identity = networks[0].identity
+    dataset = open_images(networks[0].folder.manifest(), export.data, quiet=True)
     name = f"{identity.dataset} {identity.arch} {identity.protocol.name}"
-    columns = record_columns(parts, export.methods or parts[0].order)
+    columns = record_columns(networks, export.methods or networks[0].order)
     write_fiftyone(export.out, name, columns, dataset)
     log(f"To open it: python {export.out / LOADER}")
 
 
-def _guesses(
-    export: Export, parts: Sequence[Part], *, only_with_boxes: bool = False
-) -> tuple[Guesses, pa.Table]:
+def _predictions(
+    export: Export, networks: Sequence[NetworkRecords], *, only_with_boxes: bool = False
+) -> tuple[Predictions, pa.Table]:
     """The predictions of the one method requested, and its records."""
     if len(export.methods) != 1:
-        known = ", ".join(name for part in parts for name in part.methods)
+        known = ", ".join(name for network in networks for name in network.methods)
         raise UsageError(f"export: this format needs --method with one of the run's: {known}.")
     (method,) = export.methods
-    table = next(part for part in parts if method in part.methods).of(method)
+    table = next(network for network in networks if method in network.methods).of(method)
     boxes = class_boxes_of(table)
     if boxes is None and only_with_boxes:
         raise UsageError(
@@ -129,12 +129,12 @@ def _guesses(
             "The run kept only the box of the label's class; other classes get an empty box, "
             "which changes no error. Run with --boxes top5 for all five boxes."
         )
-    return guesses_of(table, method, boxes, empty_others=boxes is None), table
+    return predictions_of(table, method, boxes, empty_others=boxes is None), table
 
 
-def _categories(export: Export, parts: Sequence[Part]) -> Categories:
+def _categories(export: Export, networks: Sequence[NetworkRecords]) -> Categories:
     """COCO's categories: the devkit's ids, or 1 to C for classes that are not ILSVRC's."""
-    manifest = parts[0].folder.manifest()
+    manifest = networks[0].folder.manifest()
     wnids = manifest.class_ids
     names = [first_name(name) for name in manifest.class_names]
     official = set(wnids) <= set(official_classes().class_ids)
@@ -143,7 +143,7 @@ def _categories(export: Export, parts: Sequence[Part]) -> Categories:
     return Categories(devkit_ids(wnids, export.class_map).ids, wnids, names)
 
 
-FORMS: Mapping[str, Callable[[Export, Sequence[Part]], None]] = MappingProxyType(
+FORMS: Mapping[str, Callable[[Export, Sequence[NetworkRecords]], None]] = MappingProxyType(
     {
         "devkit": _devkit,
         "coco": _coco,

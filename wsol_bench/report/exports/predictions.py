@@ -15,7 +15,7 @@ EMPTY_BOX: Corners = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class Prediction:
     """One class and its box.
 
     Attributes:
@@ -29,17 +29,17 @@ class Guess:
     score: float | None = None
 
 
-Guesses = Mapping[str, Sequence[Guess]]
+Predictions = Mapping[str, Sequence[Prediction]]
 """Image id -> its predictions in descending order of score."""
 
 
-def guesses_of(
+def predictions_of(
     table: pa.Table,
     method: str,
     boxes: Mapping[str, Mapping[int, Corners]] | None = None,
     *,
     empty_others: bool = False,
-) -> dict[str, tuple[Guess, ...]]:
+) -> dict[str, tuple[Prediction, ...]]:
     """The predictions in one method's records: the best classes, each with its box.
 
     A record holds the box of the label's class only. The boxes of the other classes come
@@ -60,7 +60,7 @@ def guesses_of(
     if not len(part):
         raise DataError(f"there are no records of {method}. Export a method that the run has.")
     columns = ("image_id", "label", "classes", "scores", "x0", "y0", "x1", "y1")
-    found: dict[str, tuple[Guess, ...]] = {}
+    found: dict[str, tuple[Prediction, ...]] = {}
     for image_id, label, classes, scores, *corners in zip(
         *(part[name].to_pylist() for name in columns), strict=True
     ):
@@ -74,7 +74,7 @@ def guesses_of(
                 "top5 for all five boxes, or allow empty boxes for the others."
             )
         found[image_id] = tuple(
-            Guess(one, known.get(one, EMPTY_BOX), score)
+            Prediction(one, known.get(one, EMPTY_BOX), score)
             for one, score in zip(classes, scores[: len(classes)], strict=True)
         )
     return found

@@ -150,7 +150,7 @@ def _maps(row: ReportRow, places: Sequence[int]) -> tuple[NDArray[np.float32] | 
     """The kept maps of a method for some of its records; only these are joined."""
     if not row.keeps_maps:
         return (None,) * len(places)
-    found = kept_maps_at(row.part, row.method, places)
+    found = kept_maps_at(row.network, row.method, places)
     return tuple(found[place] for place in places)
 
 
@@ -168,12 +168,12 @@ def _panels(
     picture = np.asarray(open_image(dataset, record["image_id"], size))
     ground_truth = next(true_boxes_of(first.records.slice(at, 1)))
     names: Sequence[str] = run.manifest.class_names
-    label, guess = record["label"], _best(first, at)
-    taken = "" if guess == label else f"\n{_ARROW}{first_name(names[guess])}"
+    label, predicted = record["label"], _best(first, at)
+    taken = "" if predicted == label else f"\n{_ARROW}{first_name(names[predicted])}"
     yield Panel(picture, None, ground_truth, f"{first_name(names[label])}{taken}")
     for one in many:
         own = _best(one, at)
-        other = f"\n{_ARROW}{first_name(names[own])}" if own != guess else ""
+        other = f"\n{_ARROW}{first_name(names[own])}" if own != predicted else ""
         yield _panel(run, one, at, picture, ground_truth, other)
 
 
@@ -202,7 +202,7 @@ def _panel(
 ) -> Panel:
     values = one.maps[at]
     if values is not None:
-        side = one.row.part.identity.side
+        side = one.row.network.identity.side
         window = VIEWS[run.protocol.view].window(Size(*picture.shape[:2]), side)
         picture = overlay(picture, values, run.protocol.box_rule, window)
     iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()

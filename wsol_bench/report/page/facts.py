@@ -78,8 +78,8 @@ def _flag(name: str, value: Any) -> list[str]:
 
 def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     identity, manifest = run.identity, run.manifest
-    for part in dict.fromkeys(id(row.part) for row in run.rows):
-        own = next(row.part for row in run.rows if id(row.part) == part).identity
+    for network in dict.fromkeys(id(row.network) for row in run.rows):
+        own = next(row.network for row in run.rows if id(row.network) == network).identity
         weights = f"{last_part(own.weights)}, sha256 {_short(own.weights_sha256)}"
         yield "network", f"{own.arch}, {weights}"
     yield "data", _data(run)
@@ -89,7 +89,7 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     yield "data's sha256", f"{_short(identity.dataset_sha256)} (ids, labels and boxes)"
     yield "protocol", f"{run.protocol.name}: {run.protocol.summary}"
     yield "its source", run.protocol.source
-    layers = (f"{row.title}: {row.part.row(row.method).layer}" for row in _maps(run))
+    layers = (f"{row.title}: {row.network.row(row.method).layer}" for row in _maps(run))
     yield "layers", ", ".join(layers) or "none: no method makes maps"
     left_out = identity.blacklist
     yield (

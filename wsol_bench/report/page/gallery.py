@@ -99,7 +99,7 @@ def gallery_of(
     sets = sets_of(outcomes_of(run), pictures)
     kinds = np.stack([kinds_of(run, metric) for metric in LOCALIZATION], axis=-1)  # (m, n, metrics)
     maps = {
-        row.method: kept_maps_at(row.part, row.method, sets.chosen) if row.keeps_maps else {}
+        row.method: kept_maps_at(row.network, row.method, sets.chosen) if row.keeps_maps else {}
         for row in run.rows
     }
 
@@ -238,7 +238,7 @@ def _map_of(
     """The map's image and the part of the image that it shows; empty for a degenerate map."""
     if values is None or map_state(values) is not MapState.OK:
         return {}
-    window = VIEWS[run.protocol.view].window(size, row.part.identity.side)
+    window = VIEWS[run.protocol.view].window(size, row.network.identity.side)
     return {
         "map": map_picture(values, window.sides, run.protocol.box_rule),
         "window": _rounded([window.x0, window.y0, window.x1, window.y1]),

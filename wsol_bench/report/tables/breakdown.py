@@ -20,7 +20,7 @@ from wsol_bench.analysis.breakdown import (
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import find
-from wsol_bench.records.opened_run import open_parts, own_protocol
+from wsol_bench.records.opened_run import open_networks, own_protocol
 from wsol_bench.records.table import localized_in
 from wsol_bench.report.tables.result import figure_text, interval_text, stacked
 from wsol_bench.scoring.catalog import metrics_of
@@ -73,16 +73,16 @@ def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> 
         UsageError: the run has no such row.
         DataError: the folder holds no run.
     """
-    carriers = {method: part for part in open_parts(path) for method in part.methods}
-    part = find("method of this run", method, carriers)
-    protocol, table = own_protocol(part), part.of(method)
+    carriers = {method: network for network in open_networks(path) for method in network.methods}
+    network = find("method of this run", method, carriers)
+    protocol, table = own_protocol(network), network.of(method)
     asked = metrics or metrics_of(protocol)
-    images = MeasuredImages.of(row_data(part, method), protocol, asked)
+    images = MeasuredImages.of(row_data(network, method), protocol, asked)
     shown = heads([each for each in asked if each.name in images.values], protocol)
-    names = part.manifest.class_names
+    names = network.manifest.class_names
     return MethodBreakdown(
         method=method,
-        arch=part.identity.arch,
+        arch=network.identity.arch,
         n=len(table),
         localized=localized_in(table),
         metrics=shown,

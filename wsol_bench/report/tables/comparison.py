@@ -10,15 +10,15 @@ from rich.table import Table
 from wsol_bench.analysis.record_diff import differences_of, explanations
 from wsol_bench.analysis.regression import (
     FAILURES,
-    Cell,
-    Comparison,
+    ComparedCell,
+    ResultComparison,
     compare,
     percent_text,
     read_tolerances,
 )
 from wsol_bench.analysis.rescore import rescore
 from wsol_bench.errors import EXIT_FINE, RegressionError
-from wsol_bench.records.opened_run import open_parts, own_protocol
+from wsol_bench.records.opened_run import open_networks, own_protocol
 from wsol_bench.records.result import to_json
 from wsol_bench.records.result_files import (
     StoredResults,
@@ -143,15 +143,15 @@ def _results_of(path: Path, metrics: Sequence[BoundMetric]) -> StoredResults:
         return read_results(path)
     results = []
     for folder in folders:
-        parts = open_parts(folder)
-        results.append(rescore(parts, own_protocol(parts[0]), metrics))
+        networks = open_networks(folder)
+        results.append(rescore(networks, own_protocol(networks[0]), metrics))
     return stored(path, to_json(results))
 
 
 _WHAT_TO_DO = "If the change is intended, run compare again with --update."
 
 
-def print_terminal(comparison: Comparison) -> None:
+def print_terminal(comparison: ResultComparison) -> None:
     """The changed figures as a table of 80 columns, with a summary."""
     console = Console(highlight=False)
     for mismatch in comparison.mismatches:
@@ -162,7 +162,7 @@ def print_terminal(comparison: Comparison) -> None:
         console.print(line, markup=False)
 
 
-def _terminal_table(cells: Sequence[Cell]) -> Table:
+def _terminal_table(cells: Sequence[ComparedCell]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1, 0, 0))
     table.add_column("row", overflow="fold")
     numbers = HEADINGS[_FIGURES]
@@ -174,7 +174,7 @@ def _terminal_table(cells: Sequence[Cell]) -> Table:
     return table
 
 
-def markdown_of(comparison: Comparison, baseline: Path, new: Path) -> str:
+def markdown_of(comparison: ResultComparison, baseline: Path, new: Path) -> str:
     """A heading, the changed figures as a table, and a summary."""
     heading = (
         "Figures outside their tolerance" if comparison.failures else "Figures as in the baseline"
@@ -188,7 +188,7 @@ def markdown_of(comparison: Comparison, baseline: Path, new: Path) -> str:
     return "\n\n".join([*paragraphs, *map(_escaped, summary_lines(comparison))]) + "\n"
 
 
-def _markdown_table(cells: Sequence[Cell]) -> str:
+def _markdown_table(cells: Sequence[ComparedCell]) -> str:
     names = ("arch", "method", *HEADINGS)
     numbers = HEADINGS[_FIGURES]
     rules = ("--:" if name in numbers else "---" for name in names)
@@ -209,7 +209,7 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _entries(cell: Cell) -> tuple[str, ...]:
+def _entries(cell: ComparedCell) -> tuple[str, ...]:
     """The entry for each of `HEADINGS`."""
     return (
         cell.metric,
@@ -221,7 +221,7 @@ def _entries(cell: Cell) -> tuple[str, ...]:
     )
 
 
-def summary_lines(comparison: Comparison) -> list[str]:
+def summary_lines(comparison: ResultComparison) -> list[str]:
     """How many figures are the same, which are missing, and the outcome."""
     same = len(comparison.cells) - len(comparison.changed)
     lines = [f"{same} of {len(comparison.cells)} cells are the same."]

@@ -12,7 +12,7 @@ from rich.table import Table
 from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.opened_run import Part, open_parts, own_protocol, run_folders
+from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
 from wsol_bench.scoring.catalog import metrics_of, title_of
 from wsol_bench.scoring.metric import BoundMetric
 from wsol_bench.scoring.row_data import RowData
@@ -103,31 +103,31 @@ def print_pairs(
 def pairs_of(paths: Sequence[Path], metrics: Sequence[BoundMetric]) -> tuple[Pairs, list[Protocol]]:
     """The paired comparisons of runs, and the protocol of each run; see `print_pairs`."""
     folders = [folder for path in paths for folder in run_folders(path)]
-    runs = [open_parts(folder) for folder in folders]
+    runs = [open_networks(folder) for folder in folders]
     opened = list(zip(_labels(folders, runs), runs, strict=True))
     rows = [
-        (row["method"], _paired_row(f"{label}{_title(row, parts[0])}", part, row["method"]))
-        for label, parts in opened
-        for part in parts
-        for row in part.rows
+        (row["method"], _paired_row(f"{label}{_title(row, networks[0])}", network, row["method"]))
+        for label, networks in opened
+        for network in networks
+        for row in network.rows
     ]
-    order = [method for _, parts in opened for method in parts[0].order]
+    order = [method for _, networks in opened for method in networks[0].order]
     rows.sort(key=lambda row: order.index(row[0]))
-    protocols = [own_protocol(parts[0]) for _, parts in opened]
+    protocols = [own_protocol(networks[0]) for _, networks in opened]
     ordered = [row for _, row in rows]
     asked = metrics or metrics_of(protocols[0])
     return [(metric, compare_all(ordered, metric.name)) for metric in asked], protocols
 
 
-def _paired_row(name: str, part: Part, method: str) -> PairedRow:
+def _paired_row(name: str, network: NetworkRecords, method: str) -> PairedRow:
     answered: list[RowData] = []  # several metrics share what one pass over the maps finds
 
     def once() -> RowData:
         if not answered:
-            answered.append(row_data(part, method))
+            answered.append(row_data(network, method))
         return answered[0]
 
-    return PairedRow(name, once, own_protocol(part))
+    return PairedRow(name, once, own_protocol(network))
 
 
 def _heading(metric: BoundMetric, protocols: Sequence[Protocol]) -> str:
@@ -183,7 +183,7 @@ def _probability(p: float) -> str:
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
 
 
-def _labels(paths: Sequence[Path], runs: Sequence[Sequence[Part]]) -> list[str]:
+def _labels(paths: Sequence[Path], runs: Sequence[Sequence[NetworkRecords]]) -> list[str]:
     """What tells the rows of one run from those of another: nothing where there is one."""
     if len(paths) == 1:
         return [""]
@@ -193,6 +193,6 @@ def _labels(paths: Sequence[Path], runs: Sequence[Sequence[Part]]) -> list[str]:
     return [f"{path} " for path in paths]
 
 
-def _title(row: Mapping[str, str], main: Part) -> str:
+def _title(row: Mapping[str, str], main: NetworkRecords) -> str:
     own = row["arch"] == main.identity.arch
     return row["title"] if own else f"{row['title']} ({row['arch']})"

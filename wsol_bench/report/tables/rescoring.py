@@ -20,9 +20,9 @@ from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
 from wsol_bench.protocols.overrides import resolve, with_changes
 from wsol_bench.records.opened_run import (
-    Part,
+    NetworkRecords,
+    open_networks,
     open_one,
-    open_parts,
     own_protocol,
     run_folders,
 )
@@ -86,13 +86,13 @@ def print_score(
     """
     results = []
     for folder in run_folders(path):
-        parts = open_parts(folder)
-        wanted = protocol_for(parts[0], protocol, changes)
+        networks = open_networks(folder)
+        wanted = protocol_for(networks[0], protocol, changes)
         asked = tuple(metrics) or metrics_of(wanted)
         if tune_on is not None:
             asked = with_tuned(asked)
         require_read([change.partition("=")[0].strip() for change in changes], asked)
-        results.append(rescore(parts, wanted, asked, open_one(tune_on) if tune_on else ()))
+        results.append(rescore(networks, wanted, asked, open_one(tune_on) if tune_on else ()))
     if as_json:
         print(json.dumps(to_json(results), ensure_ascii=False))
         return
@@ -100,11 +100,13 @@ def print_score(
         print_result(result)
 
 
-def protocol_for(part: Part, protocol: str | None, changes: tuple[str, ...]) -> Protocol:
+def protocol_for(
+    network: NetworkRecords, protocol: str | None, changes: tuple[str, ...]
+) -> Protocol:
     """The protocol to score a run under: its own where none is named, with fields replaced."""
     if protocol is not None:
         return resolve(protocol, changes)
-    return with_changes(own_protocol(part), changes)
+    return with_changes(own_protocol(network), changes)
 
 
 def with_tuned(metrics: Sequence[BoundMetric]) -> tuple[BoundMetric, ...]:
@@ -148,9 +150,9 @@ def print_predictions(
     wanted = resolve(protocol or DEFAULT_PROTOCOL, changes)
     dataset = open_dataset(files.data, limit=files.limit, allow_missing=files.allow_missing)
     ids = devkit_ids(dataset.class_ids, files.class_map)
-    guesses = read_predictions(files.predictions, ids)
+    predictions = read_predictions(files.predictions, ids)
     blacklist = read_blacklist(files.blacklist) if files.blacklist else frozenset()
-    figures = score_predictions(guesses, dataset.examples, wanted, blacklist)
+    figures = score_predictions(predictions, dataset.examples, wanted, blacklist)
     asked = tuple(metrics) or metrics_in(figures)
     for metric in asked:
         find("metric of a prediction file", metric.name, figures)
@@ -207,14 +209,14 @@ def print_ablation(path: Path, metrics: Sequence[BoundMetric] = ()) -> None:
 
 
 def _print_ablation(path: Path, metrics: Sequence[BoundMetric]) -> None:
-    parts = open_parts(path)
-    found = list(ablate(parts, metrics))
+    networks = open_networks(path)
+    found = list(ablate(networks, metrics))
     console = Console()
-    own = own_protocol(parts[0])
-    console.print(f"{path}: {own.name}, n = {parts[0].identity.images:,}", highlight=False)
-    for part in parts:
-        for row in part.rows:
-            if part.has_map(row["method"]):
+    own = own_protocol(networks[0])
+    console.print(f"{path}: {own.name}, n = {networks[0].identity.images:,}", highlight=False)
+    for network in networks:
+        for row in network.rows:
+            if network.has_map(row["method"]):
                 console.print(_ablation_table(row["title"], row["method"], found))
 
 
