@@ -56,7 +56,7 @@ def test_a_field_of_a_file_without_sense_is_refused(what, command, expect_row, t
         ("figure", "x", "--seed=1.5"),
         ("report", "x", "--pictures=1.5"),
         ("bench", "--rounds=1.5"),
-        ("table1", "--data=x", "--weights-dir=x", "--workers=1.5"),
+        ("reproduce", "gradcam-table1", "--data=x", "--weights-dir=x", "--workers=1.5"),
         ("score", "x", "--limit=1.5"),
     ],
 )

@@ -236,9 +236,9 @@ def test_every_command_of_the_readme_and_the_first_page_works() -> None:
 
 def test_every_command_of_the_tutorial_works_and_leaves_what_it_says(reader: Path) -> None:
     assert run_page("docs/tutorial.md") >= 15
-    for left in ("demo.json", "report.html", "figure.pdf", "runs/table1/table1.md"):
+    for left in ("demo.json", "report.html", "figure.pdf", "runs/table1/gradcam-table1.md"):
         assert (reader / left).stat().st_size > 0
-    table = (reader / "runs/table1/table1.md").read_text(encoding="utf-8")
+    table = (reader / "runs/table1/gradcam-table1.md").read_text(encoding="utf-8")
     assert table.count("| googlenet |") == 8  # two rows of the paper, four errors each
 
 

@@ -19,9 +19,9 @@ from wsol_bench.cli.export import EXPORT_COMMANDS
 from wsol_bench.cli.figures import PICTURE_COMMANDS
 from wsol_bench.cli.help import with_joined_lines
 from wsol_bench.cli.report import REPORT_COMMANDS
+from wsol_bench.cli.reproduce import reproduce
 from wsol_bench.cli.run import run
 from wsol_bench.cli.runs import RUN_COMMANDS
-from wsol_bench.cli.table1 import table1
 from wsol_bench.cli.values import Metrics, metrics_asked
 from wsol_bench.errors import (
     EXIT_FINE,
@@ -44,11 +44,13 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # `main` says how to go on
 )
-_GO_ON = {"run": False, "table1": True}
+_GO_ON = {"run": False, "reproduce": True}
 """Commands that go on where they were interrupted; whether they do so without --out."""
 
+_REMOVED_COMMANDS = {"table1": "is now: reproduce gradcam-table1."}
+
 app.command(data_app)
-COMMANDS = (run, table1, *RUN_COMMANDS, bench)
+COMMANDS = (run, reproduce, *RUN_COMMANDS, bench)
 for command in (*COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
     app.command(with_joined_lines(command))
 
@@ -174,11 +176,13 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _refuse_removed(tokens: Sequence[str]) -> None:
-    """Refuses a flag that is gone, with its new spelling.
+    """Refuses a command or flag that is gone, with its new spelling.
 
     Raises:
         UsageError: there is one.
     """
+    if tokens and tokens[0] in _REMOVED_COMMANDS:
+        raise UsageError(f"{tokens[0]}: {_REMOVED_COMMANDS[tokens[0]]}")
     for token in tokens:
         name = token.partition("=")[0]
         if name.startswith("--") and name[2:] in REMOVED:

@@ -8,7 +8,7 @@ from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.intervals import Interval
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.published import PaperRow, find_row, table1
+from wsol_bench.scoring.published import PublishedRow, find_row, table1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def error_table(runs: Sequence[ReportRun]) -> ErrorTable:
     )
 
 
-def paper_row(run: ReportRun, row: ReportRow) -> tuple[PaperRow | None, bool]:
+def paper_row(run: ReportRun, row: ReportRow) -> tuple[PublishedRow | None, bool]:
     """The paper's row for a row of ours, and whether it was measured under our protocol.
 
     There is one for ILSVRC's classes only. A row under another protocol is shown without
@@ -189,7 +189,12 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[str], scale: Scale) -
 
 
 def _cell(
-    run: ReportRun, row: ReportRow, metric: str, paper: PaperRow | None, fits: bool, scale: Scale
+    run: ReportRun,
+    row: ReportRow,
+    metric: str,
+    paper: PublishedRow | None,
+    fits: bool,
+    scale: Scale,
 ) -> ErrorCell:
     measured = row.figures.get(metric)
     interval = measured.interval if measured else None

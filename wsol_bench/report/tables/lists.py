@@ -10,6 +10,7 @@ from wsol_bench.methods.catalog import METHODS, find_method
 from wsol_bench.methods.options import written
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.scoring.catalog import METRICS
+from wsol_bench.scoring.published import TABLES, published_table
 
 
 def print_catalog(what: str) -> None:
@@ -88,11 +89,18 @@ def _weights() -> Iterable[tuple[str, ...]]:
         yield form, weights.topology or "the arch's own", weights.text
 
 
+def _tables() -> Iterable[tuple[str, ...]]:
+    for name in TABLES:
+        table = published_table(name)
+        yield name, table.title, ", ".join(table.data), table.source
+
+
 CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]]]]] = {
     "archs": (("arch", "topology", "input", "features", "excitation"), _archs),
     "methods": (("method", "title", "source"), _methods),
     "metrics": (("metric", "title", "better", "needs", "options", "source"), _metrics),
     "datasets": (("layout", "what it looks like"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
+    "tables": (("table", "title", "data", "source"), _tables),
     "weights": (("--weights", "topology", "what they are"), _weights),
 }
