@@ -70,6 +70,8 @@ class RunSettings:
             grad_cam:layer=features.22 (see: list methods, list methods NAME).
             Default: backprop,c_mwp,grad_cam,cam,center.
         protocol: View, box rule and scoring (see: list protocols), or a TOML file of one.
+        metrics: Comma-separated names of metrics with options, such as pxap,pointing_game (see:
+            list metrics). Default: the protocol's, and pxap and peak_iou on a dataset with masks.
         set: FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be
             repeated.
         classes: File of class id and output, as JSON or lines of class_id,output, for a network
@@ -122,6 +124,7 @@ class RunSettings:
         DEFAULT_METHODS
     )
     protocol: Annotated[str, WHAT] = DEFAULT_PROTOCOL
+    metrics: Annotated[tuple[str, ...], WHAT, SPECS, Parameter(show_default=False)] = ()
     set: Annotated[tuple[str, ...], WHAT, Parameter(negative=(), show_default=False)] = ()
     classes: Annotated[Path | None, WHAT, PATH] = None
     scores: Annotated[Literal["all", "dataset"], WHAT] = "all"
@@ -211,7 +214,7 @@ def _several(given: Any) -> Any:
 
 
 _ONE_OR_SEVERAL: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"methods": _methods, "set": _several, "mean": _several, "std": _several}
+    {"methods": _methods, "metrics": specs_in, "set": _several, "mean": _several, "std": _several}
 )
 """Settings of several values, for which one value stands for a list of it."""
 

@@ -15,7 +15,18 @@ from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.shard_files import ShardState
-from wsol_bench.records.table import SCHEMA, count_states, outcomes_of, to_table
+from wsol_bench.records.table import (
+    SCHEMA,
+    column_in,
+    count_states,
+    decode_table,
+    encode_table,
+    outcomes_of,
+    remade,
+    to_table,
+    with_columns,
+)
+from wsol_bench.scoring.pixel_histograms import PIXELS
 
 IDENTITY = Identity(
     arch="vgg16",
@@ -129,8 +140,20 @@ def test_some_columns_are_read_alone_and_in_the_order_asked_for(folder):
 
 
 def test_every_field_of_a_record_has_a_column():
-    apart = {"box"} | {"x0", "y0", "x1", "y1"}  # a box is four columns
+    # A box is four columns; the columns of metrics are a run's choice.
+    apart = {"box", "columns"} | {"x0", "y0", "x1", "y1"}
     assert {field.name for field in SCHEMA} - apart == set(Record.__slots__) - apart
+
+
+def test_columns_of_metrics_survive_a_file_and_its_remaking():
+    kept = {"pixels": np.arange(PIXELS.width, dtype=np.uint16), "energy": 0.25}
+    table = to_table([replace(RECORDS[0], columns=kept)], list(kept))
+    content = encode_table(table)
+    again = decode_table(content, with_columns(SCHEMA, kept))
+    assert encode_table(remade(again)) == content
+    assert column_in(again, "pixels").tolist() == [kept["pixels"].tolist()]
+    assert column_in(again, "energy").tolist() == [0.25]
+    assert decode_table(content, SCHEMA) is None
 
 
 def test_outcomes_are_those_of_one_methods_records_over_all_shards(folder):

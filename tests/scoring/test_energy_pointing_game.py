@@ -5,7 +5,8 @@ import pytest
 
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Size
-from wsol_bench.scoring.energy_pointing_game import boxes_as_mask, energy_column, energy_share
+from wsol_bench.scoring.energy_pointing_game import energy_column, energy_share
+from wsol_bench.scoring.image_columns import boxes_as_mask
 from wsol_bench.scoring.replicated_sums import estimate, mean, summed
 
 INSIDE = np.array([[True, False], [False, False]])

@@ -5,7 +5,7 @@ box drawn by another rule needs the maps, which a run keeps with --keep-maps. Wh
 needs other input tensors, another view, cannot be had from either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,8 @@ from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.ilsvrc import label_iou
-from wsol_bench.scoring.metric import BoundMetric, heads, measure_all
+from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.metric import BoundMetric, heads, measure_all, reasons_of
 from wsol_bench.scoring.row_data import RowData
 
 __all__ = ["rescore"]
@@ -59,6 +60,7 @@ def rescore(
     tuned = tuning_rows(networks, tune_on)
     rows: dict[str, Row] = {}
     states: dict[str, dict[str, int]] = {}
+    measured: list[tuple[RowData, Mapping[str, Measured]]] = []
     for network in networks:
         require_view(network, protocol)
         for row in network.rows:
@@ -67,9 +69,11 @@ def rescore(
             data = row_data(network, method, table, tuned.get(method))
             require_classes(network, data, protocol, metrics)
             figures = measure_all(metrics, data, protocol)
+            measured.append((data, figures))
             rows[method] = Row(row["arch"], row["weights"], method, row["title"], figures)
             states |= count_states(table, [method])
     first = networks[0]
+    reasons = reasons_of(metrics, measured, protocol)
     return Result(
         arch=first.identity.arch,
         weights=first.identity.weights,
@@ -82,7 +86,7 @@ def rescore(
         map_states=states,
         seconds=0.0,
         is_ilsvrc=first.identity.is_ilsvrc,
-        columns=heads(metrics, protocol),
+        columns=heads(metrics, protocol, reasons),
         localized=localized_in(first.table),
         unreadable=unreadable_in(first.table),
         revisions={"wsol_bench": own_version(), **first.identity.revisions},

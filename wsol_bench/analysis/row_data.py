@@ -1,4 +1,4 @@
-"""What metrics are given of one row of an opened run: its records and its kept maps."""
+"""What metrics are given of one row of a run: its records, columns, maps and masks."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,8 +7,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wsol_bench.analysis.run_images import run_masks
 from wsol_bench.errors import DataError
-from wsol_bench.records.opened_run import NetworkRecords, joined_maps
+from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.manifest import Manifest
+from wsol_bench.records.opened_run import NetworkRecords
+from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.row_data import RowData
 
@@ -19,7 +23,7 @@ def row_data(
     table: pa.Table | None = None,
     tuned_on: RowData | None = None,
 ) -> RowData:
-    """The records of a row and, where its method makes some, its maps.
+    """The records of a row of an opened run and, where its method makes some, its maps.
 
     Args:
         network: the network's records.
@@ -27,16 +31,42 @@ def row_data(
         table: the row's records under another protocol; default: as they are kept.
         tuned_on: the same row of the run that thresholds are tuned on.
     """
-    row = outcomes_of(network.of(method) if table is None else table, method)
-    if not network.has_map(method):
-        return replace(row, tuned_on=tuned_on)
-    return replace(row, open_maps=lambda: _kept_maps(network, method), tuned_on=tuned_on)
+    records = network.of(method) if table is None else table
+    return replace(row_of(network.folder, network.manifest, method, records), tuned_on=tuned_on)
 
 
-def _kept_maps(network: NetworkRecords, method: str) -> Iterator[NDArray[np.float32]]:
-    if not network.identity.keep_maps:
+def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) -> RowData:
+    """The records of a row of any run's folder; maps, masks and columns are opened when asked for.
+
+    Args:
+        folder: of the run.
+        manifest: its own.
+        name: of the row.
+        table: the row's records.
+    """
+    row = manifest.row(name)
+    identity = manifest.identity
+    view = VIEWS[identity.protocol.view]
+    found = replace(
+        outcomes_of(table, name),
+        open_column=lambda column: folder.read_column(name, column),
+        kept_columns=frozenset(identity.columns),
+        window=lambda size: view.window(size, identity.side),
+        class_ids=manifest.class_ids,
+    )
+    if manifest.data.has_masks:
+        found = replace(found, open_masks=lambda: run_masks(manifest, table))
+    if row is None or not row.makes_map:
+        return found
+    return replace(found, open_maps=lambda: _kept_maps(folder, manifest, name))
+
+
+def _kept_maps(folder: RunFolder, manifest: Manifest, name: str) -> Iterator[NDArray[np.float32]]:
+    identity = manifest.identity
+    if not identity.keep_maps:
         raise DataError(
-            f"{network.folder.path}: a metric asked for needs the maps, and none are kept. "
-            "Run again with --keep-maps."
+            f"{folder.path}: a metric asked for needs the maps, and none are kept. "
+            "Run again with --keep-maps, or with --metrics and its name."
         )
-    return joined_maps(network, method)
+    view = VIEWS[identity.protocol.view]
+    return (view.join(maps.astype(np.float32), identity.side) for maps in folder.read_maps(name))

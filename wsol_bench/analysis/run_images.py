@@ -1,12 +1,15 @@
 """The images of a run, opened again so that they can be drawn."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 from PIL import Image
 
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.index_hash import index_sha256
+from wsol_bench.datasets.masks import MaskPair
 from wsol_bench.datasets.named import NAMED
 from wsol_bench.errors import DataError, WsolBenchError
 from wsol_bench.geometry import Size
@@ -79,6 +82,25 @@ def find_images(
     if data is not None:
         _require_same_index(dataset, manifest, data)
     return None, f"{name} now holds other images or boxes than the run's"
+
+
+def run_masks(manifest: Manifest, table: pa.Table) -> Iterator[MaskPair]:
+    """Ground truth and ignore of each record's example, from the dataset of the run.
+
+    Raises:
+        DataError: the dataset is not where the run found it, or a mask is absent or bad.
+    """
+    dataset, reason = find_images(manifest, None, quiet=True)
+    if dataset is None or not dataset.has_masks:
+        reason = reason or f"{last_part(manifest.data.path)} now has no masks"
+        raise DataError(
+            f"a metric asked for needs the masks, and {reason}. Put them back, or run again with "
+            "--metrics and its name, which keeps what it needs."
+        )
+    examples = {(each.image_id, each.label): each for each in dataset.examples}
+    for key in zip(table["image_id"].to_pylist(), table["label"].to_pylist(), strict=True):
+        masks = dataset.masks(examples[key])
+        yield masks.ground_truth, masks.ignore
 
 
 def _require_same_index(dataset: ImageDataset, manifest: Manifest, data: str) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 
 from wsol_bench.datasets.coco_file import CocoFile, CocoObject
 from wsol_bench.datasets.example import Example
-from wsol_bench.datasets.mask_files import resized
-from wsol_bench.datasets.masks import Mask, Masks
+from wsol_bench.datasets.masks import Mask, Masks, resized
 from wsol_bench.datasets.run_lengths import decode_runs, fill_polygon
 from wsol_bench.geometry import Size
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.images import MOST_PIXELS, read_bytes
-from wsol_bench.datasets.masks import Mask, Masks
+from wsol_bench.datasets.masks import Mask, Masks, resized
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
@@ -101,16 +101,6 @@ def decode_mask(data: bytes, where: str) -> NDArray[np.uint8]:
             f"the mask {shown(where)} cannot be decoded: {shown(str(error))[:300]}. Expected an "
             f"image of grey values, got {len(data):,} bytes. Fetch the file again."
         ) from error
-
-
-def resized(mask: Mask, size: Size | None) -> Mask:
-    """The mask at another size, each pixel that of the nearest centre; None keeps its own."""
-    height, width = mask.shape
-    if size is None or size == (height, width):
-        return mask
-    rows = ((np.arange(size.height) + 0.5) * height / size.height).astype(np.intp)
-    columns = ((np.arange(size.width) + 0.5) * width / size.width).astype(np.intp)
-    return mask[rows][:, columns]
 
 
 def _sides(shape: tuple[int, ...]) -> str:

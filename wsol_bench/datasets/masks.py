@@ -6,13 +6,15 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.datasets.example import Example
+from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.geometry import Size
 
-__all__ = ["MaskSource", "Masks"]
+__all__ = ["MaskPair", "MaskSource", "Masks", "has_masks", "masks_of", "resized"]
 
 Mask = NDArray[np.bool_]
 """(height, width), True on the pixels that it covers."""
+MaskPair = tuple[Mask, Mask]
+"""Ground truth and ignore, (height, width) each, of the same size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +54,30 @@ class MaskSource(Interface):
             DataError: a mask is absent or unreadable; names the file.
         """
         ...
+
+
+def resized(mask: Mask, size: Size | None) -> Mask:
+    """The mask at another size, each pixel that of the nearest centre; None keeps its own."""
+    height, width = mask.shape
+    if size is None or size == (height, width):
+        return mask
+    rows = ((np.arange(size.height) + 0.5) * height / size.height).astype(np.intp)
+    columns = ((np.arange(size.width) + 0.5) * width / size.width).astype(np.intp)
+    return mask[rows][:, columns]
+
+
+def has_masks(dataset: Dataset) -> bool:
+    """Whether a dataset has masks; one without the member has none."""
+    return bool(getattr(dataset, "has_masks", False))
+
+
+def masks_of(dataset: Dataset, example: Example) -> MaskPair | None:
+    """Ground truth and ignore of an example at their own size; None without masks.
+
+    Raises:
+        DataError: a mask is absent or bad; names the file.
+    """
+    if not has_masks(dataset):
+        return None
+    found: Masks = dataset.masks(example)  # type: ignore[attr-defined]
+    return found.ground_truth, found.ignore

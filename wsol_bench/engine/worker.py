@@ -84,6 +84,7 @@ def process_shards(
         DataError, RunError: see `records_of`.
     """
     images = max(1, batch_size // opened.pipeline.view.count)
+    columns = [column.name for column in opened.pipeline.columns]
     queued: deque[tuple[int, int, int]] = deque()
 
     def batches() -> Iterator[Sequence[Example]]:
@@ -95,7 +96,7 @@ def process_shards(
 
     for made in records_of(opened.pipeline, opened.dataset, batches(), threads, log):
         number, start, count = queued.popleft()
-        yield BatchResult(number, start, count, to_table(made.records), made.maps)
+        yield BatchResult(number, start, count, to_table(made.records, columns), made.maps)
 
 
 def ready(opened: OpenedJob, host: str) -> Ready:

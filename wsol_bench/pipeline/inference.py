@@ -21,6 +21,7 @@ from wsol_bench.networks.numbers import normalise
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS, Tensors, View
 from wsol_bench.scoring.ilsvrc import rank_classes
+from wsol_bench.scoring.image_columns import ImageColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Pipeline:
             from what is kept, so that drawing them again gives the same.
         class_boxes: whether to draw also the boxes of the best classes.
         deterministic: whether to take only operations that repeat themselves to the bit.
+        columns: what is kept of each map for metrics.
     """
 
     network: Network
@@ -49,6 +51,7 @@ class Pipeline:
     keep_maps: bool = False
     class_boxes: bool = False
     deterministic: bool = False
+    columns: tuple[ImageColumn, ...] = ()
 
     @property
     def view(self) -> View:

@@ -17,7 +17,8 @@ from PIL import Image
 from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Dataset, Example
-from wsol_bench.errors import RunError, UnreadableImage
+from wsol_bench.datasets.masks import MaskPair, masks_of
+from wsol_bench.errors import DataError, NotApplicable, RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
@@ -28,6 +29,7 @@ from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
+from wsol_bench.scoring.image_columns import ExampleTruth
 
 __all__ = ["Made", "Pipeline", "records_of"]
 
@@ -47,6 +49,7 @@ class _PreparedImage:
     size: Size
     question: Question
     readable: bool
+    masks: MaskPair | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,8 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepare
     classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
     seed = seed_of(example.image_id)
     question = Question(pipeline.view.tensors(image, side), classes, seed)
-    return _PreparedImage(example, size, question, readable)
+    masks = masks_of(dataset, example) if pipeline.columns else None
+    return _PreparedImage(example, size, question, readable, masks)
 
 
 def _draw(
@@ -175,7 +179,7 @@ def _records(
 ) -> list[Record]:
     """The records of the i-th image of a batch, one per method."""
     if not prepared.readable:
-        return _unreadable(pipeline, prepared.example, k=answers.best.shape[1])
+        return _unreadable(pipeline, prepared, k=answers.best.shape[1])
     example, size = prepared.example, prepared.size
     scores = answers.scores[i]
     require_finite(scores, example.image_id)
@@ -200,6 +204,7 @@ def _records(
             iou=label_iou(each.box, example.boxes, pipeline.protocol),
             map_state=each.state,
             blacklisted=example.index in pipeline.blacklist,
+            columns=_columns(pipeline, prepared, each),
         )
         for name, each in found.items()
     ]
@@ -225,7 +230,12 @@ def require_finite(scores: NDArray[np.float32], name: str) -> None:
         )
 
 
-def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
+def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> list[Record]:
+    example = prepared.example
+    nothing = {
+        True: Localization(np.zeros(4), MapState.UNREADABLE, np.zeros((1, 1), np.float32)),
+        False: Localization(np.zeros(4), MapState.UNREADABLE, None),
+    }
     return [
         Record(
             image_id=example.image_id,
@@ -242,8 +252,9 @@ def _unreadable(pipeline: Pipeline, example: Example, k: int) -> list[Record]:
             iou=0.0,
             map_state=MapState.UNREADABLE,
             blacklisted=example.index in pipeline.blacklist,
+            columns=_columns(pipeline, prepared, nothing[makes_map]),
         )
-        for name in (method.name for method in pipeline.methods)
+        for name, makes_map in ((method.name, method.makes_map) for method in pipeline.methods)
     ]
 
 
@@ -260,6 +271,29 @@ class Localization:
     box: Boxes
     state: MapState
     values: NDArray[np.float32] | None
+
+
+def _columns(
+    pipeline: Pipeline, prepared: _PreparedImage, found: Localization
+) -> dict[str, object]:
+    """What is kept of one map for metrics; of a baseline, what its box gives."""
+    if not pipeline.columns:
+        return {}
+    size = prepared.size
+    window = pipeline.view.window(size, pipeline.preprocessing.size)
+    truth = ExampleTruth(prepared.example.boxes, size, window, prepared.masks)
+    kept = {}
+    for column in pipeline.columns:
+        try:
+            if found.values is not None:
+                kept[column.name] = column.of_map(found.values, truth)
+            else:
+                kept[column.name] = column.value_of_box(found.box, truth)
+        except NotApplicable:
+            kept[column.name] = column.nothing
+        except DataError as error:
+            raise DataError(f"{prepared.example.image_id}: {error}") from error
+    return kept
 
 
 def localize(

@@ -38,6 +38,7 @@ class Identity:
         class_boxes: whether there are boxes for the best classes too.
         blacklist, blacklist_sha256: number and digest of the blacklisted indices.
         shard: examples per shard.
+        columns: of each example's map, kept for metrics; see `scoring.catalog.COLUMNS`.
     """
 
     arch: str
@@ -57,6 +58,7 @@ class Identity:
     blacklist: int = 0
     blacklist_sha256: str = ""
     shard: int = 256
+    columns: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:
@@ -74,6 +76,8 @@ class Identity:
         """Of all that decides records; every file of the run carries it."""
         plain = asdict(self)
         del plain["protocol"]["metrics"]  # these are measured from the records
+        if not self.columns:  # as before there were any
+            del plain["columns"]
         return digest_of(plain)
 
 
@@ -125,6 +129,7 @@ class DataSource:
         limit: at most this many examples, or None.
         split: what `--split` was, or None.
         box_ends: what `--box-ends` was, or None.
+        has_masks: whether the dataset has masks.
     """
 
     path: str
@@ -132,6 +137,7 @@ class DataSource:
     limit: int | None = None
     split: str | None = None
     box_ends: str | None = None
+    has_masks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

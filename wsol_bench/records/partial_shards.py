@@ -20,6 +20,7 @@ from wsol_bench.records.table import (
     encode_maps,
     encode_table,
     remade,
+    with_columns,
 )
 
 PARTS = "parts"
@@ -66,7 +67,8 @@ class PartialShards(RunFiles):
             facts, _ = self.decoded(name, content, decode_facts)
             if facts != self._facts(number):
                 return None
-            table = self.decoded(name, content, lambda c: decode_table(c, SCHEMA))
+            schema = with_columns(SCHEMA, self.columns)
+            table = self.decoded(name, content, lambda c: decode_table(c, schema))
             if table is None:
                 return None
             kept = {

@@ -4,6 +4,7 @@
 a stage makes a new value and never edits the one before it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +33,7 @@ class Record:
         blacklisted: left out of localization errors, counted in classification.
         class_boxes: (k, 4) the box of each of `classes`, or (0, 4) where only the
             label's was made.
+        columns: name -> value of each column of `scoring.catalog.COLUMNS` that is kept.
     """
 
     image_id: str
@@ -48,3 +50,4 @@ class Record:
     map_state: MapState
     blacklisted: bool = False
     class_boxes: Boxes = field(default_factory=lambda: np.zeros((0, 4)))
+    columns: Mapping[str, object] = field(default_factory=dict)

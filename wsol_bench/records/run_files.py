@@ -29,6 +29,7 @@ class RunFiles:
         run: digest of the run's identity.
         rows: those that are read and written here.
         keep_maps: whether their maps are kept.
+        columns: names of the columns that are kept for metrics.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class RunFiles:
     run: str
     rows: tuple[ManifestRow, ...]
     keep_maps: bool
+    columns: tuple[str, ...]
 
     @property
     def rows_with_maps(self) -> tuple[ManifestRow, ...]:

@@ -29,7 +29,7 @@ from wsol_bench.records.schema1 import ShardFilesOfSchema1
 from wsol_bench.records.shard_files import EXAMPLE_FOLDER, MAPS, ROWS, ShardFiles
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
-from wsol_bench.records.table import SCHEMA
+from wsol_bench.records.table import SCHEMA, column_in
 
 MANIFEST = "run.json"
 LEASES = "leases"
@@ -135,6 +135,7 @@ class RunFolder:
             keep_maps=identity.keep_maps,
             images=identity.images,
             shard=identity.shard,
+            columns=identity.columns,
         )
 
     def open(self) -> "Shards":
@@ -174,6 +175,20 @@ class RunFolder:
         files = self.open()
         each = [files.row(number, name, columns) for number in files.numbers()]
         return self._concatenated(each)
+
+    def read_column(self, row: str, name: str) -> Iterator[NDArray[Any]]:
+        """One kept column of a row, shard after shard.
+
+        Args:
+            row: its name.
+            name: of the column, which the run keeps.
+
+        Raises:
+            DataError: a shard is unreadable.
+        """
+        files = self.open()
+        for number in files.numbers():
+            yield column_in(files.row(number, row, [name]), name)
 
     def read_maps(self, name: str) -> Iterator[NDArray[np.float16]]:
         """The kept maps of one row, (t, u, v) each, in the order of the records.

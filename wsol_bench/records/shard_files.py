@@ -38,6 +38,7 @@ from wsol_bench.records.table import (
     examples_in,
     joined,
     row_in,
+    with_columns,
 )
 
 EXAMPLE_FOLDER = "examples"
@@ -69,7 +70,9 @@ class ShardFiles(RunFiles):
     @property
     def partial(self) -> PartialShards:
         """The partial shards of the same rows."""
-        return PartialShards(self.path, self.storage, self.run, self.rows, self.keep_maps)
+        return PartialShards(
+            self.path, self.storage, self.run, self.rows, self.keep_maps, self.columns
+        )
 
     def numbers(self) -> list[int]:
         """The shards whose examples are there."""
@@ -110,7 +113,7 @@ class ShardFiles(RunFiles):
         if not self.has(number):
             return ShardState.MISSING
         try:
-            self.table(number)
+            self._joined(number, self.rows, [*SCHEMA.names, *self.columns])
             for row in self.rows_with_maps:
                 self.maps(number, row.name)
         except Damaged:
@@ -143,7 +146,7 @@ class ShardFiles(RunFiles):
 
         Args:
             number: of the shard.
-            columns: only these, or all.
+            columns: only these, or all but those that are kept for metrics.
 
         Raises:
             DataError: a file is missing, unreadable, damaged or not the run's own.
@@ -179,12 +182,13 @@ class ShardFiles(RunFiles):
     ) -> pa.Table:
         wanted = list(SCHEMA.names if columns is None else columns)
         ours = [name for name in wanted if name in EXAMPLES]
-        own = [name for name in wanted if name in ROW]
+        own = [name for name in wanted if name in (*ROW, *self.columns)]
+        row_schema = with_columns(ROW_SCHEMA, self.columns)
         examples, facts = self._checked(number, _examples(number), EXAMPLE_SCHEMA, ours, None)
         found = {}
         for row in rows:
             found[row.name], its = self._checked(
-                number, _row(number, row), ROW_SCHEMA, own, row.digest
+                number, _row(number, row), row_schema, own, row.digest
             )
             if its.get("ids") != facts.get("ids"):
                 raise Damaged(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.records.record import Record
+from wsol_bench.scoring.catalog import COLUMNS
 from wsol_bench.scoring.row_data import RowData
 
 SCHEMA = pa.schema(
@@ -44,22 +45,43 @@ Maps = Mapping[str, NDArray[np.float16]]
 """Row -> (n, t, u, v) half floats; empty where none are kept."""
 
 
-def to_table(records: Iterable[Record]) -> pa.Table:
-    """Records as a table of `SCHEMA`, one row each, in order."""
+def with_columns(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    """A schema followed by columns that metrics read; see `scoring.image_columns`.
+
+    Args:
+        schema: `SCHEMA` or `ROW_SCHEMA`.
+        names: of columns in `scoring.catalog.COLUMNS`.
+    """
+    for name in names:
+        column = COLUMNS[name]
+        number = pa.from_numpy_dtype(np.dtype(column.dtype))
+        schema = schema.append(pa.field(name, pa.list_(number) if column.width else number))
+    return schema
+
+
+def to_table(records: Iterable[Record], columns: Sequence[str] = ()) -> pa.Table:
+    """Records as a table of `SCHEMA`, one row each, in order.
+
+    Args:
+        records: each with the same columns.
+        columns: the names of these columns, which follow those of `SCHEMA`.
+    """
     each = list(records)
+    schema = with_columns(SCHEMA, columns)
     boxes = np.array([record.box for record in each]).reshape(-1, 4)
     made: dict[str, Any] = {
         "map_state": [str(record.map_state) for record in each],
         **dict(zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)),
+        **{name: [record.columns[name] for record in each] for name in columns},
     }
-    columns = []
-    for column in SCHEMA:
+    arrays = []
+    for column in schema:
         values = made.get(column.name)
         if values is None:
             values = [getattr(record, column.name) for record in each]
         is_list = pa.types.is_list(column.type)
-        columns.append(_lists(values, column.type) if is_list else pa.array(values, column.type))
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+        arrays.append(_lists(values, column.type) if is_list else pa.array(values, column.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def unreadable_in(table: pa.Table) -> tuple[str, ...]:
@@ -114,6 +136,7 @@ def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str,
 
 def records_in(table: pa.Table) -> list[Record]:
     """The records of a table of `SCHEMA`, in order; what `to_table` was given."""
+    columns = columns_in(table)
     return [
         Record(
             image_id=row["image_id"],
@@ -130,9 +153,27 @@ def records_in(table: pa.Table) -> list[Record]:
             iou=row["iou"],
             map_state=MapState(row["map_state"]),
             blacklisted=row["blacklisted"],
+            columns={name: _value(row[name], name) for name in columns},
         )
         for row in table.to_pylist()
     ]
+
+
+def columns_in(table: pa.Table) -> tuple[str, ...]:
+    """The names of a table's columns beyond those of `SCHEMA`."""
+    return tuple(name for name in table.column_names if name in COLUMNS)
+
+
+def _value(plain: Any, name: str) -> Any:
+    return np.array(plain, COLUMNS[name].dtype) if COLUMNS[name].width else plain
+
+
+def column_in(table: pa.Table, name: str) -> NDArray[Any]:
+    """One kept column, (n,) or (n, width)."""
+    column, values = COLUMNS[name], table[name].combine_chunks()
+    if not column.width:
+        return np.asarray(values.to_numpy(zero_copy_only=False), column.dtype)
+    return np.asarray(values.flatten().to_numpy(), column.dtype).reshape(-1, column.width)
 
 
 EXAMPLES: tuple[str, ...] = (
@@ -152,7 +193,7 @@ def examples_in(table: pa.Table, row: str) -> pa.Table:
 
 def row_in(table: pa.Table, row: str) -> pa.Table:
     """A row's own columns of a table of `SCHEMA`, in the order of the examples."""
-    return table.filter(pc.equal(table["method"], row)).select(ROW)
+    return table.filter(pc.equal(table["method"], row)).select([*ROW, *columns_in(table)])
 
 
 def joined(examples: pa.Table, rows: Mapping[str, pa.Table], columns: Sequence[str]) -> pa.Table:
@@ -230,7 +271,7 @@ def remade(table: pa.Table) -> pa.Table:
     Read from a file, columns have masks of missing values that a fresh one has not, and
     `encode_table` would give other bytes.
     """
-    return to_table(records_in(table))
+    return to_table(records_in(table), columns_in(table))
 
 
 def encode_maps(maps: NDArray[np.float16]) -> bytes:

@@ -8,6 +8,8 @@ from pathlib import Path
 from shutil import rmtree
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
+from wsol_bench.datasets.example import Dataset
+from wsol_bench.datasets.masks import has_masks
 from wsol_bench.engine.catalog import ENGINES
 from wsol_bench.engine.resources import gpus_here
 from wsol_bench.errors import DataError, UsageError, find
@@ -155,7 +157,7 @@ def _make_records_of(
         Manifest(
             identity=prepared.identity,
             rows=rows_of(prepared.methods),
-            data=_data_of(settings),
+            data=_data_of(settings, dataset),
             versions=versions(),
             class_ids=tuple(dataset.class_ids),
             class_names=tuple(dataset.class_names),
@@ -178,13 +180,14 @@ def _make_records_of(
     return statistics
 
 
-def _data_of(settings: RunSettings) -> DataSource:
+def _data_of(settings: RunSettings, dataset: Dataset) -> DataSource:
     return DataSource(
         path=settings.data,
         layout=settings.layout,
         limit=settings.limit,
         split=settings.split,
         box_ends=settings.box_ends,
+        has_masks=has_masks(dataset),
     )
 
 

@@ -45,6 +45,7 @@ def identify(arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipe
         blacklist=len(blacklist),
         blacklist_sha256=sha256(repr(blacklist).encode()).hexdigest(),
         shard=shards.SHARD,
+        columns=tuple(column.name for column in pipeline.columns),
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wsol_bench.analysis.row_data import row_of
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.run_folder import RunFolder
-from wsol_bench.records.table import count_states, localized_in, outcomes_of, unreadable_in
+from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runs.prepare import Prepared
 from wsol_bench.runtime.machine import own_version
 from wsol_bench.scoring.catalog import metrics_of
-from wsol_bench.scoring.metric import heads, measure_all
+from wsol_bench.scoring.metric import heads, measure_all, reasons_of
 
 _SCORED = (
     *("image_id", "method", "label", "height", "width", "classes", "x0", "y0", "x1", "y1"),
@@ -24,6 +25,10 @@ def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Resu
     tables = {row.name: folder.row(row.name, _SCORED) for row in prepared.methods}
     protocol = prepared.pipeline.protocol
     metrics = metrics_of(protocol)
+    manifest = folder.manifest()
+    data = {name: row_of(folder, manifest, name, table) for name, table in tables.items()}
+    figures = {name: measure_all(metrics, row, protocol) for name, row in data.items()}
+    reasons = reasons_of(metrics, [(data[name], figures[name]) for name in data], protocol)
     return Result(
         arch=prepared.arch.name,
         weights=prepared.loaded.name,
@@ -32,20 +37,14 @@ def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Resu
         summary=protocol.summary,
         n=len(prepared.source.dataset.examples),
         rows=tuple(
-            Row(
-                prepared.arch.name,
-                prepared.loaded.name,
-                row.name,
-                row.title,
-                measure_all(metrics, outcomes_of(tables[row.name], row.name), protocol),
-            )
+            Row(prepared.arch.name, prepared.loaded.name, row.name, row.title, figures[row.name])
             for row in prepared.methods
         ),
         not_applicable=prepared.not_applicable,
         map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
         is_ilsvrc=prepared.source.is_ilsvrc,
-        columns=heads(metrics, protocol),
+        columns=heads(metrics, protocol, reasons),
         localized=localized_in(next(iter(tables.values()))),
         unreadable=unreadable_in(next(iter(tables.values()))),
         notes={row.name: row.notes for row in prepared.methods if row.notes},

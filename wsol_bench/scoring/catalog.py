@@ -7,6 +7,7 @@ from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.energy_pointing_game import ENERGY_POINTING_GAME
 from wsol_bench.scoring.ilsvrc import GT_KNOWN_LOC, TOP1_CLS, TOP1_LOC, TOP5_CLS, TOP5_LOC
+from wsol_bench.scoring.image_columns import ImageColumn
 from wsol_bench.scoring.mask_iou import BEST_MASK_IOU, MASK_IOU
 from wsol_bench.scoring.max_box_acc_as_coded import MAX_BOX_ACC_AS_CODED, MAX_BOX_ACC_V2_AS_CODED
 from wsol_bench.scoring.maxboxacc import MAX_BOX_ACC, MAX_BOX_ACC_V2
@@ -40,6 +41,23 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "energy_pointing_game": ENERGY_POINTING_GAME,
     }
 )
+
+
+COLUMNS: Mapping[str, ImageColumn] = MappingProxyType(
+    {column.name: column for metric in METRICS.values() for column in metric.columns}
+)
+"""Name -> what a run can keep of each example's map for metrics."""
+
+
+def columns_of(metrics: Iterable[BoundMetric], *, with_masks: bool) -> tuple[ImageColumn, ...]:
+    """The columns that some metrics read, each once.
+
+    Args:
+        metrics: those asked for.
+        with_masks: whether the dataset has masks, without which some columns have no value.
+    """
+    every = {each.name: each for bound in metrics for each in bound.metric.columns}
+    return tuple(each for each in every.values() if with_masks or not each.needs_masks)
 
 
 def metrics_in(names: str | Iterable[str]) -> tuple[BoundMetric, ...]:

@@ -18,9 +18,9 @@ networks, CVPR workshops 2020, section 4.3.
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.errors import DataError, RunError
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.errors import DataError, NotApplicable, RunError
 from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, boxes_as_mask, on_image
 from wsol_bench.scoring.measured import Measured, mean
 from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.row_data import RowData
@@ -34,18 +34,32 @@ def energy_pointing_game(row: RowData, protocol: Protocol) -> Measured:
         protocol: not read; the map is brought bilinearly to the image's own pixels.
 
     Raises:
-        NotApplicable: the row makes no maps.
-        DataError: the run kept no maps, or an example has no pixel in its boxes.
+        NotApplicable: the row makes no maps, or the dataset has no boxes.
+        DataError: the run kept neither the shares nor maps, or an example has no box.
     """
-    from wsol_bench.boxes.upsampling import enlarge  # numba, for which `list` need not wait
-
-    shares = [
-        energy_share(enlarge(values, *size), boxes_as_mask(boxes, size)) if size.height else 0.0
-        for values, boxes, size in zip(
-            row.maps(), row.true_boxes_of_each(), row.size_of_each(), strict=True
+    if row.lacks_boxes:
+        raise NotApplicable("the dataset has no boxes")
+    shares = np.asarray(row.column(ENERGY), np.float64)
+    if np.isnan(shares).any():
+        raise DataError(
+            f"{row.image_ids[np.isnan(shares)][0]}: has no box of its label. Expected one for "
+            "each example. Correct the annotation, or leave energy_pointing_game out."
         )
-    ]
-    return mean(100.0 * np.array(shares), row.image_ids, row.counted)
+    return mean(100.0 * shares, row.image_ids, row.counted)
+
+
+def _share_of_example(values: NDArray[np.float32], truth: ExampleTruth) -> float:
+    """An example's share; 0 where the image could not be read, NaN where it has no box."""
+    if not truth.readable:
+        return 0.0
+    if not len(truth.boxes):
+        return float("nan")
+    return energy_share(on_image(values, truth), boxes_as_mask(truth.boxes, truth.size))
+
+
+ENERGY = ImageColumn(
+    name="energy", dtype=np.float64, width=0, needs_masks=False, of_map=_share_of_example
+)
 
 
 def energy_share(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> float:
@@ -74,21 +88,6 @@ def energy_share(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> flo
     return float(positive[inside].sum() / whole) if whole > 0 else 0.0
 
 
-def boxes_as_mask(boxes: Boxes, size: Size) -> NDArray[np.bool_]:
-    """The pixels whose centres lie in any of some boxes, (height, width) bool.
-
-    Args:
-        boxes: (m, 4) half-open xyxy in pixels of the image; m may be 0.
-        size: of the image.
-    """
-    rows, columns = np.arange(size.height) + 0.5, np.arange(size.width) + 0.5
-    inside = np.zeros(size, np.bool_)
-    for x0, y0, x1, y1 in np.reshape(np.asarray(boxes, np.float64), (-1, 4)):
-        down = slice(*np.searchsorted(rows, [y0, max(y0, y1)]))
-        inside[down, slice(*np.searchsorted(columns, [x0, max(x0, x1)]))] = True
-    return inside
-
-
 def energy_column(shares: NDArray[np.floating]) -> NDArray[np.float64]:
     """What examples add to `replicated_sums`, (n, 1); its `mean` reads the sums.
 
@@ -106,6 +105,7 @@ ENERGY_POINTING_GAME = Metric(
     needs=frozenset({"maps"}),
     reads=(),
     compute=energy_pointing_game,
+    columns=(ENERGY,),
     source="Wang et al., Score-CAM, CVPR workshops 2020, section 4.3",
     note=(
         "Energy pointing game: a mean over examples; negative values count as 0 and a map "

@@ -26,11 +26,11 @@ from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.pixel_histograms import (
     EDGES,
+    PIXELS,
     SquareMasks,
-    histograms_of,
+    ious_of,
+    mean_over_images,
     pixel_histograms,
-    pixels_kept,
-    pooled,
 )
 from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
 from wsol_bench.scoring.row_data import RowData
@@ -52,13 +52,6 @@ def mask_ious(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.fl
         RunError: the map holds infinite values.
     """
     return ious_of(pixel_histograms(values, masks).astype(np.float64))
-
-
-def ious_of(histograms: Numbers) -> Numbers:
-    """The IoU at each threshold of images' own histograms, (..., 2 * BINS) to (..., BINS)."""
-    inner, outer = (kept[..., ::-1] for kept in pixels_kept(histograms))  # ascending thresholds
-    truth = inner[..., :1]
-    return np.where(truth > 0, inner / np.maximum(truth + outer, 1), 0.0)
 
 
 def mask_iou_at(threshold: float) -> Statistic:
@@ -96,23 +89,16 @@ def mask_iou(row: RowData, protocol: Protocol, *, threshold: float = THRESHOLD) 
     """The mean over images of the IoU at a threshold that is named beforehand, in per cent.
 
     Args:
-        row: the row; see `histograms_of` for errors.
+        row: the row; see `mean_over_images` for errors.
         protocol: not read.
         threshold: share 0..1 of the map's range, a multiple of 0.001.
     """
-    return pooled(row, _row_ious(row), mask_iou_at(threshold))
+    return mean_over_images(row, mask_iou_at(threshold))
 
 
 def measure_best_mask_iou(row: RowData, protocol: Protocol) -> Measured:
     """The mean over images of the IoU at the best threshold of all, in per cent."""
-    return pooled(row, _row_ious(row), best_mask_iou)
-
-
-def _row_ious(row: RowData) -> Numbers:
-    def compute() -> Numbers:
-        return ious_of(histograms_of(row).astype(np.float64))
-
-    return row.remembered("mask IoUs", compute)
+    return mean_over_images(row, best_mask_iou)
 
 
 _SOURCE = "Everingham et al., IJCV 2010, section 4.2.2, on the square of Choe et al., CVPR 2020"
@@ -125,6 +111,7 @@ MASK_IOU = Metric(
     needs=frozenset({"maps", "masks"}),
     reads=(),
     compute=mask_iou,
+    columns=(PIXELS,),
     source=_SOURCE,
     note="Mask IoU: a mean over images at a threshold that is named beforehand.",
 )
@@ -136,6 +123,7 @@ BEST_MASK_IOU = Metric(
     needs=frozenset({"maps", "masks"}),
     reads=(),
     compute=measure_best_mask_iou,
+    columns=(PIXELS,),
     source=_SOURCE,
     note="Best mask IoU: a mean over images at the threshold that is best on them.",
 )

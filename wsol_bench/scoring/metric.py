@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from wsol_bench.errors import NotApplicable, UsageError, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
+from wsol_bench.scoring.image_columns import ImageColumn
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.row_data import RowData
 
@@ -57,6 +58,8 @@ class Metric:
         compute: the function; its keyword-only parameters are the metric's options.
         source: where the definition comes from.
         over: what its figure is the mean over.
+        columns: what it reads of each example's map, where that is all that it needs of maps
+            and masks; a run can keep these in place of the maps.
         is_error: whether its figure is a share of wrong images, which headings then say.
         note: what a reader has to know of the figure, printed below the table, or "".
     """
@@ -69,7 +72,8 @@ class Metric:
     reads: tuple[str, ...]
     compute: Compute
     source: str
-    over: Literal["images", "classes"] = "images"
+    over: Literal["images", "classes", "pixels"] = "images"
+    columns: tuple[ImageColumn, ...] = ()
     is_error: bool = False
     note: str = ""
     reads_with: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -140,9 +144,22 @@ class BoundMetric:
             UsageError, DataError: the run has not kept what the metric needs.
         """
         try:
-            return self.metric.compute(row, protocol, **self.options)
+            return self._compute(row, protocol)
         except NotApplicable:
             return None
+
+    def reason(self, row: RowData, protocol: Protocol) -> str:
+        """Why the metric does not apply to a row to which it does not."""
+        try:
+            self._compute(row, protocol)
+        except NotApplicable as error:
+            return str(error)
+        return ""
+
+    def _compute(self, row: RowData, protocol: Protocol) -> Measured:
+        if "boxes" in self.metric.needs and row.lacks_boxes:
+            raise NotApplicable("the dataset has no boxes")
+        return self.metric.compute(row, protocol, **self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +196,18 @@ class MetricHead:
         }
 
 
-def heads(metrics: Iterable[BoundMetric], protocol: Protocol) -> tuple[MetricHead, ...]:
-    """What tables say of some metrics under a protocol."""
+def heads(
+    metrics: Iterable[BoundMetric],
+    protocol: Protocol,
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[MetricHead, ...]:
+    """What tables say of some metrics under a protocol.
+
+    Args:
+        metrics: in the order of the columns.
+        protocol: of the result.
+        reasons: metric -> why it applies to no row, which stands in place of its note.
+    """
     return tuple(
         MetricHead(
             each.name,
@@ -188,10 +215,36 @@ def heads(metrics: Iterable[BoundMetric], protocol: Protocol) -> tuple[MetricHea
             each.metric.unit,
             each.metric.higher_is_better,
             each.metric.is_error,
-            each.metric.note,
+            _absent(each.title(protocol), reasons[each.name])
+            if each.name in reasons
+            else each.metric.note,
         )
         for each in metrics
     )
+
+
+def _absent(title: str, reason: str) -> str:
+    return f"{title}: n/a, {reason}."
+
+
+def reasons_of(
+    metrics: Iterable[BoundMetric],
+    rows: Sequence[tuple[RowData, Mapping[str, Measured]]],
+    protocol: Protocol,
+) -> dict[str, str]:
+    """Metric -> why it applies to none of some rows.
+
+    Args:
+        metrics: those that were measured.
+        rows: each row with its figures.
+        protocol: of the result.
+    """
+    absent = [each for each in metrics if not any(each.name in found for _, found in rows)]
+    return {
+        each.name: "; ".join(dict.fromkeys(each.reason(row, protocol) for row, _ in rows))
+        for each in absent
+        if rows
+    }
 
 
 def measure_all(

@@ -14,8 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
 from wsol_bench.scoring.measured import Measured, from_replicates
-from wsol_bench.scoring.replicated_sums import Numbers, Statistic, summed
+from wsol_bench.scoring.replicated_sums import (
+    Numbers,
+    ReplicatedSums,
+    Statistic,
+    merged,
+    summed,
+)
 from wsol_bench.scoring.row_data import RowData
 from wsol_bench.scoring.scoremap import SIDE, scoremap, square_mask
 
@@ -76,43 +83,72 @@ def pixel_histograms(values: NDArray[np.floating], masks: SquareMasks) -> NDArra
     return np.concatenate([inner, outer])
 
 
-def histograms_of(row: RowData) -> NDArray[np.int64]:
-    """The histograms of a row's images, (n, 2 * BINS), computed once for all metrics.
+def _of_example(values: NDArray[np.float32], truth: ExampleTruth) -> NDArray[np.int64]:
+    """An example's histograms; an image that could not be read has the map of a constant."""
+    instance, ignore = truth.require_masks()
+    if not truth.readable:
+        values = np.zeros((1, 1), np.float32)
+    elif not truth.covers_image:
+        values = on_image(values, truth)
+    return pixel_histograms(values, square_masks([instance], ignore))
 
-    An image that could not be read has the map of a constant.
+
+PIXELS = ImageColumn(
+    name="pixels", dtype=np.uint16, width=2 * BINS, needs_masks=True, of_map=_of_example
+)
+"""The histograms of an example: a square has fewer pixels than 16 bits count."""
+
+
+def pooled(row: RowData, statistic: Statistic) -> Measured:
+    """The figure of a statistic of summed histograms, in per cent.
+
+    Args:
+        row: the row; its blacklist is left out.
+        statistic: from sums (..., 2 * BINS) to a share 0..1.
 
     Raises:
         NotApplicable: the row makes no maps, or the dataset has no masks.
-        DataError: the run kept no maps.
+        DataError: the run kept neither histograms nor maps.
     """
-
-    def compute() -> NDArray[np.int64]:
-        found = []
-        for values, (truth, ignore), readable in zip(
-            row.maps(), row.masks(), row.readable, strict=True
-        ):
-            values = values if readable else np.zeros((1, 1), np.float32)
-            found.append(pixel_histograms(values, square_masks([truth], ignore)))
-        return np.array(found, np.int64).reshape(-1, 2 * BINS)
-
-    return row.remembered("pixel histograms", compute)
+    return _figure(_sums_of(row)[0], statistic)
 
 
-def pooled(row: RowData, columns: NDArray[np.generic], statistic: Statistic) -> Measured:
-    """The figure of a statistic of sums over a row's counted images, in per cent.
+def mean_over_images(row: RowData, statistic: Statistic) -> Measured:
+    """The same of summed IoUs, (..., BINS), to which each image contributes its own."""
+    return _figure(_sums_of(row)[1], statistic)
 
-    Args:
-        row: the row.
-        columns: (n, k) what each image contributes.
-        statistic: from sums to a share 0..1.
-    """
-    kept = row.counted
-    state = summed(columns[kept], row.image_ids[kept].tolist())
+
+def ious_of(histograms: Numbers) -> Numbers:
+    """The IoU at each threshold of images' own histograms, (..., 2 * BINS) to (..., BINS)."""
+    inner, outer = (kept[..., ::-1] for kept in pixels_kept(histograms))  # ascending thresholds
+    truth = inner[..., :1]
+    return np.where(truth > 0, inner / np.maximum(truth + outer, 1), 0.0)
+
+
+def _figure(state: ReplicatedSums, statistic: Statistic) -> Measured:
     value = float(statistic(state.total, np.array(float(state.n))))
     if np.isnan(value):
         return Measured(None, None, None, state.n)
     replicates = 100.0 * statistic(state.replicates, state.replicate_n)
     return from_replicates(100.0 * value, replicates, state.n)
+
+
+def _sums_of(row: RowData) -> tuple[ReplicatedSums, ReplicatedSums]:
+    """The sums of histograms and of IoUs over the counted images, in one pass over them."""
+    return row.remembered("pixels", lambda: _summed_over(row))
+
+
+def _summed_over(row: RowData) -> tuple[ReplicatedSums, ReplicatedSums]:
+    pixels, ious = summed(np.zeros((0, 2 * BINS)), []), summed(np.zeros((0, BINS)), [])
+    start = 0
+    for block in row.blocks(PIXELS):
+        kept = row.counted[start : start + len(block)]
+        ids = row.image_ids[start : start + len(block)][kept].tolist()
+        histograms = block[kept].astype(np.float64)
+        pixels = merged([pixels, summed(histograms, ids)])
+        ious = merged([ious, summed(ious_of(histograms), ids)])
+        start += len(block)
+    return pixels, ious
 
 
 def pixels_kept(histograms: Numbers) -> tuple[Numbers, Numbers]:

@@ -22,58 +22,84 @@ Source: Zhang et al., Top-down neural attention by excitation backprop, ECCV 201
 4.1; TorchRay, torchray/benchmark/pointing_game.py.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.datasets.text_rows import rows_of
 from wsol_bench.errors import DataError, RunError
+from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.scoring.energy_pointing_game import boxes_as_mask
+from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
 from wsol_bench.scoring.intervals import Interval, wilson_interval
 from wsol_bench.scoring.measured import Measured, class_mean
 from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.replicated_sums import Numbers, ratio
-from wsol_bench.scoring.row_data import Mask, RowData
+from wsol_bench.scoring.row_data import RowData
 
 TOLERANCE = 15.0
 """Pixels of the image; Zhang et al. 2016, section 4.1."""
 
 
-def pointing_game(row: RowData, protocol: Protocol, *, tolerance: float = TOLERANCE) -> Measured:
+def pointing_game(
+    row: RowData,
+    protocol: Protocol,
+    *,
+    tolerance: float = TOLERANCE,
+    closed: bool = False,
+    subset: str = "",
+) -> Measured:
     """The mean over classes of the share of examples whose maximum hits, in per cent.
 
-    The masks are the objects where the dataset has masks, else its boxes, filled.
+    The masks are the objects where the dataset has masks, else its boxes, filled. The point of
+    a baseline, which makes no map, is the centre of its box: (w/2, h/2) for `center`.
 
     Args:
         row: the row; its blacklist is left out, and an image that could not be read is no
             hit.
         protocol: not read; the map is brought bilinearly to the image's own pixels.
         tolerance: in pixels of the image.
+        closed: whether a distance of exactly `tolerance` is a hit.
+        subset: a file of image ids, one a line, each with a comma and a class id where only
+            that class of the image counts; "" counts every example.
 
     Raises:
-        NotApplicable: the row makes no maps.
-        DataError: the run kept no maps, or an example has no object pixel.
+        DataError: the run kept neither the distances nor maps, an example has no object pixel,
+            or the subset's file is bad.
     """
-    from wsol_bench.boxes.upsampling import enlarge  # numba, for which `list` need not wait
-
-    hits = [
-        truth is not None
-        and is_hit(peak(enlarge(values, *truth.shape)), truth, tolerance=tolerance)
-        for values, truth in zip(row.maps(), _objects(row), strict=True)
-    ]
-    return class_mean(np.array(hits, np.bool_), row.labels, row.image_ids, row.counted)
+    squared = np.asarray(row.column(POINT), np.float64)
+    hits = squared <= tolerance**2 if closed else squared < tolerance**2
+    counted = row.counted & (examples_in(row, Path(subset)) if subset else True)
+    return class_mean(hits, row.labels, row.image_ids, counted)
 
 
-def _objects(row: RowData) -> Iterator[Mask | None]:
-    """The pixels of each example's objects; None where the image could not be read."""
-    if row.open_masks is not None:
-        for readable, (truth, _) in zip(row.readable, row.masks(), strict=True):
-            yield truth if readable else None
-        return
-    for boxes, size in zip(row.true_boxes_of_each(), row.size_of_each(), strict=True):
-        yield boxes_as_mask(boxes, size) if size.height else None
+def examples_in(row: RowData, path: Path) -> NDArray[np.bool_]:
+    """(n,) whether each example is one that a file names.
+
+    Args:
+        row: the row.
+        path: see `pointing_game`.
+
+    Raises:
+        DataError: the file cannot be read, or names an image or class that the row does not have.
+    """
+    wanted = set()
+    rows = rows_of(path, ",", (1, 2), "an image id, or an image id and a class id")
+    for line in rows:
+        wanted.add((line.fields[0], line.fields[1] if len(line.fields) > 1 else ""))
+    ids = row.image_ids.tolist()
+    names = [row.class_ids[label] if row.class_ids else str(label) for label in row.labels]
+    pairs = list(zip(ids, names, strict=True))
+    unknown = sorted(wanted - set(pairs) - {(each, "") for each in ids})
+    if unknown or not wanted:
+        first = ", ".join(filter(None, unknown[0])) if unknown else "no line"
+        raise DataError(
+            f"pointing_game:subset={path}: {first} is none of the run's examples. Expected the "
+            "id of one on each line, and after a comma a class id of it."
+        )
+    return np.array([(one, "") in wanted or (one, name) in wanted for one, name in pairs], np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +138,62 @@ def is_hit(
     """Whether a point is near enough to an object.
 
     Args:
-        point: it may lie between pixels, as the centre (w/2, h/2) does; None, the peak of
-            a degenerate map, is never a hit.
-        truth: (height, width) bool, the pixels of all objects of the class.
+        point, truth: see `squared_distance`; None, the peak of a degenerate map, is never a hit.
         tolerance: in pixels, above 0.
         closed: whether a distance of exactly `tolerance` is a hit.
 
     Raises:
         DataError: the mask is empty.
     """
-    if not truth.any():
+    squared = squared_distance(point, truth)
+    return squared <= tolerance**2 if closed else squared < tolerance**2
+
+
+def squared_distance(point: Point | None, truth: NDArray[np.bool_]) -> float:
+    """The squared distance in pixels from a point to the nearest object pixel's centre.
+
+    Args:
+        point: it may lie between pixels, as the centre (w/2, h/2) does.
+        truth: (height, width) bool, the pixels of all objects of the class.
+
+    Returns:
+        Infinity where there is no point.
+
+    Raises:
+        DataError: the mask is empty.
+    """
+    rows, columns = np.nonzero(truth)
+    if not len(rows):
         raise DataError("the mask of the class is empty: there is nothing to point at")
     if point is None:
-        return False
-    reach = int(np.ceil(tolerance))
-    top, left = max(int(point.y) - reach, 0), max(int(point.x) - reach, 0)
-    near = truth[top : int(point.y) + reach + 2, left : int(point.x) + reach + 2]
-    rows, columns = np.nonzero(near)
-    squared = (rows + top - point.y) ** 2 + (columns + left - point.x) ** 2
-    within = squared <= tolerance**2 if closed else squared < tolerance**2
-    return bool(within.any())
+        return float("inf")
+    return float(((rows - point.y) ** 2 + (columns - point.x) ** 2).min())
+
+
+def _distance_of_map(values: NDArray[np.float32], truth: ExampleTruth) -> float:
+    """An example's squared distance; infinity where the image could not be read."""
+    if not truth.readable:
+        return float("inf")
+    point = None if peak(values) is None else peak(on_image(values, truth))
+    return squared_distance(point, truth.object_mask())
+
+
+def _distance_of_box(box: Boxes, truth: ExampleTruth) -> float:
+    """The squared distance of a baseline, whose point is its box's centre."""
+    if not truth.readable:
+        return float("inf")
+    x0, y0, x1, y1 = box.tolist()
+    return squared_distance(Point((x0 + x1) / 2, (y0 + y1) / 2), truth.object_mask())
+
+
+POINT = ImageColumn(
+    name="point_squared_distance",
+    dtype=np.float64,
+    width=0,
+    needs_masks=False,
+    of_map=_distance_of_map,
+    of_box=_distance_of_box,
+)
 
 
 def hit_columns(
@@ -195,6 +257,7 @@ POINTING_GAME = Metric(
     needs=frozenset({"maps"}),
     reads=(),
     compute=pointing_game,
+    columns=(POINT,),
     source="Zhang et al., ECCV 2016, section 4.1; TorchRay's code",
     over="classes",
     note="Pointing game: a mean over the classes with examples; a constant map is never a hit.",

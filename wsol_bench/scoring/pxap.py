@@ -26,7 +26,7 @@ import numpy as np
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.metric import PERCENT, Metric
-from wsol_bench.scoring.pixel_histograms import histograms_of, pixels_kept, pooled
+from wsol_bench.scoring.pixel_histograms import PIXELS, pixels_kept, pooled
 from wsol_bench.scoring.replicated_sums import Numbers, ratio
 from wsol_bench.scoring.row_data import RowData
 
@@ -64,13 +64,13 @@ def peak_iou(sums: Numbers, n: Numbers) -> Numbers:
 
 
 def measure_pxap(row: RowData, protocol: Protocol) -> Measured:
-    """PxAP of a row; see `histograms_of` for errors. The protocol is not read."""
-    return pooled(row, histograms_of(row), pxap)
+    """PxAP of a row; see `pooled` for errors. The protocol is not read."""
+    return pooled(row, pxap)
 
 
 def measure_peak_iou(row: RowData, protocol: Protocol) -> Measured:
-    """Peak IoU of a row; see `histograms_of` for errors. The protocol is not read."""
-    return pooled(row, histograms_of(row), peak_iou)
+    """Peak IoU of a row; see `pooled` for errors. The protocol is not read."""
+    return pooled(row, peak_iou)
 
 
 PXAP = Metric(
@@ -81,6 +81,8 @@ PXAP = Metric(
     needs=frozenset({"maps", "masks"}),
     reads=(),
     compute=measure_pxap,
+    columns=(PIXELS,),
+    over="pixels",
     source="Choe et al., CVPR 2020, section 4; github.com/clovaai/wsolevaluation",
     note="PxAP: of the pixels of all images pooled, not a mean over images.",
 )
@@ -92,6 +94,8 @@ PEAK_IOU = Metric(
     needs=frozenset({"maps", "masks"}),
     reads=(),
     compute=measure_peak_iou,
+    columns=(PIXELS,),
+    over="pixels",
     source="the histograms of PxAP, Choe et al., CVPR 2020, section 4",
     note="Peak IoU: of the pixels of all images pooled, at the threshold that is best on them.",
 )

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.errors import NotApplicable
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.datasets.masks import MaskPair
+from wsol_bench.errors import DataError, NotApplicable
+from wsol_bench.geometry import Boxes, Size, Window
+from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn
 
 __all__ = ["RowData"]
 
 Answer = TypeVar("Answer")
-Mask = NDArray[np.bool_]
+
+BLOCK = 256
+"""Examples whose columns are held at once."""
 
 
 def _no_ids() -> NDArray[np.str_]:
@@ -47,6 +53,11 @@ class RowData:
             where the row makes none, as a baseline.
         open_masks: opens (ground truth, ignore) masks of each image; None where the
             dataset has none.
+        open_column: opens a kept column, in blocks of examples in the order of the records;
+            called only with names among `kept_columns`.
+        kept_columns: names of the columns that the run has kept of this row.
+        window: the part of an image of some size that a map covers; None means all of it.
+        class_ids: of the dataset; position is the label.
         tuned_on: the same row of the run that thresholds are tuned on, or None.
         answers: what `remembered` keeps.
     """
@@ -61,7 +72,11 @@ class RowData:
     box_counts: NDArray[np.int64] = field(default_factory=_no_numbers)
     sizes: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
     open_maps: Callable[[], Iterator[NDArray[np.float32]]] | None = None
-    open_masks: Callable[[], Iterator[tuple[Mask, Mask]]] | None = None
+    open_masks: Callable[[], Iterator[MaskPair]] | None = None
+    open_column: Callable[[str], Iterator[NDArray[Any]]] | None = None
+    kept_columns: frozenset[str] = frozenset()
+    window: Callable[[Size], Window] | None = None
+    class_ids: tuple[str, ...] = ()
     tuned_on: "RowData | None" = None
     answers: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -81,6 +96,11 @@ class RowData:
         return self.sizes[:, 0] > 0
 
     @property
+    def lacks_boxes(self) -> bool:
+        """Whether no image has a ground-truth box, as in a dataset with masks only."""
+        return bool(self.n and len(self.box_counts) == self.n and not self.true_boxes.size)
+
+    @property
     def has_maps(self) -> bool:
         """Whether the row makes maps, and is no baseline."""
         return self.open_maps is not None
@@ -96,7 +116,7 @@ class RowData:
             raise NotApplicable("it makes no maps")
         return self.open_maps()
 
-    def masks(self) -> Iterator[tuple[Mask, Mask]]:
+    def masks(self) -> Iterator[MaskPair]:
         """The ground-truth and the ignore mask of each image, (height, width) bool.
 
         Raises:
@@ -116,6 +136,49 @@ class RowData:
         """The size of each image."""
         for height, width in self.sizes.tolist():
             yield Size(height, width)
+
+    def column(self, column: ImageColumn) -> NDArray[Any]:
+        """A column of all examples, (n,) or (n, width); see `blocks` for errors."""
+        found = list(self.blocks(column))
+        return np.concatenate(found) if found else column.array([])
+
+    def blocks(self, column: ImageColumn) -> Iterator[NDArray[Any]]:
+        """A column in blocks of examples: as it was kept, else computed from the maps.
+
+        Raises:
+            NotApplicable: the row makes no maps and the column has no value for a box, or the
+                dataset has no masks.
+            DataError: the run kept neither the column nor maps, or a mask is missing or empty.
+        """
+        if column.needs_masks and self.open_masks is None:
+            raise NotApplicable("the dataset has no masks")
+        if self.open_maps is None and column.of_box is None:
+            raise NotApplicable("it makes no maps")
+        if self.open_column is not None and column.name in self.kept_columns:
+            yield from self.open_column(column.name)
+            return
+        values = self._values(column)
+        while block := list(islice(values, BLOCK)):
+            yield column.array(block)
+
+    def _values(self, column: ImageColumn) -> Iterator[object]:
+        masks = self.masks() if self.open_masks is not None else repeat(None, self.n)
+        truths = (
+            ExampleTruth(boxes, size, (self.window or Window.whole)(size), pair)
+            for boxes, size, pair in zip(
+                self.true_boxes_of_each(), self.size_of_each(), masks, strict=True
+            )
+        )
+        values: Iterator[Callable[[ExampleTruth], object]] = (
+            (partial(column.of_map, each) for each in self.open_maps())
+            if self.open_maps is not None
+            else (partial(column.value_of_box, each) for each in self.boxes)
+        )
+        for compute, truth, name in zip(values, truths, self.image_ids, strict=True):
+            try:
+                yield compute(truth)
+            except DataError as error:
+                raise DataError(f"{name}: {error}") from error
 
     def remembered(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
         """What `make` returned the first time that this key was asked for.

@@ -25,8 +25,8 @@ from wsol_bench.datasets.ground_truth import GroundTruth
 from wsol_bench.datasets.image_files import images_in
 from wsol_bench.datasets.images import read_bytes
 from wsol_bench.datasets.layouts.layout import Layout
-from wsol_bench.datasets.mask_files import decode_mask, resized
-from wsol_bench.datasets.masks import Masks
+from wsol_bench.datasets.mask_files import decode_mask
+from wsol_bench.datasets.masks import Masks, resized
 from wsol_bench.datasets.scanning import (
     XML_SUFFIXES,
     Scan,
