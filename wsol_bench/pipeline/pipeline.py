@@ -18,18 +18,18 @@ from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.datasets.masks import MaskPair, masks_of
-from wsol_bench.errors import DataError, NotApplicable, RunError, UnreadableImage
+from wsol_bench.errors import RunError, UnreadableImage
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Question, Room, seed_of
+from wsol_bench.pipeline.kept_columns import BLANK, kept_columns, truth_of
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
-from wsol_bench.scoring.image_columns import ExampleTruth
 
 __all__ = ["Made", "Pipeline", "records_of"]
 
@@ -180,8 +180,8 @@ def _records(
     """The records of the i-th image of a batch, one per method."""
     if not prepared.readable:
         return _unreadable(pipeline, prepared, k=answers.best.shape[1])
-    example, size = prepared.example, prepared.size
-    scores = answers.scores[i]
+    example, size, scores = prepared.example, prepared.size, answers.scores[i]
+    truth = truth_of(pipeline, example, size, prepared.masks)
     require_finite(scores, example.image_id)
     classes = answers.best[i]  # (k,)
     found, *others = (
@@ -204,7 +204,7 @@ def _records(
             iou=label_iou(each.box, example.boxes, pipeline.protocol),
             map_state=each.state,
             blacklisted=example.index in pipeline.blacklist,
-            columns=_columns(pipeline, prepared, each),
+            columns=kept_columns(pipeline, each.values, each.box, truth),
         )
         for name, each in found.items()
     ]
@@ -232,10 +232,7 @@ def require_finite(scores: NDArray[np.float32], name: str) -> None:
 
 def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> list[Record]:
     example = prepared.example
-    nothing = {
-        True: Localization(np.zeros(4), MapState.UNREADABLE, np.zeros((1, 1), np.float32)),
-        False: Localization(np.zeros(4), MapState.UNREADABLE, None),
-    }
+    truth = truth_of(pipeline, example, prepared.size, prepared.masks)
     return [
         Record(
             image_id=example.image_id,
@@ -252,7 +249,7 @@ def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> list[Re
             iou=0.0,
             map_state=MapState.UNREADABLE,
             blacklisted=example.index in pipeline.blacklist,
-            columns=_columns(pipeline, prepared, nothing[makes_map]),
+            columns=kept_columns(pipeline, BLANK if makes_map else None, np.zeros(4), truth),
         )
         for name, makes_map in ((method.name, method.makes_map) for method in pipeline.methods)
     ]
@@ -271,29 +268,6 @@ class Localization:
     box: Boxes
     state: MapState
     values: NDArray[np.float32] | None
-
-
-def _columns(
-    pipeline: Pipeline, prepared: _PreparedImage, found: Localization
-) -> dict[str, object]:
-    """What is kept of one map for metrics; of a baseline, what its box gives."""
-    if not pipeline.columns:
-        return {}
-    size = prepared.size
-    window = pipeline.view.window(size, pipeline.preprocessing.size)
-    truth = ExampleTruth(prepared.example.boxes, size, window, prepared.masks)
-    kept = {}
-    for column in pipeline.columns:
-        try:
-            if found.values is not None:
-                kept[column.name] = column.of_map(found.values, truth)
-            else:
-                kept[column.name] = column.value_of_box(found.box, truth)
-        except NotApplicable:
-            kept[column.name] = column.nothing
-        except DataError as error:
-            raise DataError(f"{prepared.example.image_id}: {error}") from error
-    return kept
 
 
 def localize(

@@ -24,16 +24,13 @@ from wsol_bench.networks.numbers import PRECISIONS, black_pixel
 from wsol_bench.networks.outputs import check_output_count, map_classes, read_table
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.pipeline import Pipeline
-from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.records.manifest import Identity
 from wsol_bench.runs.identify import identify
+from wsol_bench.runs.measuring import check_metrics, protocol_of
 from wsol_bench.runtime.flag_values import expanded
 from wsol_bench.scoring.catalog import columns_of, metrics_of
 from wsol_bench.settings import RunSettings
-
-MASK_METRICS = ("pxap", "peak_iou")
-"""What a run on a dataset with masks is measured by besides its protocol's metrics."""
 
 FALLBACK_WEIGHTS = "torchvision"
 """Where neither the user nor the dataset names any."""
@@ -148,7 +145,7 @@ def check_settings(settings: RunSettings) -> None:
             f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
             f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
         )
-    _check_metrics(settings, protocol)
+    check_metrics(settings, protocol)
     _check_methods(settings)
     if not settings.methods:
         raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
@@ -209,29 +206,6 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
         identity=identify(arch, loaded, source.dataset, pipeline),
     )
-
-
-def protocol_of(settings: RunSettings, dataset: Dataset) -> Protocol:
-    """The protocol of the settings, with the metrics that the run is measured by.
-
-    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides.
-    """
-    protocol = resolve(settings.protocol, settings.set)
-    if settings.metrics:
-        return replace(protocol, metrics=settings.metrics)
-    if has_masks(dataset):
-        return replace(protocol, metrics=(*protocol.metrics, *MASK_METRICS))
-    return protocol
-
-
-def _check_metrics(settings: RunSettings, protocol: Protocol) -> None:
-    """Refuses metrics that need maps which the run would not keep."""
-    for bound in metrics_of(protocol, settings.metrics or None):
-        metric = bound.metric
-        if "maps" in metric.needs and not metric.columns and not settings.keep_maps:
-            raise UsageError(
-                f"--metrics {bound.name}: is measured from kept maps. Add --keep-maps --out RUN."
-            )
 
 
 def prepare_cam_arch(main: Prepared) -> Prepared | None:

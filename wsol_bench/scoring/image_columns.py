@@ -28,12 +28,14 @@ class ExampleTruth:
         size: of the original image; 0 x 0 where it could not be read.
         window: the part of the image that the map covers.
         masks: ground truth and ignore at their own resolution; None without masks.
+        image_id: for messages.
     """
 
     boxes: Boxes
     size: Size
     window: Window
     masks: MaskPair | None = None
+    image_id: str = ""
 
     @property
     def readable(self) -> bool:

@@ -1,0 +1,37 @@
+"""What a run is measured by: its protocol with the metrics asked for."""
+
+from dataclasses import replace
+
+from wsol_bench.datasets.example import Dataset
+from wsol_bench.datasets.masks import has_masks
+from wsol_bench.errors import UsageError
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.overrides import resolve
+from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.settings import RunSettings
+
+MASK_METRICS = ("pxap", "peak_iou")
+"""What a run on a dataset with masks is measured by besides its protocol's metrics."""
+
+
+def protocol_of(settings: RunSettings, dataset: Dataset) -> Protocol:
+    """The protocol of the settings, with the metrics that the run is measured by.
+
+    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides.
+    """
+    protocol = resolve(settings.protocol, settings.set)
+    if settings.metrics:
+        return replace(protocol, metrics=settings.metrics)
+    if has_masks(dataset):
+        return replace(protocol, metrics=(*protocol.metrics, *MASK_METRICS))
+    return protocol
+
+
+def check_metrics(settings: RunSettings, protocol: Protocol) -> None:
+    """Refuses metrics that need maps which the run would not keep."""
+    for bound in metrics_of(protocol, settings.metrics or None):
+        metric = bound.metric
+        if "maps" in metric.needs and not metric.columns and not settings.keep_maps:
+            raise UsageError(
+                f"--metrics {bound.name}: is measured from kept maps. Add --keep-maps --out RUN."
+            )
