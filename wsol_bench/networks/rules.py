@@ -18,6 +18,7 @@ Source: Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 201
 section 3.2, eq. 3, and section 3.3 for max pooling and normalisation layers.
 """
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ class Pass:
         traced: the network's graph.
         values: step -> its output, (n, k, u, v), at least where a rule looks.
         weights: the network's cache.
-        normalisers: (step, sign) -> f(x); filled here, shared by all signals.
+        normalisers: (step, sign) -> what signals are divided by: f(x), and infinity where it is
+            0; filled here, shared by all signals.
     """
 
     traced: fx.GraphModule
@@ -76,8 +78,8 @@ def by_weights(state: Pass, step: Step, signals: Tensor, sign: int = 1) -> list[
         normaliser = _weigh(layer, x, weight)
         if x.device.type != "cpu":
             normaliser = without_noise(layer, normaliser, x, weight)
-        state.normalisers[step, sign] = normaliser
-    ratio = _ratio(signals, state.normalisers[step, sign])
+        state.normalisers[step, sign] = _divisor(normaliser)
+    ratio = signals / state.normalisers[step, sign]
     handed = _unweigh(layer, ratio.flatten(0, 1), weight, x)
     return [handed.view(signals.shape[:2] + handed.shape[1:]).mul_(x)]
 
@@ -99,8 +101,7 @@ def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     """Average pooling: by the shares x / sum x of each window."""
     x = state.input_of(step)
     average, transpose = _transposed(state, step, x)
-    ratio = _ratio(signals, average)
-    return [_each(transpose, ratio).mul_(x)]
+    return [_each(transpose, signals / _divisor(average)).mul_(x)]
 
 
 def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
@@ -126,7 +127,7 @@ def by_sum(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     if len(branches) == 1:  # x + x
         return [signals]
     total = branches[0] + branches[1]
-    ratio = torch.where(total.abs() > _LEAST_NORMALISER, signals / total, 0.0)
+    ratio = (signals / F.hardshrink(total, _LEAST_NORMALISER)).nan_to_num_(0.0, 0.0, 0.0)
     return [ratio * branch for branch in branches]
 
 
@@ -184,8 +185,12 @@ def _each(transpose: Callable[[Tensor], Tensor], signals: Tensor) -> Tensor:
     return torch.stack([transpose(signal) for signal in signals])
 
 
-def _ratio(signals: Tensor, normaliser: Tensor) -> Tensor:
-    return torch.where(normaliser > _LEAST_NORMALISER, signals / normaliser, 0.0)
+def _divisor(normaliser: Tensor) -> Tensor:
+    """Infinity where a sum of excitations counts as 0: what is divided by it becomes 0.
+
+    A tenth of the time of `torch.where`, which goes element by element in channels_last.
+    """
+    return F.threshold(normaliser, _LEAST_NORMALISER, math.inf)
 
 
 def _weigh(layer: nn.Conv2d | nn.Linear, x: Tensor, weight: Tensor) -> Tensor:
