@@ -15,7 +15,6 @@ import pyarrow as pa
 from wsol_bench.analysis.kept_maps import KeptMap, kept_maps
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.analysis.tuning import tuning_rows
-from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Boxes
@@ -131,6 +130,8 @@ def redrawn(network: NetworkRecords, method: str, protocol: Protocol) -> pa.Tabl
 def _extract_all(
     network: NetworkRecords, method: str, protocol: Protocol
 ) -> Iterator[tuple[Boxes, MapState]]:
+    from wsol_bench.boxes.extract import extract_box  # numba, which records alone do not need
+
     view, side = VIEWS[protocol.view], network.identity.side
     if not network.identity.keep_maps:
         raise DataError(

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from wsol_bench.runtime.compiled import compiled
 
@@ -109,6 +108,8 @@ def peak_component(
     values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
     """The box of the component that contains the maximum (the first one on a tie)."""
+    from scipy import ndimage  # a third of a second at start-up that only this rule needs
+
     kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
     labels, _ = ndimage.label(kept, np.ones((3, 3)) if eight_connected else None)
     peak = labels.ravel()[values.argmax()]

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from wsol_bench.datasets.demo.light import Colour, near_colour, sample_colour
 from wsol_bench.datasets.demo.noise import enlarge, fractal, soft_step
@@ -90,6 +89,8 @@ def _drop_leaf(stream: Stream, small: Planes, grain: Field) -> None:
 
 def _crumpled(stream: Stream, small: Planes) -> Planes:
     """Moves every point a little, so that no outline stays a straight line."""
+    from scipy.ndimage import map_coordinates  # a third of a second that only the demo needs
+
     _, rows, columns = small.shape
     strength = np.float32(min(rows, columns) * stream.uniform(0.005, 0.04))
     rough = stream.uniform(0.4, 0.75)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 from wsol_bench.datasets.demo.background import Planes
 from wsol_bench.datasets.demo.noise import enlarge
@@ -41,6 +40,8 @@ def _expose(stream: Stream, planes: Planes) -> None:
 
 def _blur(planes: Planes, spread: float) -> Planes:
     """A Gaussian of this many pixels, from a lens slightly out of focus."""
+    from scipy.ndimage import correlate1d  # a third of a second that only the demo needs
+
     reach = math.ceil(2.0 * spread)
     weights = [math.exp(-0.5 * (place / spread) ** 2) for place in range(-reach, reach + 1)]
     kernel = np.array(weights) / sum(weights)
