@@ -40,8 +40,8 @@ from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.records.result import Result
 from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import to_table
+from wsol_bench.runs.checks import find_device
 from wsol_bench.runs.evaluate import evaluate
-from wsol_bench.runs.prepare import find_device
 from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings, names_in
 

@@ -28,7 +28,16 @@ LAYERS = (
 """Rooms from the bottom up. The package's own __init__ re-exports and imports lazily."""
 
 TABLES = ("wsol_bench.methods.catalog",)
-SHARED_BY_METHODS = ("entry", "options", "own", "passes", "recording", "smoothing", "tokens")
+SHARED_BY_METHODS = (
+    "bound",
+    "entry",
+    "options",
+    "own",
+    "passes",
+    "recording",
+    "smoothing",
+    "tokens",
+)
 """Modules of the methods' room that are no methods."""
 
 LIGHT_COMMANDS = (

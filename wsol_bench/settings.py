@@ -28,6 +28,8 @@ DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
 
 
 DEFAULT_DATA = "demo"
+NO_NETWORK = "none"
+"""What `arch` is where boxes and maps come from elsewhere."""
 
 WHAT = Parameter(group=Group("What to run", sort_key=1))
 INPUT = Parameter(group=Group("Preprocessing, in place of the weights' own", sort_key=2))
@@ -62,7 +64,8 @@ class RunSettings:
     Attributes:
         arch: The network: vgg16, alexnet, googlenet, ... (see: list archs), or "all" for these
             three; torchvision:NAME, timm:NAME[:option=value]; FILE.py:FUNCTION or
-            package.module:FUNCTION, which returns an nn.Module.
+            package.module:FUNCTION, which returns an nn.Module; none for methods that need no
+            network, whose images may be absent.
         weights: torchvision, timm, demo, demo:PATH, caffe:PATH of a .caffemodel, none, or the
             PATH of a state dict or checkpoint of any suffix. Default: the demo's for the demo,
             else those of the arch's library.
@@ -77,7 +80,8 @@ class RunSettings:
         classes: File of class id and output, as JSON or lines of class_id,output, for a network
             with other outputs than the dataset's classes. Images of other classes are left out.
         scores: all ranks the scores over all outputs of the network, dataset over those of the
-            dataset's classes.
+            dataset's classes. With --arch none the FILE (.csv, .npz or GenPromp's .json) of each
+            image's scores.
         side: Of the square input, in pixels.
         mean: One number per channel with commas between, or one for all, in the channels'
             order.
@@ -127,7 +131,7 @@ class RunSettings:
     metrics: Annotated[tuple[str, ...], WHAT, SPECS, Parameter(show_default=False)] = ()
     set: Annotated[tuple[str, ...], WHAT, Parameter(negative=(), show_default=False)] = ()
     classes: Annotated[Path | None, WHAT, PATH] = None
-    scores: Annotated[Literal["all", "dataset"], WHAT] = "all"
+    scores: Annotated[str, WHAT, Parameter(show_default=False)] = "all"
     side: Annotated[int | None, INPUT, WHOLE] = None
     mean: Annotated[tuple[float, ...] | None, INPUT, NUMBERS] = None
     std: Annotated[tuple[float, ...] | None, INPUT, NUMBERS] = None

@@ -21,6 +21,8 @@ FLAGS = {
     "a device without numbers": (*RUN, "--device=meta"),
     "an IoU above 1": (*RUN, "--set=iou=7"),
     "an IoU of 0": (*RUN, "--set=iou=0"),
+    "weights of no network": ("run", "--arch=none", "--weights=torchvision", "--data=DIR"),
+    "scores beside a network's": (*RUN, "--scores=mine.csv"),
     "a threshold above the maximum": (*RUN, "--set=threshold=1.5"),
     "maps that nobody keeps": (*RUN, "--keep-maps"),
     "an empty path": (*RUN, "--out="),

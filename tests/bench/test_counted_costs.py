@@ -11,7 +11,7 @@ import pytest
 from wsol_bench.bench.case import BenchSettings, cases
 from wsol_bench.bench.operations import Peak, count
 from wsol_bench.networks.numbers import exact_float32
-from wsol_bench.runs.prepare import open_source
+from wsol_bench.runs.source import open_source
 from wsol_bench.settings import RunSettings
 
 COSTS = {

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.geometry import Size
+from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.methods.catalog import METHODS, find_methods
-from wsol_bench.methods.entry import BoundMethod, BoxMethod, MapMethod
+from wsol_bench.methods.entry import BoxMethod, Frame, MapMethod
 from wsol_bench.methods.smoothing import smooth
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import PIXELS, Network, Requests
@@ -299,7 +300,7 @@ def test_a_layer_without_cells_is_a_usage_error(name):
 @pytest.mark.parametrize("method", BOX_METHODS.values(), ids=BOX_METHODS)
 def test_a_box_without_a_map_lies_in_the_image(method, size):
     examples = [example("a", (0, 0, 1, 1)), example("b", (0, 0, 1, 1))]
-    x0, y0, x1, y1 = bound(method, examples).box(size, "an image")
+    x0, y0, x1, y1 = bound(method, examples).box(Frame(size, "an image"))
     assert 0 <= x0 < x1 <= size.width
     assert 0 <= y0 < y1 <= size.height
 
@@ -319,22 +320,22 @@ def example(image_id: str, *boxes: tuple[float, ...], size: Size | None = SIZE) 
 
 
 def test_the_centred_box_is_71_per_cent_of_each_side():
-    box = bound(METHODS["center"], []).box(Size(height=200, width=1000))
+    box = bound(METHODS["center"], []).box(Frame(Size(height=200, width=1000), ""))
     # Half of 29 % is left at each side. The products are rounded in float64.
     assert box == pytest.approx([145, 29, 855, 171], abs=1e-9)
 
 
 def test_a_random_box_depends_on_the_images_id_and_the_seed_alone():
     size, method = Size(100, 300), METHODS["random_box"]
-    boxes = [bound(method, []).box(size, name).tolist() for name in ("a", "b", "a")]
+    boxes = [bound(method, []).box(Frame(size, name)).tolist() for name in ("a", "b", "a")]
     assert boxes[0] == boxes[2] != boxes[1]
     (other,) = find_methods(["random_box:seed=1"])
-    assert other.box(size, "a").tolist() != boxes[0]
+    assert other.box(Frame(size, "a")).tolist() != boxes[0]
 
 
 def test_a_random_box_has_sides_of_the_given_share_or_more_and_any_place():
     (method,) = find_methods(["random_box:low=0.5"])
-    boxes = np.array([method.box(Size(1, 1), str(number)) for number in range(2_000)])
+    boxes = np.array([method.box(Frame(Size(1, 1), str(number))) for number in range(2_000)])
     sides = boxes[:, 2:] - boxes[:, :2]
     assert sides.min() >= 0.5
     # Uniform from 0.5 to 1: mean 0.75, and a standard error of 0.0032 over 2,000.
@@ -350,7 +351,7 @@ def test_the_prior_box_is_right_for_most_images_of_the_other_half():
         examples = [
             example(name, (14, 0, 20, 10) if name == odd else (0, 0, 10, 10)) for name in images
         ]
-        x0, y0, x1, y1 = bound(METHODS["prior"], examples).box(Size(60, 40), odd)
+        x0, y0, x1, y1 = bound(METHODS["prior"], examples).box(Frame(Size(60, 40), odd))
         left_half = 20 * 60
         inner = (min(x1, 20) - x0) * (y1 - y0)
         assert inner >= 0.5 * ((x1 - x0) * (y1 - y0) + left_half - inner)
@@ -359,13 +360,18 @@ def test_the_prior_box_is_right_for_most_images_of_the_other_half():
 def test_the_prior_box_of_one_box_is_the_first_of_those_that_hit_it():
     # The whole image is the box; the first candidate whose area is half of it or more.
     examples = [example(f"image{number}", (0, 0, 20, 10)) for number in range(9)]
-    box = bound(METHODS["prior"], examples).box(Size(1, 1), "another")
+    box = bound(METHODS["prior"], examples).box(Frame(Size(1, 1), "another"))
     assert box == pytest.approx([0, 0, 0.55, 0.95])
 
 
 def test_no_image_decides_its_own_prior_box():
     examples = [example("lone", (2, 1, 4, 3)), example("no size", (0, 0, 9, 9), size=None)]
-    assert bound(METHODS["prior"], examples).box(Size(10, 20), "lone").tolist() == [0, 0, 20, 10]
+    assert bound(METHODS["prior"], examples).box(Frame(Size(10, 20), "lone")).tolist() == [
+        0,
+        0,
+        20,
+        10,
+    ]
 
 
 @pytest.mark.parametrize("name", METHODS)

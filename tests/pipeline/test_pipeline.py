@@ -14,8 +14,9 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError, RunError, UnreadableImage
 from wsol_bench.geometry import Size, Window, box_iou
+from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.methods.catalog import METHODS, find_methods
-from wsol_bench.methods.entry import BoundMethod, MapMethod
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Preprocessing
 from wsol_bench.networks.forward import PIXELS, Network, Requests

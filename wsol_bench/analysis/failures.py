@@ -12,7 +12,8 @@ box is never both mostly inside a true box and mostly covering it: "too small" a
 The kinds, in the order in which they are asked; the first that holds is it:
 
 1. RIGHT        under the metric asked for.
-2. CLASS_WRONG  none of the metric's k classes is the label (never for GT-known).
+2. CLASS_WRONG  none of the metric's k classes is the label (never for GT-known, nor in a run
+                without classes).
 3. SEVERAL      B mostly covers two or more true boxes: several objects in one box.
 4. TOO_LARGE    B mostly covers the true box with which its IoU is best.
 5. TOO_SMALL    B lies mostly inside that box.
@@ -112,7 +113,8 @@ def failure_kinds(
     if find("metric", metric, METRICS).name not in CLASSES_OF:
         raise UsageError(f"metric {metric}: has no boxes. Choose from {', '.join(CLASSES_OF)}.")
     row = outcomes_of(table, method)
-    named = CLASSES_OF[metric](row, protocol.topk)
+    ranked = row.classes.shape[1] > 0  # else by its box alone: there was no network
+    named = CLASSES_OF[metric](row, protocol.topk) if ranked else np.ones(row.n, np.bool_)
     kinds = box_kinds(boxes_of_row(row), protocol.iou)
     kinds[~named] = KINDS.index(FailureKind.CLASS_WRONG)
     kinds[named & right_boxes(row, protocol)] = KINDS.index(FailureKind.RIGHT)

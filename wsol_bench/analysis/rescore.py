@@ -102,7 +102,7 @@ def require_classes(
     """
     kept, there = row.classes.shape[1], network.identity.classes
     asked = row.n and any("topk" in bound.reads for bound in metrics)
-    if asked and kept < min(protocol.topk, there):
+    if asked and 0 < kept < min(protocol.topk, there):  # 0 without a network: such figures are n/a
         raise UsageError(
             f"{network.folder.path}: its records hold the best {kept} of {there} classes, and "
             f"topk={protocol.topk} needs more. Run again with --set topk={protocol.topk}."

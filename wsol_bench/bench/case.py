@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import NotApplicable, UsageError, find
+from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.methods.catalog import METHODS, find_methods
-from wsol_bench.methods.entry import BoundMethod
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.archs.entry import Arch, Topology
 from wsol_bench.networks.forward import Network
@@ -21,7 +21,7 @@ from wsol_bench.networks.numbers import normalise
 from wsol_bench.networks.weights.load import load_weights
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.protocols.views import VIEWS
-from wsol_bench.runs.prepare import find_device
+from wsol_bench.runs.checks import find_device
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.settings import ARCH_SETS, DEFAULT_DATA
 

@@ -14,7 +14,7 @@ from wsol_bench.bench.pipeline import PipelineCost
 from wsol_bench.bench.startup import StartupCost
 from wsol_bench.bench.thresholds import SweepCost
 from wsol_bench.bench.timing import Spread
-from wsol_bench.runs.prepare import open_source
+from wsol_bench.runs.source import open_source
 from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings
 

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.methods.attention_rollout import ATTENTION_ROLLOUT
 from wsol_bench.methods.backprop import BACKPROP
+from wsol_bench.methods.bound import BoundMethod, with_options
 from wsol_bench.methods.cam import CAM
 from wsol_bench.methods.center import CENTER
 from wsol_bench.methods.eigen_cam import EIGEN_CAM
-from wsol_bench.methods.entry import BoundMethod, BoxMethod, MapMethod, Method, with_options
+from wsol_bench.methods.entry import Method
 from wsol_bench.methods.excitation import C_MWP, MWP
 from wsol_bench.methods.grad_cam import GRAD_CAM, GRAD_CAM_OTHER, GRAD_CAM_SHUFFLED
 from wsol_bench.methods.grad_cam_pp import GRAD_CAM_PP
@@ -117,7 +118,7 @@ def _given(method: object) -> BoundMethod:
     if isinstance(method, BoundMethod):
         return replace(method, spec=method)
     found = method
-    if not isinstance(found, MapMethod | BoxMethod):
+    if not isinstance(found, Method):
         if not callable(found):
             raise UsageError(f"methods: {found!r}: expected a spec, a function or a method.")
         found = from_function(found)

@@ -4,7 +4,7 @@ On a GPU nothing here waits: a batch's work is queued, its answers are copied to
 pinned memory beside the next batch's work, and `Pending.wait` is called then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsol_bench.errors import RunError
-from wsol_bench.methods.entry import BoundMethod
+from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.networks.archs.entry import Preprocessing
 from wsol_bench.networks.forward import Forward, Network, Requests
-from wsol_bench.networks.numbers import normalise
+from wsol_bench.networks.numbers import FP32, Precision, normalise
+from wsol_bench.networks.outputs import Outputs
+from wsol_bench.pipeline.given_scores import GivenScores
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS, Tensors, View
 from wsol_bench.scoring.ilsvrc import rank_classes
@@ -29,8 +30,8 @@ class Pipeline:
     """All that turns examples into records, ready to run.
 
     Attributes:
-        network: on its device.
-        preprocessing: of its weights.
+        network: on its device; None where boxes and maps come from elsewhere.
+        preprocessing: of its weights; None without a network.
         methods: bound to the network, in the order of the records.
         protocol: view, box rule, scoring.
         device: where the network is.
@@ -40,10 +41,11 @@ class Pipeline:
         class_boxes: whether to draw also the boxes of the best classes.
         deterministic: whether to take only operations that repeat themselves to the bit.
         columns: what is kept of each map for metrics.
+        given: the scores of each image, in place of a network's; None where there are none.
     """
 
-    network: Network
-    preprocessing: Preprocessing
+    network: Network | None
+    preprocessing: Preprocessing | None
     methods: tuple[BoundMethod, ...]
     protocol: Protocol
     device: torch.device
@@ -52,6 +54,23 @@ class Pipeline:
     class_boxes: bool = False
     deterministic: bool = False
     columns: tuple[ImageColumn, ...] = ()
+    given: GivenScores | None = None
+
+    @property
+    def side(self) -> int:
+        """Of the network's square input, in pixels; 0 without a network."""
+        return self.preprocessing.size if self.preprocessing else 0
+
+    @property
+    def precision(self) -> Precision:
+        """Of the network."""
+        return self.network.precision if self.network else FP32
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """The order of the scores by the dataset's classes, where it is not their own."""
+        source = self.network or self.given
+        return source.outputs if source else None
 
     @property
     def view(self) -> View:
@@ -60,8 +79,13 @@ class Pipeline:
 
     @property
     def map_methods(self) -> tuple[BoundMethod, ...]:
-        """The methods that make maps; the others are baselines."""
-        return tuple(method for method in self.methods if method.makes_map)
+        """The methods that make maps of a forward pass."""
+        return tuple(method for method in self.methods if method.needs_network)
+
+    @property
+    def readers(self) -> tuple[BoundMethod, ...]:
+        """The methods whose maps are read from files."""
+        return tuple(row for row in self.methods if row.makes_map and not row.needs_network)
 
     @property
     def requests(self) -> Requests:
@@ -74,14 +98,16 @@ class Question:
     """What is asked about one image.
 
     Attributes:
-        tensors: (t, side, side, 3) uint8, the view's.
+        tensors: (t, side, side, 3) uint8, the view's; empty without a network.
         classes: a subject's name -> the class whose map is wanted.
         seed: of the image, for methods that draw at random.
+        scores: (C,) of the image, where they are given and no network makes them; else empty.
     """
 
     tensors: Tensors
     classes: Mapping[str, int]
     seed: int = 0
+    scores: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +165,10 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
     """
+    if pipeline.network is None:
+        return Pending(
+            torch.from_numpy(np.stack([each.scores for each in questions])), {}, (), None
+        )
     tensors, seeds = zip(*((each.tensors, each.seed) for each in questions), strict=True)
     forward = forward_of(pipeline, tensors, requests, seeds)
     scores = mean_scores(pipeline, forward)
@@ -168,10 +198,13 @@ def forward_of(
     pipeline: Pipeline, tensors: Sequence[Tensors], requests: Requests, seeds: Sequence[int]
 ) -> Forward:
     """The forward pass of n images, each as the view's tensors and with its seed."""
+    network, preprocessing = pipeline.network, pipeline.preprocessing
+    if network is None or preprocessing is None:
+        raise TypeError("a pipeline without a network has no forward pass.")
     stacked = torch.from_numpy(np.concatenate(tensors))
-    inputs = normalise(_to_device(stacked, pipeline.device), pipeline.preprocessing)
+    inputs = normalise(_to_device(stacked, pipeline.device), preprocessing)
     of_tensors = np.repeat(np.array(seeds, dtype=np.int64), pipeline.view.count)
-    return pipeline.network.forward(inputs, requests, of_tensors.tolist())
+    return network.forward(inputs, requests, of_tensors.tolist())
 
 
 def mean_scores(pipeline: Pipeline, forward: Forward) -> Tensor:
@@ -221,54 +254,3 @@ def _to_cpu(values: Tensor) -> Tensor:
         return values.cpu()
     on_cpu = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     return on_cpu.copy_(values, non_blocking=True)
-
-
-@dataclass(slots=True)
-class Room:
-    """How many images fit into the device's memory at once; learns it by failing.
-
-    Attributes:
-        log: reports that batches are split.
-        images: at most so many at once, or None as long as all fitted.
-    """
-
-    log: Callable[[str], None]
-    images: int | None = field(default=None)
-
-    def ask(
-        self, pipeline: Pipeline, questions: Sequence[Question], requests: Requests
-    ) -> list[Pending]:
-        """`ask`, in halves where the whole does not fit.
-
-        Raises:
-            RunError: not even one image fits.
-        """
-        if self.images is None or len(questions) <= self.images:
-            try:
-                return [ask(pipeline, questions, requests)]
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                self._learn(len(questions), pipeline.device)
-        half = (len(questions) + 1) // 2
-        parts = questions[:half], questions[half:]
-        return [pending for part in parts for pending in self.ask(pipeline, part, requests)]
-
-    def _learn(self, images: int, device: torch.device) -> None:
-        if images == 1:
-            raise RunError(
-                f"{device}: out of memory on a single image. Free memory there, ask for fewer "
-                "--methods, or take --device cpu."
-            )
-        if self.images is None:
-            self.log(
-                f"{device}: out of memory with {images} images at once; going on with half of "
-                f"that. To say so from the start: --batch-size with a smaller number."
-            )
-        self.images = (images + 1) // 2
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -8,22 +8,30 @@ resizing and drawing run outside the interpreter lock.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsol_bench.boxes.extract import extract_box
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.datasets.masks import MaskPair, masks_of
 from wsol_bench.errors import RunError, UnreadableImage
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.geometry import Size
+from wsol_bench.methods.entry import Frame
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
-from wsol_bench.pipeline.inference import Answers, Pending, Pipeline, Question, Room, seed_of
+from wsol_bench.pipeline.inference import (
+    Answers,
+    Pending,
+    Pipeline,
+    Question,
+    seed_of,
+)
 from wsol_bench.pipeline.kept_columns import BLANK, kept_columns, truth_of
+from wsol_bench.pipeline.localize import localize, read_map
+from wsol_bench.pipeline.room import Room
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
@@ -70,7 +78,15 @@ class _Drawing:
     """A batch whose boxes are being drawn."""
 
     answers: list[Answers]
-    records: list[Future[list[Record]]]
+    located: list[Future["_Located"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """One image's records, and the maps that were read for it where they are kept."""
+
+    records: list[Record]
+    read: Mapping[str, NDArray[np.float32]]
 
 
 def records_of(
@@ -104,7 +120,7 @@ def records_of(
     drawing: deque[_Drawing] = deque()
     with (
         side_pool(threads, gives_way=on_cpu) as pool,
-        computing_in(pipeline.network.precision),
+        computing_in(pipeline.precision),
         repeatable(pipeline.deterministic),
     ):
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
@@ -134,7 +150,9 @@ def _prepare_ahead(
 
 
 def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _PreparedImage:
-    side = pipeline.preprocessing.size
+    if pipeline.network is None:
+        return _without_network(pipeline, dataset, example)
+    side = pipeline.side
     try:
         image, readable = dataset.open(example.image_id), True
     except UnreadableImage:
@@ -143,6 +161,21 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _Prepare
     classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
     seed = seed_of(example.image_id)
     question = Question(pipeline.view.tensors(image, side), classes, seed)
+    masks = masks_of(dataset, example) if pipeline.columns else None
+    return _PreparedImage(example, size, question, readable, masks)
+
+
+def _without_network(pipeline: Pipeline, dataset: Dataset, example: Example) -> _PreparedImage:
+    """An image that no network looks at: opened only where its size is not annotated."""
+    size, readable = example.size, True
+    if size is None:
+        try:
+            image = dataset.open(example.image_id)
+            size = Size(image.height, image.width)
+        except UnreadableImage:
+            size, readable = Size(0, 0), False
+    scores = np.zeros(0, np.float32) if pipeline.given is None else pipeline.given.of(example)
+    question = Question(np.zeros((0, 0, 0, 3), np.uint8), {}, scores=scores)
     masks = masks_of(dataset, example) if pipeline.columns else None
     return _PreparedImage(example, size, question, readable, masks)
 
@@ -165,18 +198,21 @@ def _draw(
 
 
 def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
-    records = [record for future in drawing.records for record in future.result()]
-    kept = drawing.answers[0].maps if pipeline.keep_maps else ()
+    located = [future.result() for future in drawing.located]
+    records = [record for each in located for record in each.records]
+    if not pipeline.keep_maps:
+        return Made(records, {})
     maps = {
         name: np.concatenate([part.maps[name].astype(np.float16) for part in drawing.answers])
-        for name in kept
+        for name in drawing.answers[0].maps
     }
+    for name in located[0].read:
+        read = np.stack([each.read[name] for each in located])
+        maps[name] = read[:, None].astype(np.float16)  # (n, 1, u, v)
     return Made(records, maps)
 
 
-def _records(
-    pipeline: Pipeline, prepared: _PreparedImage, answers: Answers, i: int
-) -> list[Record]:
+def _records(pipeline: Pipeline, prepared: _PreparedImage, answers: Answers, i: int) -> _Located:
     """The records of the i-th image of a batch, one per method."""
     if not prepared.readable:
         return _unreadable(pipeline, prepared, k=answers.best.shape[1])
@@ -185,10 +221,18 @@ def _records(
     require_finite(scores, example.image_id)
     classes = answers.best[i]  # (k,)
     found, *others = (
-        localize(pipeline, {name: each[i] for name, each in maps.items()}, size, example.image_id)
-        for maps in (answers.maps, *answers.class_maps)
+        localize(
+            pipeline,
+            {name: each[i] for name, each in maps.items()},
+            Frame(size, example.image_id, int(label)),
+        )
+        for maps, label in zip(
+            (answers.maps, *answers.class_maps),
+            (example.label, *(classes if pipeline.class_boxes else ())),
+            strict=True,
+        )
     )
-    return [
+    records = [
         Record(
             image_id=example.image_id,
             index=example.index,
@@ -204,17 +248,14 @@ def _records(
             iou=label_iou(each.box, example.boxes, pipeline.protocol),
             map_state=each.state,
             blacklisted=example.index in pipeline.blacklist,
-            columns=kept_columns(pipeline, each.values, each.box, truth),
+            columns=kept_columns(
+                pipeline, each.values, each.box, replace(truth, window=each.window)
+            ),
         )
         for name, each in found.items()
     ]
-
-
-def named_classes(pipeline: Pipeline, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The classes with `_NO_CLASS` for an output that is none of the dataset's."""
-    if pipeline.network.outputs is None:
-        return classes
-    return np.where(classes < len(pipeline.network.outputs.of_class), classes, _NO_CLASS)
+    read = {row.name: found[row.name].values for row in pipeline.readers if pipeline.keep_maps}
+    return _Located(records, {name: each for name, each in read.items() if each is not None})
 
 
 def require_finite(scores: NDArray[np.float32], name: str) -> None:
@@ -230,10 +271,17 @@ def require_finite(scores: NDArray[np.float32], name: str) -> None:
         )
 
 
-def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> list[Record]:
+def named_classes(pipeline: Pipeline, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The classes with `_NO_CLASS` for an output that is none of the dataset's."""
+    if pipeline.outputs is None:
+        return classes
+    return np.where(classes < len(pipeline.outputs.of_class), classes, _NO_CLASS)
+
+
+def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> _Located:
     example = prepared.example
     truth = truth_of(pipeline, example, prepared.size, prepared.masks)
-    return [
+    records = [
         Record(
             image_id=example.image_id,
             index=example.index,
@@ -253,48 +301,6 @@ def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> list[Re
         )
         for name, makes_map in ((method.name, method.makes_map) for method in pipeline.methods)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Localization:
-    """Where one method locates one class in one image.
-
-    Attributes:
-        box: (4,) half-open xyxy in the pixels of the original image.
-        state: of the map.
-        values: the joined map, (u, v), or None for a method that makes none.
-    """
-
-    box: Boxes
-    state: MapState
-    values: NDArray[np.float32] | None
-
-
-def localize(
-    pipeline: Pipeline, maps: Mapping[str, NDArray[np.float32]], size: Size, name: str
-) -> dict[str, Localization]:
-    """The box of each row for one image, in the rows' order.
-
-    Args:
-        pipeline: view, box rule and methods.
-        maps: row -> (t, u, v), one map for each of the view's tensors.
-        size: of the original image.
-        name: of the image, for messages.
-
-    Raises:
-        RunError: a map holds NaN or infinite values; names the image and the method.
-    """
-    side = pipeline.preprocessing.size
-    window = pipeline.view.window(size, side)
-    found = {}
-    for method in pipeline.methods:
-        if not method.makes_map:
-            found[method.name] = Localization(method.box(size, name), MapState.OK, None)
-            continue
-        try:
-            joined = pipeline.view.join(maps[method.name], side)
-            box, state = extract_box(joined, size, pipeline.protocol.box_rule, window)
-        except RunError as error:
-            raise RunError(f"{name}, {method.name}: {error}") from error
-        found[method.name] = Localization(box, state, joined)
-    return found
+    frame = Frame(Size(0, 0), example.image_id, example.label)
+    kept = pipeline.readers if pipeline.keep_maps else ()
+    return _Located(records, {row.name: read_map(pipeline, row, frame) for row in kept})

@@ -145,6 +145,9 @@ def _enlarging(source: int, side: int) -> NDArray[np.float32]:
     return matrix("bicubic", source, side)
 
 
+WHOLE_IMAGE = "warp"
+"""The view whose one map shows the whole image."""
+
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "warp": View(1, warp, join_one, _whole),

@@ -27,7 +27,7 @@ class Identity:
         arch: spec of the arch.
         arch_origin: where a user's own arch came from, or empty.
         weights, weights_sha256: the weights' name and digest.
-        preprocessing: of the weights: size, order, scale, mean, std.
+        preprocessing: of the weights: size, order, scale, mean, std; empty without a network.
         dataset, dataset_sha256: the dataset's name, and the digest of its ids, labels, boxes.
         images: number of examples.
         classes: number of classes.
@@ -62,8 +62,8 @@ class Identity:
 
     @property
     def side(self) -> int:
-        """Side of the network's square input, in pixels."""
-        return int(self.preprocessing["size"])
+        """Side of the network's square input, in pixels; 0 without a network."""
+        return int(self.preprocessing.get("size", 0))
 
     @property
     def revisions(self) -> dict[str, str]:

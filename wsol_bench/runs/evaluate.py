@@ -18,17 +18,12 @@ from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import RunFolder, as_plain
+from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.execute import RunStatistics, make_records
 from wsol_bench.runs.identify import rows_of, versions
-from wsol_bench.runs.prepare import (
-    Prepared,
-    Source,
-    check_settings,
-    open_source,
-    prepare,
-    prepare_cam_arch,
-)
+from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
 from wsol_bench.runs.results import merge_results, score_records, with_earlier_rows
+from wsol_bench.runs.source import Source, open_source
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
@@ -211,11 +206,11 @@ def _finish(
     folder.update(
         status="finished",
         settings=as_plain(asdict(replace(settings, arch=prepared.arch.name, methods=asked))),
-        opening=prepared.pipeline.network.opening,
-        network_notes=tuple(prepared.loaded.notes),
+        opening=prepared.pipeline.network.opening if prepared.pipeline.network else "",
+        network_notes=tuple(prepared.notes),
         versions=versions(),
         device=", ".join(statistics.devices),
-        weights_ignored=prepared.loaded.ignored,
+        weights_ignored=prepared.ignored,
         missing_images=len(prepared.source.dataset.missing_ids),
         seconds_of_network=statistics.seconds,
         seconds=round(result.seconds, 3),
@@ -242,9 +237,9 @@ def _announce_gpus(settings: RunSettings) -> None:
 
 
 def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
-    if verbose and main.loaded.ignored:
-        log(f"Not needed from the weights: {', '.join(main.loaded.ignored)}")
-    for note in main.loaded.notes:
+    if verbose and main.ignored:
+        log(f"Not needed from the weights: {', '.join(main.ignored)}")
+    for note in main.notes:
         log(f"{main.arch.name}: {note}.")
     for row in main.methods:
         passes = row.passes

@@ -19,8 +19,9 @@ from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import records_in
 from wsol_bench.runs.gate import IMAGES, Gate
 from wsol_bench.runs.identify import rows_of
-from wsol_bench.runs.prepare import Prepared, open_source, prepare
+from wsol_bench.runs.prepare import Prepared, prepare
 from wsol_bench.runs.running_errors import RunningErrors
+from wsol_bench.runs.source import open_source
 from wsol_bench.runtime.interrupt import Stop
 from wsol_bench.runtime.machine import version_of
 from wsol_bench.runtime.process_owner import Owner
@@ -176,14 +177,14 @@ def _how_far(queue: ShardQueue, settings: RunSettings) -> str:
 
 def _gate_of(prepared: Prepared) -> Gate | None:
     asked, images = prepared.settings.gate, len(prepared.source.dataset.examples)
-    published = prepared.loaded.topology.published
+    published = prepared.loaded.topology.published if prepared.loaded else None
     if asked is None:
         return None
     if not isinstance(asked, str):
         return Gate(float(asked), "the figure you gave", min(IMAGES, images))
     if published is None or not prepared.source.is_ilsvrc:
         raise UsageError(
-            f"--gate: no error is published for {prepared.loaded.name} on "
+            f"--gate: no error is published for {prepared.weights} on "
             f"{prepared.source.dataset.name}. Name one: --gate PERCENT."
         )
     return Gate(published.top1, f"published ({published.source})", min(IMAGES, images))

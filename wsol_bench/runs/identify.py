@@ -2,44 +2,55 @@
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.engine import shards
-from wsol_bench.methods.entry import BoundMethod
+from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.networks.archs.entry import Arch
-from wsol_bench.networks.weights.load import LoadedNetwork
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.records.manifest import Identity, ManifestRow
 from wsol_bench.records.run_folder import as_plain
 from wsol_bench.runtime import machine
 
 
-def identify(arch: Arch, loaded: LoadedNetwork, dataset: Dataset, pipeline: Pipeline) -> Identity:
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What gave the scores: weights, or a file of scores.
+
+    Attributes:
+        name, sha256: of it.
+    """
+
+    name: str
+    sha256: str
+
+
+def identify(arch: Arch, weights: Weights, dataset: Dataset, pipeline: Pipeline) -> Identity:
     """All that decides the records of one network, but for its rows.
 
     The batch size, the device and the number of threads are not among it.
 
     Args:
-        arch, loaded, dataset, pipeline: of one network.
+        arch, weights, dataset, pipeline: of one network.
     """
     blacklist = sorted(pipeline.blacklist)
     return Identity(
         arch=arch.name,
         arch_origin=as_plain(dict(arch.origin)),
-        weights=loaded.name,
-        weights_sha256=loaded.sha256,
-        preprocessing=as_plain(asdict(pipeline.preprocessing)),
+        weights=weights.name,
+        weights_sha256=weights.sha256,
+        preprocessing=as_plain(asdict(pipeline.preprocessing)) if pipeline.preprocessing else {},
         dataset=dataset.name,
         dataset_sha256=index_sha256(dataset),
         images=len(dataset.examples),
         classes=len(dataset.class_ids),
         is_ilsvrc=is_ilsvrc(dataset),
         protocol=pipeline.protocol,
-        precision=pipeline.network.precision.name,
+        precision=pipeline.precision.name,
         keep_maps=pipeline.keep_maps,
         class_boxes=pipeline.class_boxes,
         blacklist=len(blacklist),

@@ -14,17 +14,21 @@ MASK_METRICS = ("pxap", "peak_iou")
 """What a run on a dataset with masks is measured by besides its protocol's metrics."""
 
 
-def protocol_of(settings: RunSettings, dataset: Dataset) -> Protocol:
+def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = True) -> Protocol:
     """The protocol of the settings, with the metrics that the run is measured by.
 
-    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides.
+    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides, and without
+    classes those that need them are left out.
     """
     protocol = resolve(settings.protocol, settings.set)
     if settings.metrics:
         return replace(protocol, metrics=settings.metrics)
-    if has_masks(dataset):
-        return replace(protocol, metrics=(*protocol.metrics, *MASK_METRICS))
-    return protocol
+    metrics = tuple(
+        bound.name
+        for bound in metrics_of(protocol)
+        if has_classes or "classes" not in bound.metric.needs
+    )
+    return replace(protocol, metrics=(*metrics, *(MASK_METRICS if has_masks(dataset) else ())))
 
 
 def check_metrics(settings: RunSettings, protocol: Protocol) -> None:

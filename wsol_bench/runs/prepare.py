@@ -1,61 +1,35 @@
-"""Checks the settings of a run and opens what they name: dataset, network and methods."""
+"""Opens what the settings of a run name: network and methods, over an opened dataset."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from wsol_bench.datasets.blacklist import read_blacklist
-from wsol_bench.datasets.catalog import open_dataset
-from wsol_bench.datasets.classes import is_ilsvrc, official_classes
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.masks import has_masks
-from wsol_bench.datasets.named import NAMED
-from wsol_bench.datasets.with_classes import with_classes
 from wsol_bench.errors import NotApplicable, UsageError, find
-from wsol_bench.methods.catalog import METHODS, find_methods
-from wsol_bench.methods.entry import BoundMethod
+from wsol_bench.methods.bound import BoundMethod
+from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.archs.catalog import ARCHS, open_arch
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS, black_pixel
-from wsol_bench.networks.outputs import check_output_count, map_classes, read_table
+from wsol_bench.networks.outputs import check_output_count, map_classes
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
+from wsol_bench.pipeline.given_scores import read_scores
 from wsol_bench.pipeline.pipeline import Pipeline
-from wsol_bench.protocols.overrides import resolve
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.views import WHOLE_IMAGE
 from wsol_bench.records.manifest import Identity
-from wsol_bench.runs.identify import identify
-from wsol_bench.runs.measuring import check_metrics, protocol_of
+from wsol_bench.runs.checks import AMONG, find_device
+from wsol_bench.runs.identify import Weights, identify
+from wsol_bench.runs.measuring import protocol_of
+from wsol_bench.runs.source import Source
 from wsol_bench.runtime.flag_values import expanded
 from wsol_bench.scoring.catalog import columns_of, metrics_of
 from wsol_bench.settings import RunSettings
-
-FALLBACK_WEIGHTS = "torchvision"
-"""Where neither the user nor the dataset names any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The images of a run, opened once for all its archs.
-
-    Attributes:
-        dataset: the examples.
-        weights: the spec of the weights to use with it.
-        note: what a user must know of the dataset, or "".
-        outputs: class id -> output of the network, where the two differ; else None.
-    """
-
-    dataset: Dataset
-    weights: str
-    note: str
-    outputs: Mapping[str, int] | None = None
-
-    @property
-    def is_ilsvrc(self) -> bool:
-        """Whether its classes are the 1,000 of ILSVRC, as published figures need."""
-        return is_ilsvrc(self.dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +37,8 @@ class Prepared:
     """One arch of a run, ready to run.
 
     Attributes:
+        weights: the name of the weights, or of the file of scores in place of a network.
+        loaded: the network; None where there is none.
         not_applicable: row -> why this network does not support its method.
         unsupported: the specs, or objects from Python, of these rows.
         identity: what decides the records, for the manifest.
@@ -70,7 +46,8 @@ class Prepared:
 
     settings: RunSettings
     arch: Arch
-    loaded: LoadedNetwork
+    weights: str
+    loaded: LoadedNetwork | None
     source: Source
     pipeline: Pipeline
     not_applicable: dict[str, str]
@@ -82,38 +59,15 @@ class Prepared:
         """The rows that this network supports, in the order of the settings."""
         return self.pipeline.methods
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user must know of how the network was loaded and opened."""
+        return self.loaded.notes if self.loaded else ()
 
-def open_source(settings: RunSettings, *, quiet: bool) -> Source:
-    """Opens the dataset that the settings name.
-
-    Raises:
-        UsageError, DataError: see `open_dataset`.
-    """
-    named = NAMED.get(settings.data)
-    path = named.folder(quiet=quiet) if named else expanded(settings.data)
-    dataset: Dataset = open_dataset(
-        path,
-        settings.layout,
-        limit=settings.limit,
-        allow_missing=settings.allow_missing,
-        split=settings.split,
-        box_ends=settings.box_ends,
-    )
-    weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
-    note = named.note if named else ""
-    table = read_table(settings.classes) if settings.classes else _official_outputs(dataset)
-    if table is not None:
-        dataset, left_out = with_classes(dataset, table)
-        note = " ".join(filter(None, (note, left_out)))
-    return Source(dataset, weights, note, table)
-
-
-def _official_outputs(dataset: Dataset) -> Mapping[str, int] | None:
-    """ILSVRC's own order, for a dataset of some of its 1,000 classes."""
-    official = official_classes()
-    some = len(dataset.class_ids) < len(official.class_ids)
-    known = all(each in official.index_of for each in dataset.class_ids)
-    return official.index_of if some and known else None
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Entries of the weights file that the network has no layer for."""
+        return self.loaded.ignored if self.loaded else ()
 
 
 def _set_outputs(
@@ -131,33 +85,6 @@ def _set_outputs(
     return replace(loaded, name=f"{loaded.name}, {network.outputs.title}")
 
 
-def check_settings(settings: RunSettings) -> None:
-    """Checks names and numbers before anything is opened.
-
-    Raises:
-        UsageError: one does not; names the flag.
-    """
-    _check_arch(settings)
-    changed_fields(settings)
-    protocol = resolve(settings.protocol, settings.set)
-    if protocol.sweep:
-        raise UsageError(
-            f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
-            f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
-        )
-    check_metrics(settings, protocol)
-    _check_methods(settings)
-    if not settings.methods:
-        raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
-    if settings.batch_size < 1:
-        raise UsageError(f"--batch-size {settings.batch_size}: expected 1 or more.")
-    if settings.allow_unreadable < 0:
-        raise UsageError(f"--allow-unreadable {settings.allow_unreadable}: expected 0 or more.")
-    if settings.threads is not None and settings.threads < 1:
-        raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
-    find_device(settings.device)
-
-
 def prepare(settings: RunSettings, source: Source) -> Prepared:
     """Loads the network and binds each method to its layer.
 
@@ -169,7 +96,8 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
         WeightsError, DataError, UsageError: something is missing or bad; names it.
     """
     arch = open_arch(settings.arch)
-    blacklist = read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
+    if not arch.topologies:
+        return _prepare_without_network(arch, settings, source)
     loaded = load_weights(
         arch,
         _weights_of(arch, settings, source),
@@ -184,13 +112,14 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     bound, not_applicable = _bind(network, loaded, source.dataset, asked)
     device = find_device(settings.device)
     protocol = protocol_of(settings, source.dataset)
+    _check_kept(bound, settings, protocol)
     pipeline = Pipeline(
         network=network.to(device),
         preprocessing=loaded.topology.preprocessing,
         methods=bound,
         protocol=protocol,
         device=device,
-        blacklist=blacklist,
+        blacklist=_blacklist(settings),
         keep_maps=settings.keep_maps,
         class_boxes=settings.boxes == "top5",
         deterministic=_is_deterministic(settings, device),
@@ -199,12 +128,56 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     return Prepared(
         settings=settings,
         arch=arch,
+        weights=loaded.name,
         loaded=loaded,
         source=source,
         pipeline=pipeline,
         not_applicable=not_applicable,
         unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
-        identity=identify(arch, loaded, source.dataset, pipeline),
+        identity=identify(arch, Weights(loaded.name, loaded.sha256), source.dataset, pipeline),
+    )
+
+
+def _prepare_without_network(arch: Arch, settings: RunSettings, source: Source) -> Prepared:
+    """`prepare` for `--arch none`: the methods that look at no network.
+
+    The view is the whole image: what other programs give shows that.
+    """
+    dataset = source.dataset
+    given = None
+    if settings.scores not in AMONG:
+        given = read_scores(expanded(settings.scores), dataset, source.outputs)
+    bound, not_applicable = [], {}
+    asked = find_methods(settings.methods)
+    for row in asked:
+        if row.needs_network:
+            not_applicable[row.name] = "it makes its maps of a forward pass; name an --arch"
+        else:
+            bound.append(row.on(dataset))
+    protocol = protocol_of(settings, dataset, has_classes=given is not None)
+    pipeline = Pipeline(
+        network=None,
+        preprocessing=None,
+        methods=tuple(bound),
+        protocol=replace(protocol, view=WHOLE_IMAGE),
+        device=torch.device("cpu"),
+        blacklist=_blacklist(settings),
+        keep_maps=settings.keep_maps,
+        deterministic=_is_deterministic(settings, torch.device("cpu")),
+        given=given,
+        columns=columns_of(metrics_of(protocol), with_masks=has_masks(dataset)),
+    )
+    weights = Weights(given.name, given.sha256) if given else Weights(arch.name, "")
+    return Prepared(
+        settings=settings,
+        arch=arch,
+        weights=weights.name,
+        loaded=None,
+        source=source,
+        pipeline=pipeline,
+        not_applicable=not_applicable,
+        unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
+        identity=identify(arch, weights, dataset, pipeline),
     )
 
 
@@ -222,33 +195,6 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
     return prepare(replace(main.settings, arch=name, methods=main.unsupported), main.source)
 
 
-def _check_arch(settings: RunSettings) -> None:
-    if settings.arch is None:
-        raise UsageError(
-            "--arch: expected a network. A first run, which needs no data and no download:\n"
-            "  wsol-bench run --arch vgg16\n"
-            "Names: list archs. Your own: torchvision:NAME, timm:NAME, FILE.py:FUNCTION, and in "
-            "Python an nn.Module."
-        )
-    if isinstance(settings.arch, str):
-        open_arch(settings.arch)
-    elif (settings.workers or 1) > 1 or settings.engine != "local":
-        raise UsageError(
-            "arch: a module from Python lives in this process alone. For workers or Ray, write a "
-            "function that returns it into a file and give arch='FILE.py:FUNCTION'."
-        )
-
-
-def _check_methods(settings: RunSettings) -> None:
-    find_methods(settings.methods)
-    from_python = [each for each in settings.methods if not isinstance(each, str)]
-    if from_python and ((settings.workers or 1) > 1 or settings.engine != "local"):
-        raise UsageError(
-            f"methods: {from_python[0]} from Python lives in this process alone. For workers or "
-            "Ray, write the function into a file and give methods=['FILE.py:FUNCTION']."
-        )
-
-
 def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
     """What the user named, else the dataset's own where the arch has such, else the arch's."""
     own = settings.weights is None and not has_own_weights(arch, source.weights)
@@ -260,23 +206,23 @@ def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
     return device.type == "cpu" if settings.deterministic is None else settings.deterministic
 
 
-def find_device(name: str) -> torch.device:
-    """The device of this name; "auto" is a GPU where there is one.
+def _blacklist(settings: RunSettings) -> frozenset[int]:
+    return read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
+
+
+def _check_kept(rows: tuple[BoundMethod, ...], settings: RunSettings, protocol: Protocol) -> None:
+    """Refuses to keep maps that show the whole image among those of a view that does not.
 
     Raises:
-        UsageError: torch cannot use it here.
+        UsageError: there are such maps; says what to do.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()  # which meta, without numbers, cannot
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"--device {name}: not usable here ({reason}). Try --device cpu."
-        ) from error
-    return device
+    whole = protocol.view == WHOLE_IMAGE
+    for row in rows:
+        if settings.keep_maps and not whole and row.makes_map and not row.needs_network:
+            raise UsageError(
+                f"--keep-maps: the maps of {row.name} show the whole image, and the view of "
+                f"{protocol.name} is {protocol.view}. Run them with --arch none."
+            )
 
 
 def _bind(

@@ -31,13 +31,13 @@ def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Resu
     reasons = reasons_of(metrics, [(data[name], figures[name]) for name in data], protocol)
     return Result(
         arch=prepared.arch.name,
-        weights=prepared.loaded.name,
+        weights=prepared.weights,
         dataset=prepared.source.dataset.name,
         protocol=protocol.name,
         summary=protocol.summary,
         n=len(prepared.source.dataset.examples),
         rows=tuple(
-            Row(prepared.arch.name, prepared.loaded.name, row.name, row.title, figures[row.name])
+            Row(prepared.arch.name, prepared.weights, row.name, row.title, figures[row.name])
             for row in prepared.methods
         ),
         not_applicable=prepared.not_applicable,

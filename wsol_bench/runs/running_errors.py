@@ -42,18 +42,21 @@ class RunningErrors:
         """
         for number, method in enumerate(self._titles):
             row = outcomes_of(table, method)
-            self._boxes[method] = _sum(self._boxes[method], self._rate("top1_loc", row))
-            if number == 0:  # every method's records say the same of the classes
+            ranked = row.classes.shape[1] > 0
+            errors = self._rate("top1_loc" if ranked else "gt_known_loc", row)
+            self._boxes[method] = _sum(self._boxes[method], errors)
+            if number == 0 and ranked:  # every method's records say the same of the classes
                 self._classes = _sum(self._classes, self._rate("top1_cls", row))
-        if not self._classes.n:
-            return ""
         boxes = [
             f"{title} {self._boxes[method].percent:.1f}"
             for method, title in self._titles.items()
             if self._boxes[method].n
         ]
+        loc = ", ".join(boxes)
+        if not self._classes.n:
+            return f"GT-known error so far, %: {loc}" if boxes else ""
         classes = f"top-1 error so far, %: cls {self._classes.percent:.1f}"
-        return f"{classes}; loc {', '.join(boxes)}" if boxes else classes
+        return f"{classes}; loc {loc}" if boxes else classes
 
     def _rate(self, metric: str, row: RowData) -> Rate:
         measured = METRICS[metric].compute(row, self._protocol)

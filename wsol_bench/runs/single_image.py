@@ -17,22 +17,19 @@ from wsol_bench.datasets.example import Example
 from wsol_bench.datasets.images import read_image
 from wsol_bench.geometry import Boxes, Size, Window
 from wsol_bench.methods.catalog import find_methods
+from wsol_bench.methods.entry import Frame
 from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.networks.forward import Forward
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.networks.weights.class_count import count_classes
 from wsol_bench.pipeline.inference import forward_of, maps_of, mean_scores, seed_of
-from wsol_bench.pipeline.pipeline import localize, require_finite
+from wsol_bench.pipeline.localize import localize
+from wsol_bench.pipeline.pipeline import require_finite
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.runs.prepare import (
-    FALLBACK_WEIGHTS,
-    Prepared,
-    Source,
-    check_settings,
-    prepare,
-    prepare_cam_arch,
-)
+from wsol_bench.runs.checks import check_settings
+from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
+from wsol_bench.runs.source import FALLBACK_WEIGHTS, Source
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import rank_classes
 from wsol_bench.settings import RunSettings
@@ -151,7 +148,7 @@ def evaluate_image(path: Path, settings: RunSettings, wanted: str | None = None)
         path=path,
         image=single.image,
         arch=main.arch.name,
-        weights=main.loaded.name,
+        weights=main.weights,
         protocol=main.pipeline.protocol,
         best=tuple(classes[: len(best)]),
         target=next(each for each in classes if each.index == target),
@@ -235,8 +232,10 @@ _WEIGHTS_KINDS: Mapping[str, _WeightsKind] = MappingProxyType(
 
 def _forward(prepared: Prepared, single: SingleImage) -> Forward:
     pipeline = prepared.pipeline
-    tensors = pipeline.view.tensors(single.image, pipeline.preprocessing.size)
-    return forward_of(pipeline, [tensors], pipeline.requests, [seed_of(single.name)])
+    tensors = pipeline.view.tensors(single.image, pipeline.side)
+    return forward_of(
+        pipeline, [tensors], pipeline.requests, [seed_of(single.examples[0].image_id)]
+    )
 
 
 def _class_score(
@@ -266,7 +265,8 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
     size = Size(single.image.height, single.image.width)
     classes = {name: np.array([of(example, single)]) for name, of in TARGET_CLASSES.items()}
     maps = {n: each[0].numpy() for n, each in maps_of(pipeline, forward, classes).items()}
-    window = pipeline.view.window(size, pipeline.preprocessing.size)
+    window = pipeline.view.window(size, pipeline.side)
+    frame = Frame(size, example.image_id, example.label)
     rows = {row.name: row for row in pipeline.methods}
     return {
         name: MethodBox(
@@ -279,5 +279,5 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
             values=each.values,
             window=window,
         )
-        for name, each in localize(pipeline, maps, size, single.name).items()
+        for name, each in localize(pipeline, maps, frame).items()
     }

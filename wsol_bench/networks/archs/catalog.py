@@ -8,6 +8,7 @@ from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.networks.archs.alexnet import ALEXNET, ALEXNET_CAM
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.googlenet import GOOGLENET, GOOGLENET_CAM
+from wsol_bench.networks.archs.none import NO_NETWORK
 from wsol_bench.networks.archs.own import factory_arch, module_arch
 from wsol_bench.networks.archs.squeezenet import SQUEEZENET1_1
 from wsol_bench.networks.archs.timm_models import timm_arch
@@ -35,7 +36,7 @@ PREFIXES: Mapping[str, Callable[[Spec], Arch]] = MappingProxyType(
 
 FORMS = (
     "torchvision:NAME and timm:NAME take a library's models, FILE.py:FUNCTION or "
-    "package.module:FUNCTION a function of yours that returns an nn.Module"
+    "package.module:FUNCTION a function of yours that returns an nn.Module, none no network"
 )
 
 
@@ -52,17 +53,18 @@ def open_arch(arch: "str | Arch | Any") -> Arch:
         return arch
     if not isinstance(arch, str):
         return _of_object(arch)
-    if arch in ARCHS:
-        return ARCHS[arch]
+    known = {**ARCHS, NO_NETWORK.name: NO_NETWORK}
+    if arch in known:
+        return known[arch]
     spec = parse_spec(arch)
     prefix, colon, _ = spec.name.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix](spec)
     if names_user_code(spec.name):
         return factory_arch(spec)
-    if spec.name in ARCHS:
+    if spec.name in known:
         raise UsageError(f"--arch {arch}: {spec.name} takes no options.")
-    raise UsageError(f"{unknown_name('arch', spec.name, ARCHS)} {FORMS}.")
+    raise UsageError(f"{unknown_name('arch', spec.name, known)} {FORMS}.")
 
 
 def _of_object(arch: Any) -> Arch:

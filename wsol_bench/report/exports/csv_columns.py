@@ -48,7 +48,7 @@ def record_columns(
 def _columns_of(network: NetworkRecords, method: str, manifest: Manifest) -> dict[str, list[Any]]:
     table = network.of(method)
     labels, classes = table["label"].to_pylist(), table["classes"].to_pylist()
-    best = [each[0] if each[0] >= 0 else None for each in classes]
+    best = [each[0] if each and each[0] >= 0 else None for each in classes]
     names = [first_name(name) for name in manifest.class_names]
     kinds = failure_kinds(table, method, own_protocol(network), FAILURE_METRIC)
     stored = {name: table[name].to_pylist() for name in _AS_STORED}

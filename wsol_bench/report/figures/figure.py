@@ -183,9 +183,9 @@ _ARROW = "→ "
 
 
 def _best(one: _Shown, at: int) -> int:
-    """The class that the method's network predicted for the at-th image."""
-    found: int = one.records["classes"][at].as_py()[0]
-    return found
+    """The class predicted for the at-th image; the label in a run without classes."""
+    classes: list[int] = one.records["classes"][at].as_py()
+    return classes[0] if classes else int(one.records["label"][at].as_py())
 
 
 def _arrow_note(rows: Sequence[ReportRow], panels: Sequence[Sequence[Panel]]) -> list[str]:

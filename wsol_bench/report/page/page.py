@@ -51,7 +51,14 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
     """
     _check(settings)
     began = time.monotonic()
-    page = gather(open_runs(paths, settings.metrics), settings.max_mb, quiet=settings.quiet)
+    runs = open_runs(paths, settings.metrics)
+    for run in runs:
+        if not any(len(classes) for classes in run.rows[0].table["classes"][:1].to_pylist()):
+            raise UsageError(
+                f"report: {run.label} has no classes, which the page's figures need: it was made "
+                "with --arch none. Make it with --scores FILE, or take `table` and `pairs`."
+            )
+    page = gather(runs, settings.max_mb, quiet=settings.quiet)
     full = _with_pictures(page, settings)
     text = render(full)
     _write(settings.out, text)

@@ -1,0 +1,61 @@
+"""A batch goes through the network in parts where the device's memory does not hold it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from wsol_bench.errors import RunError
+from wsol_bench.networks.requests import Requests
+from wsol_bench.pipeline.inference import Pending, Pipeline, Question, ask
+
+
+@dataclass(slots=True)
+class Room:
+    """How many images fit into the device's memory at once; learns it by failing.
+
+    Attributes:
+        log: reports that batches are split.
+        images: at most so many at once, or None as long as all fitted.
+    """
+
+    log: Callable[[str], None]
+    images: int | None = field(default=None)
+
+    def ask(
+        self, pipeline: Pipeline, questions: Sequence[Question], requests: Requests
+    ) -> list[Pending]:
+        """`ask`, in halves where the whole does not fit.
+
+        Raises:
+            RunError: not even one image fits.
+        """
+        if self.images is None or len(questions) <= self.images:
+            try:
+                return [ask(pipeline, questions, requests)]
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._learn(len(questions), pipeline.device)
+        half = (len(questions) + 1) // 2
+        parts = questions[:half], questions[half:]
+        return [pending for part in parts for pending in self.ask(pipeline, part, requests)]
+
+    def _learn(self, images: int, device: torch.device) -> None:
+        if images == 1:
+            raise RunError(
+                f"{device}: out of memory on a single image. Free memory there, ask for fewer "
+                "--methods, or take --device cpu."
+            )
+        if self.images is None:
+            self.log(
+                f"{device}: out of memory with {images} images at once; going on with half of "
+                f"that. To say so from the start: --batch-size with a smaller number."
+            )
+        self.images = (images + 1) // 2
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
