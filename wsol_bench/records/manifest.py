@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -47,7 +47,7 @@ class Identity:
     preprocessing: dict[str, Any]
     dataset: str
     dataset_sha256: str
-    images: int
+    images: Annotated[int, msgspec.Meta(ge=0)]
     classes: int
     is_ilsvrc: bool
     protocol: Protocol
@@ -57,7 +57,7 @@ class Identity:
     class_boxes: bool = False
     blacklist: int = 0
     blacklist_sha256: str = ""
-    shard: int = 256
+    shard: Annotated[int, msgspec.Meta(ge=1)] = 256
     columns: tuple[str, ...] = ()
 
     @property
@@ -160,6 +160,8 @@ class Manifest:
         missing_images: annotated images whose files are absent.
         sizes_differ, boxes_outside: images that disagree with their annotation.
         class_ids, class_names: of the dataset.
+        digests: folder of examples or of a row -> sha256 of each of its files, in order; noted
+            when the run is finished. The files of maps have theirs in the row's files.
         result: rows and figures, as `run --json` prints them; None until finished.
     """
 
@@ -181,6 +183,7 @@ class Manifest:
     boxes_outside: int | None = None
     class_ids: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     schema: int = SCHEMA_VERSION
 

@@ -1,7 +1,7 @@
 """Files of some rows of a run: reading, decoding and writing them, with messages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from wsol_bench.records.storage.messages import writing
 from wsol_bench.records.table import UNREADABLE
 
 SUFFIX = ".parquet"
-REMEDY = "The command that made the run makes this shard anew; give it again."
+REMEDY = "Give the command that made the run again; it makes this shard anew."
 
 
 class Damaged(DataError):  # noqa: N818 - a state of the file, caught where it can be mended
@@ -30,6 +30,7 @@ class RunFiles:
         rows: those that are read and written here.
         keep_maps: whether their maps are kept.
         columns: names of the columns that are kept for metrics.
+        remedy: what to do about a shard that is missing or damaged.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class RunFiles:
     rows: tuple[ManifestRow, ...]
     keep_maps: bool
     columns: tuple[str, ...]
+    remedy: str = field(default=REMEDY, kw_only=True)
 
     @property
     def rows_with_maps(self) -> tuple[ManifestRow, ...]:
@@ -54,7 +56,7 @@ class RunFiles:
         try:
             return self.storage.read(name)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise Damaged(f"{self.path / name}: is missing. {REMEDY}") from error
+            raise Damaged(f"{self.path / name}: is missing. {self.remedy}") from error
 
     def decoded(self, name: str, content: bytes, decode: Callable[[bytes], Any]) -> Any:
         """What `decode` makes of a file's content.
@@ -65,7 +67,7 @@ class RunFiles:
         try:
             return decode(content)
         except UNREADABLE as error:
-            raise Damaged(f"{self.path / name}: not readable ({error}). {REMEDY}") from error
+            raise Damaged(f"{self.path / name}: not readable ({error}). {self.remedy}") from error
 
     def write_file(self, name: str, content: bytes) -> None:
         """Writes a file and the folders above it.

@@ -22,6 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, UsageError
+from wsol_bench.records.command import remedy_of
 from wsol_bench.records.manifest import Manifest, ManifestRow
 from wsol_bench.records.manifest_file import decode_manifest, encode_manifest
 from wsol_bench.records.partial_shards import PARTS
@@ -136,6 +137,8 @@ class RunFolder:
             images=identity.images,
             shard=identity.shard,
             columns=identity.columns,
+            remedy=remedy_of(manifest, str(self.path)),
+            digests=manifest.digests,
         )
 
     def open(self) -> "Shards":

@@ -5,12 +5,13 @@ rows/r000/NNNNNNNN.parquet  one row's records of these examples
 maps/r000/NNNNNNNN.npy      its maps, where they are kept
 
 Every Parquet file carries in its header whose it is: the digest of the run's identity and of
-the row, the shard's number, and the digest of its ids. A file that lies in the wrong place,
-or comes from another run, is known by its header.
+the row, the shard's number, the digest of its ids and of its maps. A file that lies in the
+wrong place, or comes from another run, is known by its header. Once the run is finished, its
+manifest holds the digest of each of these files, so that one that was edited is known too.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import ManifestRow
 from wsol_bench.records.partial_shards import PartialShards
-from wsol_bench.records.run_files import REMEDY, SUFFIX, Damaged, RunFiles
+from wsol_bench.records.run_files import SUFFIX, Damaged, RunFiles
 from wsol_bench.records.table import (
     EXAMPLE_SCHEMA,
     EXAMPLES,
@@ -62,10 +63,12 @@ class ShardFiles(RunFiles):
     Attributes:
         images: number of examples of the run.
         shard: examples per shard.
+        digests: folder -> sha256 of each of its files, once the run is finished.
     """
 
     images: int
     shard: int
+    digests: Mapping[str, Sequence[str]] = field(default_factory=dict, kw_only=True)
 
     @property
     def partial(self) -> PartialShards:
@@ -84,20 +87,34 @@ class ShardFiles(RunFiles):
         Raises:
             DataError: a shard is missing, or there is one that the run does not have.
         """
-        expected = list(range(-(-self.images // self.shard)))
-        folders = [EXAMPLE_FOLDER, *(f"{ROWS}/{row.file}" for row in self.rows)]
-        for folder in folders:
-            found = self.numbers_in(folder)
-            if found == expected:
-                continue
-            missing = sorted(set(expected) - set(found))
-            stray = sorted(set(found) - set(expected))
-            what = f"{folder}/{missing[0]:08d}{SUFFIX} is missing" if missing else ""
-            what = what or f"{folder}/{stray[0]:08d}{SUFFIX} is not of this run, remove it"
-            raise DataError(
-                f"{self.path}: {what} ({len(found):,} of {len(expected):,} shards are there). "
-                f"{REMEDY if missing else ''}".rstrip()
+        expected = -(-self.images // self.shard)
+        for folder in self._folders:
+            found = set(self.numbers_in(folder))
+            stray = sorted(number for number in found if number >= expected)
+            there = f"({len(found):,} of {expected:,} shards are there)"
+            if stray:
+                raise DataError(
+                    f"{self.path}: {_file(folder, stray[0])} is not of this run {there}. Remove it."
+                )
+            if len(found) < expected:
+                missing = next(number for number in range(expected) if number not in found)
+                raise DataError(
+                    f"{self.path}: {_file(folder, missing)} is missing {there}. {self.remedy}"
+                )
+
+    def digests_now(self) -> dict[str, tuple[str, ...]]:
+        """Folder -> the sha256 of each of its files, in order; for the manifest.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return {
+            folder: tuple(
+                sha256(self.read_file(_file(folder, number))).hexdigest()
+                for number in self.numbers_in(folder)
             )
+            for folder in self._folders
+        }
 
     def has(self, number: int) -> bool:
         """Whether a shard is there, which means that it was written whole."""
@@ -171,8 +188,17 @@ class ShardFiles(RunFiles):
         header = _row(number, row)
         facts, _ = self.decoded(header, self.read_file(header), decode_facts)
         if facts.get("maps") != sha256(content).hexdigest():
-            raise Damaged(f"{self.path / file}: not the maps that were written there. {REMEDY}")
+            raise Damaged(
+                f"{self.path / file}: not the maps that were written there. {self.remedy}"
+            )
         return self.decoded(file, content, decode_maps)
+
+    @property
+    def _folders(self) -> list[str]:
+        return [EXAMPLE_FOLDER, *(_folder_of(row) for row in self.rows)]
+
+    def _images_of(self, number: int) -> int:
+        return min(self.shard, self.images - number * self.shard)
 
     def _find(self, name: str) -> ManifestRow:
         return next(row for row in self.rows if row.name == name)
@@ -193,7 +219,7 @@ class ShardFiles(RunFiles):
             if its.get("ids") != facts.get("ids"):
                 raise Damaged(
                     f"{self.path / _row(number, row)}: is of other images than "
-                    f"{_examples(number)}. {REMEDY}"
+                    f"{_examples(number)}. {self.remedy}"
                 )
         return joined(examples, found, wanted)
 
@@ -208,13 +234,16 @@ class ShardFiles(RunFiles):
         """Some columns of a file, once its header says that it is the one expected here."""
         content = self.read_file(name)
         facts, lines = self.decoded(name, content, decode_facts)
-        images = min(self.shard, self.images - number * self.shard)
+        images = self._images_of(number)
         wanted = {"run": self.run, "shard": number, "images": images}
         wanted |= {"row": row} if row else {}
         odd = [key for key, value in wanted.items() if facts.get(key) != value]
         if odd or lines != images:
             what = f"its header has another {odd[0]}" if odd else f"it holds {lines:,} lines"
-            raise Damaged(f"{self.path / name}: not this run's own file here: {what}. {REMEDY}")
+            raise Damaged(
+                f"{self.path / name}: not this run's own file here: {what}. {self.remedy}"
+            )
+        self._check_digest(name, number, content)
         # At least one column, so that the number of lines is known.
         read = list(columns) or [schema.names[0]]
         if row is None and "image_id" not in read:
@@ -226,7 +255,7 @@ class ShardFiles(RunFiles):
                 "elsewhere."
             )
         if row is None and _digest_of_ids(table) != facts.get("ids"):
-            raise Damaged(f"{self.path / name}: its ids are not those of its header. {REMEDY}")
+            raise Damaged(f"{self.path / name}: its ids are not those of its header. {self.remedy}")
         return table, facts
 
     def _has_examples(self, number: int, ids: str) -> bool:
@@ -238,20 +267,35 @@ class ShardFiles(RunFiles):
         return facts.get("ids") == ids
 
     def _facts(self, number: int, ids: str) -> dict[str, str | int | None]:
-        images = min(self.shard, self.images - number * self.shard)
-        return {"run": self.run, "shard": number, "images": images, "ids": ids}
+        return {"run": self.run, "shard": number, "images": self._images_of(number), "ids": ids}
+
+    def _check_digest(self, name: str, number: int, content: bytes) -> None:
+        known = self.digests.get(name.rpartition("/")[0], ())
+        if number < len(known) and sha256(content).hexdigest() != known[number]:
+            raise Damaged(
+                f"{self.path / name}: its checksum is not the one that the finished run noted, so "
+                f"it was edited or damaged. {self.remedy}"
+            )
 
 
 def _digest_of_ids(examples: pa.Table) -> str:
     return sha256("\n".join(examples["image_id"].to_pylist()).encode()).hexdigest()
 
 
+def _folder_of(row: ManifestRow) -> str:
+    return f"{ROWS}/{row.file}"
+
+
+def _file(folder: str, number: int) -> str:
+    return f"{folder}/{number:08d}{SUFFIX}"
+
+
 def _examples(number: int) -> str:
-    return f"{EXAMPLE_FOLDER}/{number:08d}{SUFFIX}"
+    return _file(EXAMPLE_FOLDER, number)
 
 
 def _row(number: int, row: ManifestRow) -> str:
-    return f"{ROWS}/{row.file}/{number:08d}{SUFFIX}"
+    return _file(_folder_of(row), number)
 
 
 def _maps(number: int, row: ManifestRow) -> str:

@@ -1,11 +1,12 @@
 """Runs archs over a dataset: opens, executes, stores and scores them."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
 from wsol_bench.datasets.example import Dataset
@@ -195,9 +196,11 @@ def _finish(
     odd: Disagreements,
 ) -> None:
     """Writes the result, unless it is there already: a finished run may lie read-only."""
-    before = folder.manifest().result
-    whole = with_earlier_rows(before, result.to_json())
-    if before is not None and {**before, "revisions": None} == {**whole, "revisions": None}:
+    there = folder.manifest()
+    whole = with_earlier_rows(there.result, result.to_json())
+    made = folder.files(row.name for row in part.methods).digests_now()
+    digests = {**there.digests, **made}
+    if _same_but_revisions(there.result, whole) and there.digests == digests:
         return
     asked = tuple(
         row.spec if isinstance(row.spec, str) else row.name
@@ -216,8 +219,13 @@ def _finish(
         seconds=round(result.seconds, 3),
         machines=tuple(dict(machine) for machine in statistics.machines),
         result=whole,
+        digests=digests,
         **odd.facts(),
     )
+
+
+def _same_but_revisions(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    return before is not None and {**before, "revisions": None} == {**now, "revisions": None}
 
 
 def _announce(source: Source) -> None:

@@ -1,24 +1,17 @@
 """What a report says of how its figures came about: protocol, data, weights, command."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.datasets.named import NAMED
+from wsol_bench.records.command import command_of as command_line
 from wsol_bench.report.page.words import unreadable_words
 from wsol_bench.runtime.names import last_part
-from wsol_bench.settings import RunSettings
 
 _DIGITS = 12
 """Of a sha256: enough to tell two files apart."""
-
-_POSITIONAL = ("out",)
-"""Settings that decide no figure and are left to the reader's machine."""
-
-_SPELT = {"changes": "set"}
-"""Settings whose flag has another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +38,12 @@ def facts_of(run: ReportRun) -> Facts:
 
 
 def command_of(run: ReportRun) -> str:
-    """The command of a run, without settings that are the default's."""
-    settings: Mapping[str, Any] = run.manifest.settings
-    words = ["wsol-bench", "run"]
-    for field in fields(RunSettings):
-        value = settings.get(field.name)
-        if field.name not in _POSITIONAL and not _is_default(field, value):
-            words += _flag(_SPELT.get(field.name, field.name).replace("_", "-"), value)
-    return " ".join(shlex.quote(word) for word in [*words, "--out", run.path.name or "run"])
-
-
-def _is_default(field: Any, value: Any) -> bool:
-    if value is None or value == field.default:
-        return True
-    default = list(field.default) if isinstance(field.default, tuple) else field.default
-    return value == default or value in ({}, [])
-
-
-def _flag(name: str, value: Any) -> list[str]:
-    if value is True:
-        return [f"--{name}"]
-    if value is False:
-        return [f"--no-{name}"]
-    if isinstance(value, dict):
-        return [word for key, each in value.items() for word in (f"--{name}", f"{key}={each}")]
-    if isinstance(value, list) and name == "set":
-        return [word for each in value for word in (f"--{name}", str(each))]
-    if isinstance(value, list):
-        return [f"--{name}", ",".join(str(each) for each in value)]
-    return [f"--{name}", last_part(str(value))]
+    """The command of a run, with paths cut to their last part."""
+    settings = {
+        name: last_part(value) if isinstance(value, str) else value
+        for name, value in run.manifest.settings.items()
+    }
+    return command_line(settings, run.path.name or "run")
 
 
 def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
