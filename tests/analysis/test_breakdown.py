@@ -281,7 +281,7 @@ def test_groups_of_one_kind_add_up_to_the_whole():
 def test_parts_of_a_mean_are_means_over_their_images():
     row = outcomes_of(to_table(random_records(60)), METHOD)
     values = PerImage(row.ious * 100, row.counted)
-    groups = by_class(MeasuredImages(row, {"iou": values}), ["a", "b", "c", "d"])
+    groups = by_class(MeasuredImages.with_values(row, {"iou": values}), ["a", "b", "c", "d"])
     for label, group in enumerate(groups):
         part = (row.labels == label) & row.counted
         figure = group.figures["iou"]

@@ -21,6 +21,7 @@ their own, which is there only where a run has one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,20 +66,64 @@ class MeasuredImages:
     """A row's images and what each metric comes to on each of them.
 
     Attributes:
-        row: the records.
+        labels: (n,) class indices.
+        shares: (n,) of the image's area that its largest ground-truth box covers, or NaN where
+            it could not be read.
+        counts: (n,) how many ground-truth boxes there are.
+        image_ids: (n,), or none where every metric is a share of images.
         values: metric -> its values; only metrics that have one per image.
     """
 
-    row: RowData
+    labels: NDArray[np.int32]
+    shares: NDArray[np.float64]
+    counts: NDArray[np.int32]
+    image_ids: NDArray[np.str_]
     values: Mapping[str, PerImage]
 
     @classmethod
     def of(
         cls, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric] = ()
     ) -> "MeasuredImages":
-        """Measures each metric on a row; default: the protocol's metrics."""
+        """Measures each metric on a row; default: the protocol's metrics.
+
+        Raises:
+            DataError: a record has no ground-truth box; names its image.
+        """
         found = measure_all(metrics or metrics_of(protocol), row, protocol)
-        return cls(row, {name: each.per_image for name, each in found.items() if each.per_image})
+        return cls.with_values(
+            row, {name: each.per_image for name, each in found.items() if each.per_image}
+        )
+
+    @classmethod
+    def with_values(cls, row: RowData, values: Mapping[str, PerImage]) -> "MeasuredImages":
+        """A row's images with values that are known; errors as `of`."""
+        boxes = boxes_of_row(row)
+        shares = all(each.is_binary for each in values.values())
+        return cls(
+            labels=row.labels.astype(np.int32),
+            shares=largest_shares(boxes),
+            counts=boxes.counts.astype(np.int32),
+            image_ids=np.empty(0, np.str_) if shares else row.image_ids,
+            values=values,
+        )
+
+    @classmethod
+    def joined(cls, pieces: Sequence["MeasuredImages"]) -> "MeasuredImages":
+        """The images of consecutive pieces of a row, at least one."""
+        names = pieces[0].values
+        return cls(
+            labels=np.concatenate([each.labels for each in pieces]),
+            shares=np.concatenate([each.shares for each in pieces]),
+            counts=np.concatenate([each.counts for each in pieces]),
+            image_ids=np.concatenate([each.image_ids for each in pieces]),
+            values={
+                name: PerImage(
+                    np.concatenate([each.values[name].values for each in pieces]),
+                    np.concatenate([each.values[name].counted for each in pieces]),
+                )
+                for name in names
+            },
+        )
 
 
 def by_box_size(images: MeasuredImages) -> tuple[Group, ...]:
@@ -87,11 +132,8 @@ def by_box_size(images: MeasuredImages) -> tuple[Group, ...]:
     Returns:
         One group per name of `SIZE_NAMES`, in this order, then the unreadable images
         where there are any; each image is in one.
-
-    Raises:
-        DataError: a record has no ground-truth box; names it.
     """
-    shares = largest_shares(boxes_of_row(images.row))
+    shares = images.shares
     unreadable = np.isnan(shares)
     bins = np.where(unreadable, len(SIZE_NAMES), np.searchsorted(SIZE_EDGES, shares, side="right"))
     names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable.any() else SIZE_NAMES
@@ -104,8 +146,7 @@ def by_box_count(images: MeasuredImages) -> tuple[Group, ...]:
     Returns:
         One group per name of `COUNT_NAMES`, in this order; each image is in one.
     """
-    counts = boxes_of_row(images.row).counts
-    return _grouped(images, np.minimum(counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
+    return _grouped(images, np.minimum(images.counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
 
 
 def by_class(images: MeasuredImages, class_names: Sequence[str]) -> tuple[Group, ...]:
@@ -119,7 +160,7 @@ def by_class(images: MeasuredImages, class_names: Sequence[str]) -> tuple[Group,
         One group per class in the order of `class_names`, over 0 images where the
         records have none of it.
     """
-    return _grouped(images, images.row.labels, class_names)
+    return _grouped(images, images.labels, class_names)
 
 
 def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
@@ -136,11 +177,11 @@ def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
 
 
 def _grouped(
-    images: MeasuredImages, group_of: NDArray[np.int64], names: Sequence[str]
+    images: MeasuredImages, group_of: NDArray[np.integer[Any]], names: Sequence[str]
 ) -> tuple[Group, ...]:
     totals = np.bincount(group_of, minlength=len(names))
     figures = {
-        metric: _by_group(each, images.row.image_ids, group_of, len(names))
+        metric: _by_group(each, images.image_ids, group_of, len(names))
         for metric, each in images.values.items()
     }
     return tuple(
@@ -150,7 +191,7 @@ def _grouped(
 
 
 def _by_group(
-    each: PerImage, image_ids: NDArray[np.str_], group_of: NDArray[np.int64], groups: int
+    each: PerImage, image_ids: NDArray[np.str_], group_of: NDArray[np.integer[Any]], groups: int
 ) -> list[Measured]:
     """One figure per group; a share of images is counted in one pass over them."""
     if each.is_binary:

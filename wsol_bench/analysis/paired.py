@@ -5,13 +5,13 @@ their two intervals say too little. Here each image is compared with itself, as
 `analysis.differences` describes.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wsol_bench.analysis.differences import (
@@ -21,13 +21,13 @@ from wsol_bench.analysis.differences import (
     paired_difference,
     replicated_difference,
 )
+from wsol_bench.analysis.row_images import AS_IT_IS, Order, RowImages
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.measured import Measured, PerImage
 from wsol_bench.scoring.metric import BoundMetric
-from wsol_bench.scoring.row_data import RowData
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,22 @@ class PairedRow:
 
     Attributes:
         name: what messages and tables call it; unique among rows compared.
-        open: gives the row's records, under its protocol, and its maps.
-        protocol: under which it is measured.
+        images: gives the row's images.
+        measure: gives the row's figure under a metric, or None where it does not apply.
     """
 
     name: str
-    open: Callable[[], RowData]
-    protocol: Protocol
+    images: Callable[[], RowImages]
+    measure: Callable[[BoundMetric], Measured | None]
 
     @classmethod
     def of_table(cls, name: str, table: pa.Table, method: str, protocol: Protocol) -> "PairedRow":
         """A row measured from its records alone, without its maps."""
-        return cls(name, lambda: outcomes_of(table, method), protocol)
+
+        def images() -> RowImages:
+            return RowImages.of([table.filter(pc.equal(table["method"], method))])
+
+        return cls(name, images, lambda each: each.measure(outcomes_of(table, method), protocol))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,12 @@ class MeasuredRow:
 
     Attributes:
         name: of the row.
-        image_ids, labels: (n,).
+        images: of the row.
         figure: of the row.
     """
 
     name: str
-    image_ids: NDArray[np.str_]
-    labels: NDArray[np.int64]
+    images: RowImages
     figure: Measured
 
 
@@ -130,8 +133,10 @@ def compare_measured(
     seed: int = 0,
 ) -> PairedComparison:
     """Compares two figures over the same images; errors as `compare_rows`."""
-    orders = [np.lexsort((row.labels, row.image_ids)) for row in (first, second)]
-    _check_same_images(first, orders[0], second, orders[1])
+    orders: list[Order] = [AS_IT_IS, AS_IT_IS]
+    if not first.images.same_as(second.images):
+        orders = [row.images.order for row in (first, second)]
+        _check_same_images(first, second)
     one, other = first.figure, second.figure
     if one.per_image and other.per_image:
         _check_same_counted(first, orders[0], second, orders[1])
@@ -192,27 +197,22 @@ def compare_methods(
 
 
 def _measured(row: PairedRow, metric: BoundMetric) -> MeasuredRow | None:
-    data = row.open()
-    keys = Counter(zip(data.image_ids.tolist(), data.labels.tolist(), strict=True))
-    if len(keys) < data.n:
-        (twice, _), _ = keys.most_common(1)[0]
-        raise DataError(f"{row.name}: holds {twice} more than once. Expected one record of it.")
-    figure = metric.measure(data, row.protocol)
-    return None if figure is None else MeasuredRow(row.name, data.image_ids, data.labels, figure)
+    images = row.images()
+    if images.repeated is not None:
+        raise DataError(
+            f"{row.name}: holds {images.repeated} more than once. Expected one record of it."
+        )
+    figure = row.measure(metric)
+    return None if figure is None else MeasuredRow(row.name, images, figure)
 
 
-def _counted(each: PerImage, order: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _counted(each: PerImage, order: Order) -> NDArray[np.bool_]:
     values: NDArray[np.bool_] = each.values[order][each.counted[order]]
     return values
 
 
-def _check_same_images(
-    first: MeasuredRow,
-    ours: NDArray[np.intp],
-    second: MeasuredRow,
-    theirs: NDArray[np.intp],
-) -> None:
-    one, other = first.image_ids[ours], second.image_ids[theirs]
+def _check_same_images(first: MeasuredRow, second: MeasuredRow) -> None:
+    one, other = first.images.sorted_ids(), second.images.sorted_ids()
     if not np.array_equal(one, other):
         stray = str(np.setxor1d(one, other)[0])
         has, lacks = (first, second) if stray in one else (second, first)
@@ -221,33 +221,36 @@ def _check_same_images(
             f"{len(other):,}): {stray} is in {has.name} and not in {lacks.name}. A paired "
             "comparison needs the same images; run both over one dataset and --limit."
         )
-    _check_equal("label", first, first.labels[ours], second, second.labels[theirs], one)
+    labels = [row.images.labels[row.images.order] for row in (first, second)]
+    _check_equal("label", first, labels[0], second, labels[1])
 
 
 def _check_same_counted(
     first: MeasuredRow,
-    ours: NDArray[np.intp],
+    ours: Order,
     second: MeasuredRow,
-    theirs: NDArray[np.intp],
+    theirs: Order,
 ) -> None:
     one, other = first.figure.per_image, second.figure.per_image
     if one is not None and other is not None:
         left, right = ~one.counted[ours], ~other.counted[theirs]
-        _check_equal("blacklisting", first, left, second, right, first.image_ids[ours])
+        _check_equal("blacklisting", first, left, second, right)
 
 
 def _check_equal(
     what: str,
     first: MeasuredRow,
-    ours: NDArray[np.int64] | NDArray[np.bool_],
+    ours: NDArray[np.int32] | NDArray[np.bool_],
     second: MeasuredRow,
-    theirs: NDArray[np.int64] | NDArray[np.bool_],
-    image_ids: NDArray[np.str_],
+    theirs: NDArray[np.int32] | NDArray[np.bool_],
 ) -> None:
+    """Refuses rows that differ in a value of an image; both are in one order of the images."""
     apart = np.flatnonzero(ours != theirs)
     if len(apart):
         at = apart[0]
+        alike = first.images.same_as(second.images)
+        name = first.images.ids[int(at)] if alike else first.images.sorted_ids()[at]
         raise DataError(
-            f"{first.name} and {second.name} differ in the {what} of {image_ids[at]} ({ours[at]} "
-            f"and {theirs[at]}). A paired comparison needs one dataset and one blacklist."
+            f"{first.name} and {second.name} differ in the {what} of {name} ({ours[at]} and "
+            f"{theirs[at]}). A paired comparison needs one dataset and one blacklist."
         )

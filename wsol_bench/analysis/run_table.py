@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from statistics import mean, stdev
 
-import numpy as np
-
 from wsol_bench.analysis.differences import SIGNIFICANCE, holm
 from wsol_bench.analysis.paired import MeasuredRow, compare_measured
+from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError, find
 from wsol_bench.runtime.names import last_part
@@ -205,5 +204,5 @@ def _p_values(
 
 
 def _measured(run: ReportRun, row: ReportRow, metric: str) -> MeasuredRow:
-    ids, labels = np.array(row.table["image_id"].to_pylist()), row.table["label"].to_numpy()
-    return MeasuredRow(f"{row.title} in {run.label}", ids, labels, row.figures[metric])
+    images = RowImages.of([row.table])
+    return MeasuredRow(f"{row.title} in {run.label}", images, row.figures[metric])

@@ -74,6 +74,10 @@ class NetworkRecords:
         """
         return self.folder.row(name, columns)
 
+    def shards(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """One row's records, shard after shard; see `of`."""
+        return self.folder.shards(name, columns)
+
 
 def run_folders(path: Path) -> list[Path]:
     """The folder itself, or those of the archs of one command beneath it."""

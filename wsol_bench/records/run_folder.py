@@ -175,9 +175,13 @@ class RunFolder:
         Raises:
             DataError: there are none, or a shard is unreadable.
         """
+        return self._concatenated(list(self.shards(name, columns)))
+
+    def shards(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """One row's records, shard after shard, of which one is in memory; see `row`."""
         files = self.open()
-        each = [files.row(number, name, columns) for number in files.numbers()]
-        return self._concatenated(each)
+        for number in files.numbers():
+            yield files.row(number, name, columns)
 
     def read_column(self, row: str, name: str) -> Iterator[NDArray[Any]]:
         """One kept column of a row, shard after shard.

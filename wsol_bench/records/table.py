@@ -176,6 +176,9 @@ def column_in(table: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(values.flatten().to_numpy(), column.dtype).reshape(-1, column.width)
 
 
+SCORED = tuple(name for name in SCHEMA.names if name not in ("index", "scores", "class_boxes"))
+"""The columns that metrics look at; the rest stays on the disk."""
+
 EXAMPLES: tuple[str, ...] = (
     *("image_id", "index", "label", "height", "width", "classes", "scores"),
     *("true_boxes", "blacklisted"),

@@ -66,6 +66,7 @@ TOP1_CLS = Metric(
     compute=top1_cls,
     source=_SOURCE,
     is_error=True,
+    by_image=True,
 )
 TOP5_CLS = Metric(
     name="top5_cls",
@@ -77,6 +78,7 @@ TOP5_CLS = Metric(
     compute=top5_cls,
     source=_SOURCE,
     is_error=True,
+    by_image=True,
 )
 TOP1_LOC = Metric(
     name="top1_loc",
@@ -88,6 +90,7 @@ TOP1_LOC = Metric(
     compute=top1_loc,
     source=_SOURCE,
     is_error=True,
+    by_image=True,
 )
 TOP5_LOC = Metric(
     name="top5_loc",
@@ -99,6 +102,7 @@ TOP5_LOC = Metric(
     compute=top5_loc,
     source=_SOURCE,
     is_error=True,
+    by_image=True,
 )
 GT_KNOWN_LOC = Metric(
     name="gt_known_loc",
@@ -110,6 +114,7 @@ GT_KNOWN_LOC = Metric(
     compute=gt_known_loc,
     source=_SOURCE,
     is_error=True,
+    by_image=True,
 )
 
 

@@ -6,7 +6,7 @@ their images. A metric that pools its images in another way, such as a maximum o
 thresholds, gives its own bootstrap replicates to `from_replicates`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wsol_bench.scoring.bootstrap import percentile_interval, replicated_sums
 from wsol_bench.scoring.intervals import Interval, Rate
 
-__all__ = ["Measured", "PerImage", "class_mean", "from_replicates", "mean", "share"]
+__all__ = ["Measured", "PerImage", "class_mean", "from_replicates", "joined", "mean", "share"]
 
 NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
@@ -98,6 +98,24 @@ def share(
     found = Measured.of_rate(rate)
     each = PerImage(values, kept)
     return Measured(found.value, found.low, found.high, found.n, each, None, details)
+
+
+def joined(pieces: Sequence[Measured]) -> Measured:
+    """The figure of a row from those of consecutive pieces of it; one piece is the figure.
+
+    Args:
+        pieces: at least one; several are shares of images.
+
+    Raises:
+        ValueError: there are several, and one is no share of images.
+    """
+    if len(pieces) == 1:
+        return pieces[0]
+    each = [piece.per_image for piece in pieces if piece.per_image and piece.per_image.is_binary]
+    if len(each) < len(pieces):
+        raise ValueError("only shares of images can be joined")
+    values = np.concatenate([one.values for one in each])
+    return share(values, np.concatenate([one.counted for one in each]))
 
 
 def mean(

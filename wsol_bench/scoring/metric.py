@@ -61,6 +61,8 @@ class Metric:
         columns: what it reads of each example's map, where that is all that it needs of maps
             and masks; a run can keep these in place of the maps.
         is_error: whether its figure is a share of wrong images, which headings then say.
+        by_image: whether it is a share of images, each judged by its own record alone, so that
+            a row may be measured in pieces that are put together by `measured.joined`.
         note: what a reader has to know of the figure, printed below the table, or "".
     """
 
@@ -75,6 +77,7 @@ class Metric:
     over: Literal["images", "classes", "pixels"] = "images"
     columns: tuple[ImageColumn, ...] = ()
     is_error: bool = False
+    by_image: bool = False
     note: str = ""
     reads_with: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -1,6 +1,7 @@
 """Output of `breakdown`: the errors of one method by group, and the kinds of its failures."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from wsol_bench.analysis.breakdown import (
     by_class,
 )
 from wsol_bench.analysis.failures import FailureKind, count_failures
+from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import find
 from wsol_bench.records.opened_run import open_networks, own_protocol
@@ -41,7 +43,7 @@ class MethodBreakdown:
         method, arch: of the records.
         n: images.
         localized: images that localization counts: all but the blacklist's.
-        metrics: those that have parts.
+        metrics: those that have networks.
         whole: metrics that pool all images, and so have no parts.
         by_size, by_count: groups by the largest ground-truth box, and by how many there are.
         by_class: the classes that have images, those with the worst first figure of
@@ -75,22 +77,27 @@ def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> 
     """
     carriers = {method: network for network in open_networks(path) for method in network.methods}
     network = find("method of this run", method, carriers)
-    protocol, table = own_protocol(network), network.of(method)
+    protocol = own_protocol(network)
     asked = metrics or metrics_of(protocol)
-    images = MeasuredImages.of(row_data(network, method), protocol, asked)
+    pieces, localized, kinds = [], 0, Counter[FailureKind]()
+    for table in pieces_of(network, method, asked):
+        pieces.append(MeasuredImages.of(row_data(network, method, table), protocol, asked))
+        localized += localized_in(table)
+        kinds.update(count_failures(table, method, protocol))
+    images = MeasuredImages.joined(pieces)
     shown = heads([each for each in asked if each.name in images.values], protocol)
     names = network.manifest.class_names
     return MethodBreakdown(
         method=method,
         arch=network.identity.arch,
-        n=len(table),
-        localized=localized_in(table),
+        n=len(images.labels),
+        localized=localized,
         metrics=shown,
         whole=heads([each for each in asked if each.name not in images.values], protocol),
         by_size=by_box_size(images),
         by_count=by_box_count(images),
         by_class=_worst_first(by_class(images, names), shown),
-        kinds=count_failures(table, method, protocol),
+        kinds=dict(kinds),
     )
 
 
@@ -189,7 +196,7 @@ def _group_table(title: str, groups: Sequence[Group], metrics: Sequence[MetricHe
 
 
 def _cell(figure: Measured) -> str:
-    return "\n".join(part for part in (figure_text(figure), interval_text(figure)) if part)
+    return "\n".join(network for network in (figure_text(figure), interval_text(figure)) if network)
 
 
 def kind_table(found: MethodBreakdown) -> Table:

@@ -9,13 +9,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all
-from wsol_bench.analysis.row_data import row_data
+from wsol_bench.analysis.paired import PairedComparison, compare_all
+from wsol_bench.analysis.pieces import rows_to_pair
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
 from wsol_bench.scoring.catalog import metrics_of, title_of
 from wsol_bench.scoring.metric import BoundMetric
-from wsol_bench.scoring.row_data import RowData
 
 SMALLEST_P = 0.0001
 """Smaller p values are shown as less than this."""
@@ -105,29 +104,22 @@ def pairs_of(paths: Sequence[Path], metrics: Sequence[BoundMetric]) -> tuple[Pai
     folders = [folder for path in paths for folder in run_folders(path)]
     runs = [open_networks(folder) for folder in folders]
     opened = list(zip(_labels(folders, runs), runs, strict=True))
+    protocols = [own_protocol(networks[0]) for networks in runs]
+    asked = metrics or metrics_of(protocols[0])
     rows = [
-        (row["method"], _paired_row(f"{label}{_title(row, networks[0])}", network, row["method"]))
+        (method, row)
         for label, networks in opened
         for network in networks
-        for row in network.rows
+        for method, row in zip(
+            network.methods,
+            rows_to_pair(network, _names(label, network, networks[0]), asked),
+            strict=True,
+        )
     ]
     order = [method for _, networks in opened for method in networks[0].order]
     rows.sort(key=lambda row: order.index(row[0]))
-    protocols = [own_protocol(networks[0]) for _, networks in opened]
     ordered = [row for _, row in rows]
-    asked = metrics or metrics_of(protocols[0])
     return [(metric, compare_all(ordered, metric.name)) for metric in asked], protocols
-
-
-def _paired_row(name: str, network: NetworkRecords, method: str) -> PairedRow:
-    answered: list[RowData] = []  # several metrics share what one pass over the maps finds
-
-    def once() -> RowData:
-        if not answered:
-            answered.append(row_data(network, method))
-        return answered[0]
-
-    return PairedRow(name, once, own_protocol(network))
 
 
 def _heading(metric: BoundMetric, protocols: Sequence[Protocol]) -> str:
@@ -191,6 +183,11 @@ def _labels(paths: Sequence[Path], runs: Sequence[Sequence[NetworkRecords]]) -> 
         if len(set(names)) == len(names):
             return [f"{name} " for name in names]
     return [f"{path} " for path in paths]
+
+
+def _names(label: str, network: NetworkRecords, main: NetworkRecords) -> dict[str, str]:
+    """Row -> its title, behind the label of its run."""
+    return {row["method"]: f"{label}{_title(row, main)}" for row in network.rows}
 
 
 def _title(row: Mapping[str, str], main: NetworkRecords) -> str:
