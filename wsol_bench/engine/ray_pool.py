@@ -65,7 +65,12 @@ def _connect(ray: Any, address: str | None) -> None:
     try:
         _check_reachable(address or "")
         ray.init(address or "local", log_to_driver=False, logging_level=CRITICAL, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError, OverflowError) as error:
+    except Exception as error:  # which Ray raises without a class of its own
+        if not address:
+            raise RunError(
+                f"--engine ray: Ray did not start on this machine ({_first_line(error)}). It may "
+                "be short of memory or processors. Run the same command again."
+            ) from error
         raise RunError(
             f"--ray-address {address}: no Ray cluster answers ({_first_line(error)}). "
             "Expected HOST:PORT of its head, or auto on one of its machines."
