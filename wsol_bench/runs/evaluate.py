@@ -198,7 +198,7 @@ def _finish(
     """Writes the result, unless it is there already: a finished run may lie read-only."""
     there = folder.manifest()
     whole = with_earlier_rows(there.result, result.to_json())
-    made = folder.files(row.name for row in network.methods).digests_now()
+    made = folder.files(row.name for row in prepared.methods).digests_now()
     digests = {**there.digests, **made}
     if _same_but_revisions(there.result, whole) and there.digests == digests:
         return
