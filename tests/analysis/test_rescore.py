@@ -260,7 +260,8 @@ def test_rows_of_several_runs_are_told_apart_even_where_their_folders_are_named_
         (["pairs", "no/run"], 3, "no/run"),
         (["breakdown", "no/run", "--method=cam"], 3, "no/run"),
         (["export", "no/run", "x", "--method=cam"], 3, "no/run"),
-        (["table1", "--data=.", "--weights-dir=no/weights"], 3, "bvlc_googlenet"),
+        (["reproduce", "gradcam-table1", "--data=."], 3, "no row could be measured"),
+        (["table1", "--data=.", "--weights-dir=no/weights"], 2, "reproduce gradcam-table1"),
     ],
 )
 def test_what_is_not_there_is_named(
