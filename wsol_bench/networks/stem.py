@@ -18,7 +18,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_input
 
 _FEW_CHANNELS = 4
 _LEAST_BLOCK = 2
@@ -82,9 +81,7 @@ def gradient_at_input(
         (n, c, h, w).
     """
     if not _gains(layer):
-        return conv2d_input(
-            shape, weight, gradients, layer.stride, layer.padding, layer.dilation, layer.groups
-        )
+        return _transposed(layer, weight, shape, gradients)
     (kernel, left, step, block) = _dense_kernel(layer, weight)
     height, width = shape[2:]
     blocks = [-(-side // edge) for side, edge in zip((height, width), block, strict=True)]
@@ -95,6 +92,38 @@ def gradient_at_input(
     dense = F.conv2d(F.pad(gradients, pads), kernel, stride=step)  # (n, c b b, ., .)
     by_pixel = dense.unflatten(1, (shape[1], *block)).permute(0, 1, 4, 2, 5, 3)
     return by_pixel.flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
+
+
+def _transposed(
+    layer: nn.Conv2d, weight: Tensor, shape: Sequence[int], gradients: Tensor
+) -> Tensor:
+    """Torch's own gradient at the input, in channels_last as everything around it.
+
+    `torch.nn.grad.conv2d_input` returns that of a 1x1 convolution in channels_first, and what
+    mixes the two layouts goes element by element.
+    """
+    assert not isinstance(layer.padding, str)  # excitation refuses it
+    # Only its shape and layout are looked at.
+    like = torch.empty(
+        tuple(shape),
+        dtype=gradients.dtype,
+        device=gradients.device,
+        memory_format=torch.channels_last,
+    )
+    found: Tensor = torch.ops.aten.convolution_backward(
+        gradients,
+        like,
+        weight,
+        None,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        False,
+        [0, 0],
+        layer.groups,
+        [True, False, False],
+    )[0]
+    return found
 
 
 def _gains(layer: nn.Conv2d) -> bool:
