@@ -1,11 +1,11 @@
 """Images that a list names by relative paths, and the ids that they get."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from wsol_bench.datasets.image_files import ImageFiles
-from wsol_bench.datasets.scanning import image_id_of, is_utf8
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, has_suffix, image_id_of, is_utf8
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
@@ -89,8 +89,27 @@ def _present(root: Path, folders: Mapping[str, Sequence[tuple[str, str]]]) -> di
         if not names:
             continue
         start = f"{folder}/" if folder else ""
-        present |= {image_id: start + name for image_id, name in wanted if name in names}
+        for image_id, name in wanted:
+            found = name if name in names else _like(name, names)
+            if found is not None:
+                present[image_id] = start + found
     return present
+
+
+def _like(name: str, names: Collection[str]) -> str | None:
+    """The one image file whose suffix differs in case, or that has one where the name has none."""
+    if has_suffix(name, IMAGE_SUFFIXES):
+        stem, _, suffix = name.rpartition(".")
+        suffixes: tuple[str, ...] = (f".{suffix}",)
+    else:
+        stem, suffixes = name, IMAGE_SUFFIXES
+    spellings = [f"{stem}{each}" for low in suffixes for each in _cases(low)]
+    found = [each for each in spellings if each in names]
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _cases(suffix: str) -> tuple[str, ...]:
+    return (suffix.lower(), suffix.upper(), "." + suffix[1:].capitalize())
 
 
 def _names_in(folder: Path) -> frozenset[str]:

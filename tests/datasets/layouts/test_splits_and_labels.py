@@ -176,16 +176,53 @@ def test_cocos_crowds_count_as_boxes_only_where_there_is_no_other(tmp_path) -> N
     assert index_sha256(open_dataset(path)) == index_sha256(dataset)
 
 
-@pytest.mark.parametrize("header", ["x,y,w,h", "x0,y0,x1,y1,box_ends"])
-def test_a_table_of_boxes_takes_sides_or_corners(tmp_path, header) -> None:
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        ("x,y,w,h", "3,3,7,7"),
+        ("x0,y0,w,h", "3,3,7,7"),
+        ("x,y,width,height", "3,3,7,7"),
+        ("x0,y0,x1,y1,box_ends", "3,3,10,10,half-open"),
+        ("x0,y0,x1_inclusive,y1_inclusive", "3,3,9,9"),
+        ("xmin,ymin,xmax (exclusive),ymax (exclusive)", "3,3,10,10"),
+        ("X0,Y0,X1_half_open,Y1_half_open,width,height", "3,3,10,10,20,30"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "\ufeff{}", ";", "\t", "\r\n"])
+def test_a_table_of_boxes_takes_sides_or_corners(tmp_path, columns, values, form) -> None:
     root = writers.write_box_table(tmp_path)
-    values = {"x,y,w,h": "3,3,7,7", "x0,y0,x1,y1,box_ends": "3,3,10,10,half-open"}[header]
     line = f"{writers.SAMPLES[1].image_id},n01440764,{values}"  # an id without extension
-    writers.write_lines(root / "boxes.csv", [f"image,class,{header}", line])
+    text = f"image,class,{columns}\n{line}\n"
+    marks = {";": (",", ";"), "\t": (",", "\t"), "\r\n": ("\n", "\r\n")}
+    text = text.replace(*marks[form]) if form in marks else form.format(text)
+    writers.write(root / "boxes.csv", text)
 
     (example,) = open_dataset(root).examples
 
     assert example.boxes.tolist() == [[3, 3, 10, 10]]
+
+
+def test_a_table_of_classes_of_its_own_needs_no_list_of_them(tmp_path) -> None:
+    root = writers.write_box_table(tmp_path)
+    (root / "LOC_synset_mapping.txt").unlink()
+    first, second, _ = (sample.image_id for sample in writers.SAMPLES)
+    rows = [f"{first},zebra,1,1,4,4", f"{second},ape,3,3,7,7"]
+    writers.write_lines(root / "boxes.csv", ["image,class,x,y,w,h", *rows])
+
+    dataset = open_dataset(root)
+
+    assert dataset.class_ids == ("ape", "zebra")
+    assert [each.label for each in dataset.examples] == [1, 0]
+
+
+@pytest.mark.parametrize("written", ["red/1.jpg", "red/1", "red/1.JPG"])
+def test_an_image_is_found_whatever_the_case_of_its_suffix(tmp_path, written) -> None:
+    writers.write(tmp_path / "red/1.JPG", writers.jpeg_bytes(20, 20))
+    writers.write_lines(tmp_path / "boxes.csv", ["image,class,x,y,w,h", f"{written},a,1,1,4,4"])
+
+    dataset = open_dataset(tmp_path)
+
+    assert dataset.open(dataset.examples[0].image_id).size == (20, 20)
 
 
 def test_a_parquet_table_gives_the_boxes_of_the_csv(tmp_path) -> None:

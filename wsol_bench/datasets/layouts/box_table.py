@@ -1,13 +1,13 @@
 """A table of boxes, CSV or Parquet, over a folder of images.
 
-A row is one box: the columns `image` (a relative path, or an id without extension) and
-`class` (a class id), and either `x0`, `y0`, `x1`, `y1` or `x`, `y`, `w`, `h`. For corners
-the column `box_ends` states whether they are inclusive or half-open; where there is no such
-column, `--box-ends` must. The columns `width` and `height`, of the image, are optional, and
-other columns are disregarded.
+A row is one box: an image (a relative path, or an id without extension), a class id, and
+corners or a corner and two sides, in columns that `box_columns` describes. Where the
+header does not state how corners are meant, the column `box_ends` of each row or
+`--box-ends` must. CSV is separated by commas, semicolons or tabs.
 """
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,21 @@ import numpy as np
 
 from wsol_bench.datasets.annotations import CORNER_READERS, Corners, sized_box
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import find_classes
+from wsol_bench.datasets.box_columns import (
+    CORNERS,
+    SIDES,
+    BoxColumns,
+    delimiter_of,
+    is_table,
+    read_header,
+)
+from wsol_bench.datasets.classes import (
+    ClassList,
+    class_list,
+    find_own_classes,
+    official_classes,
+    read_text,
+)
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.ground_truth import GroundTruth, ListedAnnotations
 from wsol_bench.datasets.image_files import ImageFiles, images_in
@@ -31,7 +45,6 @@ from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
 
 NAMES = ("boxes.csv", "boxes.parquet")
-CORNERS, SIDES = ("x0", "y0", "x1", "y1"), ("x", "y", "w", "h")
 _IMAGE_FOLDERS = (".", "images", "val", "test")
 
 TableRow = Mapping[str, str]
@@ -47,18 +60,20 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     file = _file(path) or path
     folder = file.absolute().parent
-    classes = find_classes([folder, folder.parent])
     name = shown(str(file))
     boxes: dict[tuple[str, int], list[Corners]] = {}
     sizes: dict[str, Size] = {}
     faults: list[str] = []
     ends: set[BoxEnds] = set()
-    for number, row in _rows(file):
+    columns, rows_of_file = _rows(file)
+    table = list(rows_of_file)
+    classes = _classes([folder, folder.parent], [row.get("class", "") for _, row in table], name)
+    for number, row in table:
         where = f"{name}, line {number}"
         try:
             place = relative_path(row.get("image", ""), where)
             label = classes.index(row.get("class", ""), where)
-            box = _box(row, selection.box_ends, ends, where)
+            box = _box(row, columns, selection.box_ends, ends, where)
             boxes.setdefault((place, label), []).append(box)
             sizes |= _size(row, place, where)
         except DataError as error:
@@ -81,61 +96,76 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     )
 
 
+def _classes(bases: Sequence[Path], class_ids: Sequence[str], name: str) -> ClassList:
+    """The list beside the table, else ILSVRC's, else the table's own classes in sorted order."""
+    own = find_own_classes(bases)
+    if own:
+        return own
+    official = official_classes()
+    named = sorted(set(filter(None, class_ids)))
+    if not named or any(each in official.index_of for each in named):
+        return official
+    return class_list(named, name)
+
+
 def _file(path: Path) -> Path | None:
     files = [path] if is_file(path) else [path / name for name in NAMES]
-    return next((each for each in files if is_file(each) and _has_columns(each)), None)
+    return next((each for each in files if is_file(each) and _is_table(each)), None)
 
 
-def _has_columns(file: Path) -> bool:
+def _is_table(file: Path) -> bool:
     if has_suffix(file.name, (".parquet",)):
         try:
-            columns = read_rows(file, None, 0).schema.names
+            return is_table(read_rows(file, None, 0).schema.names)
         except DataError:  # loading reports it
             return file.name in NAMES
-    else:
-        columns = [each.strip() for each in next(csv.reader([first_line(file)]), [])]
-    return {"image", "class"} <= set(columns)
+    if file.name in NAMES or has_suffix(
+        file.name, (".csv", ".tsv")
+    ):  # loading reports a bad header
+        return True
+    line = first_line(file)
+    return is_table(next(csv.reader([line], delimiter=delimiter_of(line)), []))
 
 
-def _rows(file: Path) -> Iterator[tuple[int, TableRow]]:
-    """Each row with the number of its line, or of its row in Parquet."""
+def _rows(file: Path) -> tuple[BoxColumns, Iterator[tuple[int, TableRow]]]:
+    """The columns, and each row with the number of its line, or of its row in Parquet."""
+    name = shown(str(file))
     if has_suffix(file.name, (".parquet",)):
         table = read_rows(file, None, None)
-        _check_columns(table.schema.names, file)
-        for number, row in enumerate(table.to_pylist(), start=1):
-            yield number, {key: _text(value) for key, value in row.items()}
-        return
-    name = shown(str(file))
-    try:
-        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            reader = csv.reader(lines, strict=True)
-            columns = [each.strip() for each in next(reader, [])]
-            _check_columns(columns, file)
-            for values in reader:
-                if not values:
-                    continue
-                if len(values) != len(columns):
-                    raise DataError(
-                        f"{name}, line {reader.line_num}: expected {len(columns)} values, got "
-                        f"{len(values)}. Correct the line."
-                    )
-                texts = (each.strip() for each in values)
-                yield reader.line_num, dict(zip(columns, texts, strict=True))
-    except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror}. Check its permissions.") from error
-    except csv.Error as error:
-        raise DataError(
-            f"{name} is not readable as CSV: {shown(str(error))}. Save it anew."
-        ) from error
-
-
-def _check_columns(columns: Sequence[str], file: Path) -> None:
-    has_boxes = set(CORNERS) <= set(columns) or set(SIDES) <= set(columns)
-    if not has_boxes or len(set(columns)) != len(columns):
-        raise DataError(
-            f"{shown(str(file))}: expected distinct columns image, class and {', '.join(CORNERS)} "
-            f"or {', '.join(SIDES)}, got {shown(', '.join(columns)[:120])}. Rename the columns."
+        columns = read_header(table.schema.names, name)
+        rows = enumerate(table.rename_columns(list(columns.names)).to_pylist(), start=1)
+        return columns, (
+            (number, {key: _text(value) for key, value in row.items()}) for number, row in rows
         )
+    text = read_text(file)
+    start = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(start), strict=True)
+    try:
+        columns = read_header(next(filter(any, reader), []), name)
+    except csv.Error as error:
+        raise _not_csv(name, error) from error
+    return columns, _csv_rows(reader, columns, name)
+
+
+def _csv_rows(reader: Any, columns: BoxColumns, name: str) -> Iterator[tuple[int, TableRow]]:
+    try:
+        for values in reader:
+            if not any(each.strip() for each in values):
+                continue
+            line = reader.line_num
+            if len(values) != len(columns.names):
+                raise DataError(
+                    f"{name}, line {line}: expected {len(columns.names)} values, got "
+                    f"{len(values)}. Correct the line."
+                )
+            texts = (each.strip() for each in values)
+            yield line, dict(zip(columns.names, texts, strict=True))
+    except csv.Error as error:
+        raise _not_csv(name, error) from error
+
+
+def _not_csv(name: str, error: csv.Error) -> DataError:
+    return DataError(f"{name} is not readable as CSV: {shown(str(error))}. Save it anew.")
 
 
 def _text(value: Any) -> str:
@@ -144,11 +174,14 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _box(row: TableRow, asked: BoxEnds | None, used: set[BoxEnds], where: str) -> Corners:
-    if not set(CORNERS) <= row.keys():
+def _box(
+    row: TableRow, columns: BoxColumns, asked: BoxEnds | None, used: set[BoxEnds], where: str
+) -> Corners:
+    if not columns.has_corners:
         return sized_box([row[side] for side in SIDES], where)
     stated = row.get("box_ends", "")
-    ends = asked or next((each for each in BOX_ENDS if each == stated), None)
+    found = next((each for each in BOX_ENDS if each == stated), None)
+    ends = asked or found or (None if stated else columns.ends)
     if ends is None and stated:
         raise DataError(
             f"{where}: box_ends is {shown(stated[:40])!r}. Expected {' or '.join(BOX_ENDS)}. "
@@ -157,7 +190,8 @@ def _box(row: TableRow, asked: BoxEnds | None, used: set[BoxEnds], where: str) -
     if ends is None:
         raise UsageError(
             f"{where}: whether x1 and y1 are inclusive is not known. State it with --box-ends "
-            f"{' or --box-ends '.join(BOX_ENDS)}, or in a column box_ends."
+            f"{' or --box-ends '.join(BOX_ENDS)}, in a column box_ends, or in the header: "
+            "x1_inclusive or x1_half_open."
         )
     used.add(ends)
     return CORNER_READERS[ends]([row[corner] for corner in CORNERS], where)
@@ -174,7 +208,7 @@ def _size(row: TableRow, place: str, where: str) -> dict[str, Size]:
 def _images(folder: Path, ids: Mapping[str, str]) -> ImageFiles:
     """The images, by the table's paths, or by their ids where those have no extension."""
     roots = [folder / name for name in _IMAGE_FOLDERS]
-    if any(has_suffix(place, IMAGE_SUFFIXES) for place in ids.values()):
+    if any("/" in place or has_suffix(place, IMAGE_SUFFIXES) for place in ids.values()):
         return find_listed(roots, ids)
     holding = next((each for each in roots if holds_files(each, IMAGE_SUFFIXES)), None)
     return images_in(holding) if holding else ImageFiles(folder, {})
@@ -184,7 +218,7 @@ BOX_TABLE = Layout(
     description=(
         f"a table of boxes: {' or '.join(NAMES)} (the path may be any CSV or Parquet file) with "
         "columns image, class and x0, y0, x1, y1 or x, y, w, h, beside the images or a folder "
-        "images; classes.txt for other classes than ILSVRC's"
+        "images; classes.txt for the order of classes other than ILSVRC's"
     ),
     recognises=recognises,
     load=load,
