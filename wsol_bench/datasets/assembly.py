@@ -62,6 +62,11 @@ def assemble(
             examples += _examples(image_id, positions[image_id], annotations, labels)
         except DataError as error:
             faults.append(str(error))
+    if chosen and not examples and not faults:
+        faults.append(
+            f"no image of {shown(images.place)} has an object that counts: all are difficult or "
+            "left out for another reason. Expected at least one."
+        )
     if faults and not selection.list_faults:
         raise _refused(faults)
     return ImageDataset(

@@ -141,6 +141,14 @@ def test_a_class_whose_objects_are_all_difficult_is_left_out_and_named(tmp_path)
     assert skipped.name == "ILSVRC2012_val_00000002, n01440764"
 
 
+def test_a_dataset_of_difficult_objects_alone_is_refused(tmp_path) -> None:
+    root = writers.write_voc(tmp_path)
+    for xml in root.rglob("*.xml"):
+        xml.write_text(xml.read_text().replace("<bndbox>", "<difficult>1</difficult><bndbox>"))
+    with pytest.raises(DataError, match="no image of .* has an object that counts"):
+        open_dataset(root)
+
+
 def test_vocs_lists_of_single_classes_are_no_splits(tmp_path) -> None:
     root = writers.write_voc(tmp_path)
     writers.write_lines(root / "ImageSets/Main/cat_test.txt", ["a -1"])
