@@ -123,6 +123,25 @@ def test_the_far_corners_of_the_metadata_matter():
     assert figure("max_box_acc_as_coded", exact) == 0
 
 
+def test_the_far_corners_are_those_of_the_datasets_files_unless_an_option_states_them():
+    tight = replace(row_of(), true_boxes=np.array([[20.0, 60, 36, 92]] * 3))
+    drawn = np.zeros((224, 224), np.float32)
+    drawn[60:92, 20:53] = 1
+    exact = replace(tight, open_maps=lambda: iter([drawn] * 3))
+    for corners, percent in (("inclusive", 0.0), ("half-open", 100.0)):
+        row = replace(exact, corners=corners, answers={})
+        assert figure("max_box_acc_as_coded", row) == percent
+        assert figure(f"max_box_acc_as_coded:ends={corners}", exact) == percent
+
+
+def test_a_dataset_with_masks_alone_has_no_accuracy_of_boxes():
+    row = replace(row_of(), true_boxes=np.empty((0, 4)), box_counts=np.zeros(3, np.int64))
+    for name in ("max_box_acc_as_coded", "max_box_acc", "gt_known_loc", "energy_pointing_game"):
+        assert metrics_in(name)[0].measure(row, PROTOCOL) is None
+        assert metrics_in(name)[0].reason(row, PROTOCOL) == "the dataset has no boxes"
+    assert figure("pointing_game", row) == 50.0  # by the masks
+
+
 def test_no_images_have_no_figures():
     nothing = RowData(
         np.zeros(0, int),

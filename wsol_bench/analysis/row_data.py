@@ -53,6 +53,7 @@ def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) ->
         kept_columns=frozenset(identity.columns),
         window=lambda size: view.window(size, identity.side),
         class_ids=manifest.class_ids,
+        corners=manifest.data.corners,
     )
     if manifest.data.has_masks:
         found = replace(found, open_masks=lambda: run_masks(manifest, table))

@@ -90,7 +90,9 @@ def open_dataset(
         box_ends=_box_ends(name, box_ends),
         images_needed=images_needed,
     )
-    return replace(LAYOUTS[name].load(path, selection), layout=name)
+    entry = LAYOUTS[name]
+    dataset = entry.load(path, selection)
+    return replace(dataset, layout=name, corners=dataset.box_ends or entry.box_ends)
 
 
 def _split(layout: str, path: Path, asked: str | None) -> str | None:

@@ -40,6 +40,8 @@ class ImageDataset:
         layout: the layout's name in `catalog.LAYOUTS`, or "".
         split: the split that was read, or None where the dataset has only one.
         box_ends: how the corners in the files were read, where that is a choice.
+        corners: how maximum corners are meant in the files, whether or not it is a choice;
+            `boxes` of examples are half-open in any case.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ImageDataset:
     layout: str = ""
     split: str | None = None
     box_ends: BoxEnds | None = None
+    corners: BoxEnds = "inclusive"
 
     @property
     def missing(self) -> int:

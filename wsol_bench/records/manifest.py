@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import Protocol
 
@@ -130,6 +131,7 @@ class DataSource:
         split: what `--split` was, or None.
         box_ends: what `--box-ends` was, or None.
         has_masks: whether the dataset has masks.
+        corners: how maximum corners are meant in its files.
     """
 
     path: str
@@ -138,6 +140,7 @@ class DataSource:
     split: str | None = None
     box_ends: str | None = None
     has_masks: bool = False
+    corners: BoxEnds = "inclusive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,6 +184,7 @@ def _data_of(settings: RunSettings, dataset: Dataset) -> DataSource:
         split=settings.split,
         box_ends=settings.box_ends,
         has_masks=has_masks(dataset),
+        corners=getattr(dataset, "corners", "inclusive"),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.masks import has_masks
 from wsol_bench.errors import UsageError
+from wsol_bench.methods.catalog import find_methods
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.scoring.catalog import metrics_of
@@ -33,9 +34,11 @@ def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = 
 
 def check_metrics(settings: RunSettings, protocol: Protocol) -> None:
     """Refuses metrics that need maps which the run would not keep."""
+    if settings.keep_maps or not any(row.makes_map for row in find_methods(settings.methods)):
+        return
     for bound in metrics_of(protocol, settings.metrics or None):
         metric = bound.metric
-        if "maps" in metric.needs and not metric.columns and not settings.keep_maps:
+        if "maps" in metric.needs and not metric.columns:
             raise UsageError(
                 f"--metrics {bound.name}: is measured from kept maps. Add --keep-maps --out RUN."
             )

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.catalog import MAX_BOX_ACC_SWEEP, MAX_BOX_ACC_V2_SWEEP, Protocol
 from wsol_bench.runtime.parallel import in_threads
@@ -19,26 +20,27 @@ from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.row_data import RowData
 from wsol_bench.scoring.threshold_choice import Choice, Verdicts, measure
 
-Ends = Literal["inclusive", "half-open"]
+Ends = Literal["dataset", "inclusive", "half-open"]
 
 Job = tuple[NDArray[np.float32] | None, Boxes, Boxes, Size]
 """The map, or None, the predicted box, the ground-truth boxes and the image's size."""
 
 
-def max_box_acc_as_coded(row: RowData, protocol: Protocol, *, ends: Ends = "inclusive") -> Measured:
+def max_box_acc_as_coded(row: RowData, protocol: Protocol, *, ends: Ends = "dataset") -> Measured:
     """MaxBoxAcc of the authors' program: the largest contour's box at IoU 0.5.
 
     Args:
         row: the row.
         protocol: not read; the program has one square, resizing and rounding.
         ends: how the authors' metadata has the ground-truth boxes' far corners: inclusive
-            on ILSVRC, half-open on CUB-200-2011 and on ImageNetV2's own list.
+            on ILSVRC, half-open on CUB-200-2011 and on ImageNetV2's own list. "dataset"
+            takes what the dataset's own files have.
     """
     return _measure(row, MAX_BOX_ACC_SWEEP.ious, ends)
 
 
 def max_box_acc_v2_as_coded(
-    row: RowData, protocol: Protocol, *, ends: Ends = "inclusive"
+    row: RowData, protocol: Protocol, *, ends: Ends = "dataset"
 ) -> Measured:
     """MaxBoxAccV2 of the authors' program: any contour's box, mean over IoU 0.3, 0.5, 0.7.
 
@@ -48,7 +50,7 @@ def max_box_acc_v2_as_coded(
     return _measure(row, MAX_BOX_ACC_V2_SWEEP.ious, ends)
 
 
-def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: Ends) -> Verdicts:
+def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: BoxEnds) -> Verdicts:
     """Whether each image is right at every threshold of the program.
 
     Args:
@@ -86,8 +88,9 @@ def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: Ends) -> Verd
 
 def _measure(row: RowData, ious: tuple[float, ...], ends: Ends) -> Measured:
     def judge_row(one: RowData) -> Verdicts:
-        key = ("verdicts as coded", ious, ends)
-        return one.remembered(key, lambda: verdicts_as_coded(one, ious, ends))
+        taken = one.corners if ends == "dataset" else ends
+        key = ("verdicts as coded", ious, taken)
+        return one.remembered(key, lambda: verdicts_as_coded(one, ious, taken))
 
     return measure(row, judge_row, Choice.ORACLE, 0.0)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.datasets.masks import MaskPair
+from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError, NotApplicable
 from wsol_bench.geometry import Boxes, Size, Window
 from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn
@@ -58,6 +59,8 @@ class RowData:
         kept_columns: names of the columns that the run has kept of this row.
         window: the part of an image of some size that a map covers; None means all of it.
         class_ids: of the dataset; position is the label.
+        corners: how maximum corners are meant in the dataset's own files, for programs that
+            read these; `true_boxes` are half-open in any case.
         tuned_on: the same row of the run that thresholds are tuned on, or None.
         answers: what `remembered` keeps.
     """
@@ -77,6 +80,7 @@ class RowData:
     kept_columns: frozenset[str] = frozenset()
     window: Callable[[Size], Window] | None = None
     class_ids: tuple[str, ...] = ()
+    corners: BoxEnds = "inclusive"
     tuned_on: "RowData | None" = None
     answers: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.scoring.bootstrap import weights_of
 from wsol_bench.scoring.intervals import Rate
 from wsol_bench.scoring.measured import Measured, PerImage, from_replicates, mean, share
@@ -199,9 +199,12 @@ def measure(
         fixed: the threshold of `Choice.FIXED`.
 
     Raises:
+        NotApplicable: the dataset has no boxes.
         UsageError: `Choice.TUNED` without a run to tune on, or a fixed threshold that is
             none of those swept.
     """
+    if row.lacks_boxes:
+        raise NotApplicable("the dataset has no boxes")
     verdicts = judge_row(row)
     curve = verdicts.curve(row.counted)
     figure, places = _chosen(row, judge_row, curve, choice, fixed)

@@ -145,7 +145,7 @@ def test_a_dataset_of_difficult_objects_alone_is_refused(tmp_path) -> None:
     root = writers.write_voc(tmp_path)
     for xml in root.rglob("*.xml"):
         xml.write_text(xml.read_text().replace("<bndbox>", "<difficult>1</difficult><bndbox>"))
-    with pytest.raises(DataError, match="no image of .* has an object that counts"):
+    with pytest.raises(DataError, match="has an object that counts"):
         open_dataset(root)
 
 

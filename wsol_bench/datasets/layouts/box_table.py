@@ -223,4 +223,5 @@ BOX_TABLE = Layout(
     recognises=recognises,
     load=load,
     takes_box_ends=True,
+    box_ends="half-open",
 )

@@ -112,4 +112,5 @@ COCO = Layout(
     recognises=recognises,
     load=load,
     splits=splits,
+    box_ends="half-open",
 )

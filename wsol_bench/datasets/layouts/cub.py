@@ -180,4 +180,5 @@ CUB = Layout(
     recognises=recognises,
     load=load,
     splits=splits,
+    box_ends="half-open",
 )

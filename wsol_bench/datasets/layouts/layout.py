@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol_bench.datasets.dataset import ImageDataset
-from wsol_bench.datasets.selection import Selection
+from wsol_bench.datasets.selection import BoxEnds, Selection
 
 __all__ = ["Layout"]
 
@@ -27,6 +27,7 @@ class Layout:
             empty where it has only one set of images. Never raises.
         takes_box_ends: whether `Selection.box_ends` may be given: the format does not
             itself state how corners are meant.
+        box_ends: how maximum corners are meant in its files, where `load` does not state it.
     """
 
     description: str
@@ -34,3 +35,4 @@ class Layout:
     load: Callable[[Path, Selection], ImageDataset]
     splits: Callable[[Path], Sequence[str]] = no_splits
     takes_box_ends: bool = False
+    box_ends: BoxEnds = "inclusive"
