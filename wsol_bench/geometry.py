@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Boxes", "Size", "Window", "box_iou", "whole_image_box"]
+__all__ = ["Boxes", "Crop", "Size", "Window", "box_iou", "whole_image_box"]
 
 Boxes = NDArray[np.float64]
 """Boxes of one image, (m, 4) float64, half-open xyxy."""
@@ -47,6 +47,19 @@ class Window:
     def whole(cls, size: Size) -> "Window":
         """The window of a warp: all of an image of this size."""
         return cls(0.0, 0.0, float(size.width), float(size.height))
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A network's own centre crop, from which its classification error is published.
+
+    Attributes:
+        shorter: the image's shorter side is resized to this many pixels.
+        filter: Pillow's name of the resampling filter, in lower case, such as "bicubic".
+    """
+
+    shorter: int
+    filter: str
 
 
 def whole_image_box(size: Size) -> Boxes:

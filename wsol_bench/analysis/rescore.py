@@ -215,12 +215,12 @@ def _extract_all(
 ) -> Iterator[tuple[Boxes, MapState]]:
     from wsol_bench.boxes.extract import extract_box  # numba, which records alone do not need
 
-    view, side = VIEWS[protocol.view], network.identity.side
+    view, identity = VIEWS[protocol.view], network.identity
 
     def extract(one: KeptMap) -> tuple[Boxes, MapState]:
         if one.size == UNREAD:
             return np.zeros(4), MapState.UNREADABLE
-        window = view.window(one.size, side)
+        window = view.window(one.size, identity.side, identity.crop)
         return extract_box(one.values, one.size, protocol.box_rule, window)
 
     return in_threads(extract, kept)

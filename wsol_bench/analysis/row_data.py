@@ -51,7 +51,7 @@ def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) ->
         outcomes_of(table, name),
         open_column=lambda column: folder.read_column(name, column),
         kept_columns=frozenset(identity.columns),
-        window=lambda size: view.window(size, identity.side),
+        window=lambda size: view.window(size, identity.side, identity.crop),
         class_ids=manifest.class_ids,
         corners=manifest.data.corners,
     )

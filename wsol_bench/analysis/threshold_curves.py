@@ -127,10 +127,10 @@ def _right_at(
     row: ReportRow, protocol: Protocol, thresholds: NDArray[np.float64], progress: Progress
 ) -> Iterator[NDArray[np.bool_]]:
     """Whether the box of each image is right at each threshold, (T,)."""
-    view, side = VIEWS[protocol.view], row.network.identity.side
+    view, identity = VIEWS[protocol.view], row.network.identity
 
     def judge(kept: KeptMap) -> NDArray[np.bool_]:
-        window = view.window(kept.size, side)
+        window = view.window(kept.size, identity.side, identity.crop)
         boxes = boxes_at(kept.values, kept.size, protocol.box_rule, thresholds, window)
         return fit_at(boxes, kept.ground_truth, protocol)
 

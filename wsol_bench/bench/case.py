@@ -201,8 +201,10 @@ def bind(network: Network, roles: Mapping[str, str]) -> dict[str, BoundMethod]:
 def _batch(
     dataset: Dataset, topology: Topology, batch: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    view, side = VIEWS[PROTOCOL.view], topology.preprocessing.size
+    view, preprocessing = VIEWS[PROTOCOL.view], topology.preprocessing
+    side, crop = preprocessing.size, preprocessing.crop
     examples = list(islice(cycle(dataset.examples), batch))
-    tensors = np.concatenate([view.tensors(dataset.open(e.image_id), side) for e in examples])
-    inputs = normalise(torch.from_numpy(tensors).to(device), topology.preprocessing)
+    images = (dataset.open(each.image_id) for each in examples)
+    tensors = np.concatenate([view.tensors(image, side, crop) for image in images])
+    inputs = normalise(torch.from_numpy(tensors).to(device), preprocessing)
     return inputs, torch.tensor([example.label for example in examples])

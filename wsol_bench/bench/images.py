@@ -22,12 +22,13 @@ _QUALITY = 95
 
 def image_tasks(case: Case) -> dict[str, Task]:
     """The tasks, each on one thread, for as many images or maps as the batch has."""
-    view, side = VIEWS[PROTOCOL.view], case.topology.preprocessing.size
+    view, preprocessing = VIEWS[PROTOCOL.view], case.topology.preprocessing
     data = synthetic_jpeg()
 
     def decode() -> None:
         for _ in range(case.batch):
-            view.tensors(decode_image(data, "a synthetic image"), side)
+            image = decode_image(data, "a synthetic image")
+            view.tensors(image, preprocessing.size, preprocessing.crop)
 
     tasks: dict[str, Task] = {DECODE: decode}
     for cells in MAP_SIDES:

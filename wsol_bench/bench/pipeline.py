@@ -162,12 +162,13 @@ def _bare_loop(
     net: Callable[[Tensor], Tensor],
 ) -> Task:
     view, preprocessing = VIEWS[PROTOCOL.view], case.topology.preprocessing
+    side, crop = preprocessing.size, preprocessing.crop
 
     def run() -> None:
         with torch.no_grad():
             for batch in batches:
                 images = [dataset.open(example.image_id) for example in batch]
-                tensors = np.concatenate([view.tensors(i, preprocessing.size) for i in images])
+                tensors = np.concatenate([view.tensors(i, side, crop) for i in images])
                 inputs = normalise(torch.from_numpy(tensors).to(case.device), preprocessing)
                 scores = net(inputs)
                 scores.topk(min(PROTOCOL.topk, scores.shape[1]))[1].cpu()

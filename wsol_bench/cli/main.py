@@ -57,24 +57,29 @@ for command in (*COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS
 
 @app.command(name="list")
 @with_joined_lines
-def list_names(what: str, name: str | None = None, /) -> None:
+def list_names(
+    what: str,
+    name: str | None = None,
+    /,
+    *,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
     """List what can be chosen from.
 
     Parameters
     ----------
     what
-        archs, methods, datasets, protocols or weights.
+        archs, methods, metrics, datasets, protocols or weights.
     name
-        Of a method, such as grad_cam: lists its options.
+        Of a method, such as grad_cam: lists its options. Of an arch, such as
+        torchvision:resnet50 or my_net.py:build: lists its layers and the shapes of their
+        outputs, the roles that were found, and which methods it supports.
+    as_json
+        JSON on stdout instead of the text.
     """
-    from wsol_bench.report.tables.lists import print_catalog, print_method
+    from wsol_bench.report.tables.lists import print_list
 
-    if name is None:
-        print_catalog(what)
-    elif what == "methods":
-        print_method(name)
-    else:
-        raise UsageError(f"list {what} {name}: only a method is listed by name: list methods NAME.")
+    print_list(what, name, as_json=as_json)
 
 
 @app.command

@@ -1,100 +1,34 @@
 """Why a network classifies far worse than published: the usual suspects, each tried and measured.
 
-The commonest faults of the field are a wrong mean and standard deviation, channels in the other
-order, pixels that are not scaled, outputs shifted by a background class, and classes in another
-order. Each is tried on a few dozen images, alone and together with each order of the outputs.
+Each preprocessing is tried on a few dozen images with each order of the outputs; where none
+explains the error, other sides of the input and the weights' own centre crop are tried too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from math import log
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import wilcoxon
 
 from wsol_bench.errors import UsageError
 from wsol_bench.networks.archs.entry import Preprocessing
-from wsol_bench.networks.archs.preprocessing import (
-    CAFFE_MEAN,
-    TORCHVISION_MEAN,
-    TORCHVISION_STD,
-)
 from wsol_bench.networks.forward import Network, Requests
 from wsol_bench.networks.numbers import normalise
+from wsol_bench.networks.suspects import OWN_CROP, OWN_VALUES, SIDES, SUSPECTS, side_change
 
 IMAGES = 64
-"""How many images tell the suspects apart: the faults move errors by 20 points and more."""
+"""How many images tell the suspects apart: most faults move errors by ten points and more."""
 _BATCH = 16
-_ONES, _ZEROS, _HALVES = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)
+_CHANCE = 0.02
+"""A suspect explains an error where its lower losses are less likely by chance than this (paired,
+Wilcoxon's signed-rank test: losses have long tails)."""
 
-Images = Callable[[int], NDArray[np.uint8]]
-"""Side of the input -> (n, side, side, 3) RGB, the same n images in the same order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A preprocessing that the weights may have been trained for.
-
-    Attributes:
-        name: what it is.
-        flags: how a user asks for it.
-        change: the assumed preprocessing -> the suspected one.
-    """
-
-    name: str
-    flags: str
-    change: Callable[[Preprocessing], Preprocessing]
-
-
-Channels = tuple[float, float, float]
-
-
-def _rgb(scale: float, mean: Channels, std: Channels) -> Callable[[Preprocessing], Preprocessing]:
-    return lambda given: Preprocessing(given.size, "rgb", scale, mean, std)
-
-
-SUSPECTS: Mapping[str, Suspect] = MappingProxyType(
-    {
-        "given": Suspect("the preprocessing as it is", "", lambda given: given),
-        "imagenet": Suspect(
-            "ImageNet's mean and standard deviation",
-            "--order rgb --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
-            _rgb(1 / 255, TORCHVISION_MEAN, TORCHVISION_STD),
-        ),
-        "half": Suspect(
-            "mean 0.5 and standard deviation 0.5",
-            "--order rgb --scale 1/255 --mean 0.5 --std 0.5",
-            _rgb(1 / 255, _HALVES, _HALVES),
-        ),
-        "unit": Suspect(
-            "pixels on 0..1 without a mean",
-            "--order rgb --scale 1/255 --mean 0 --std 1",
-            _rgb(1 / 255, _ZEROS, _ONES),
-        ),
-        "caffe": Suspect(
-            "BGR on 0..255 minus Caffe's mean",
-            "--order bgr --scale 1 --mean 104,117,123 --std 1",
-            lambda given: Preprocessing(given.size, "bgr", 1.0, CAFFE_MEAN),
-        ),
-        "unscaled": Suspect(
-            "RGB on 0..255, not scaled",
-            "--order rgb --scale 1 --mean 0 --std 1",
-            _rgb(1.0, _ZEROS, _ONES),
-        ),
-        "swapped": Suspect(
-            "the channels in the other order",
-            "--order with the other value",
-            lambda given: replace(given, order="rgb" if given.order == "bgr" else "bgr"),
-        ),
-        "larger": Suspect(
-            "a larger input", "--side with the larger value", lambda given: _scaled(given, 8 / 7)
-        ),
-        "smaller": Suspect(
-            "a smaller input", "--side with the smaller value", lambda given: _scaled(given, 7 / 8)
-        ),
-    }
-)
+Images = Callable[[Preprocessing, bool], NDArray[np.uint8]]
+"""(preprocessing, whether to take its own centre crop) -> (n, side, side, 3) RGB, always the same
+n images in the same order; without the crop, in the protocol's view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,125 +36,154 @@ class Finding:
     """What one suspicion, a preprocessing and an order of the outputs, would give.
 
     Attributes:
-        suspect: a name of `SUSPECTS`.
-        order: a name of the orders, "as they are" for the network's own.
-        wrong: images whose best class is not the label.
-        n: images tried.
+        preprocessing: that was tried.
+        input: what it changes of the input, in words.
+        order: what it changes of the outputs, in words; "" for nothing.
+        wrong: images whose best output is not the label's.
+        losses: the cross-entropy of each image's label, at most twice that of a guess.
     """
 
-    suspect: str
+    preprocessing: Preprocessing
+    input: tuple[str, ...]
     order: str
     wrong: int
-    n: int
+    losses: NDArray[np.float64]
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """All that it changes, in words; empty for the run as it is."""
+        return (*self.input, self.order) if self.order else self.input
+
+    @property
+    def n(self) -> int:
+        """Images tried."""
+        return len(self.losses)
 
     @property
     def percent(self) -> float:
         """Top-1 error."""
         return 100 * self.wrong / self.n
 
-    @property
-    def changes(self) -> int:
-        """How many things it changes; of two equally good findings the simpler is likelier."""
-        return (self.suspect != "given") + (self.order != OWN_ORDER)
+    def is_better(self, other: "Finding") -> bool:
+        """Whether it is better than another by more than chance, image by image."""
+        if self.wrong >= other.wrong:
+            return False
+        return bool(wilcoxon(other.losses, self.losses, alternative="greater").pvalue < _CHANCE)
 
 
-OWN_ORDER = "as they are"
+Passes = Callable[[Finding], bool]
+"""Whether an error is near enough to the expected one."""
 
 
-def output_orders(
-    class_ids: Sequence[str],
-    class_names: Sequence[str],
-    other: Mapping[str, Sequence[int]] | None = None,
-) -> dict[str, NDArray[np.int64]]:
-    """Suspected orders of a network's outputs: name -> the output of each class.
+@dataclass(slots=True)
+class Trials:
+    """Tries preprocessings on a network.
 
-    Args:
-        class_ids, class_names: of the dataset; position is the class index.
-        other: further orders, such as the devkit's, as the output of each class.
+    Attributes:
+        network: on its device; its scores are in its own order.
+        images: to try them on.
+        labels: the class of each image.
+        orders: from `output_orders`, the assumed one first.
+        findings: so far; the first is the run as it is.
     """
-    classes = np.arange(len(class_ids))
-    by_name = np.empty_like(classes)
-    names = [each.casefold() for each in class_names]
-    by_name[sorted(range(len(names)), key=names.__getitem__)] = classes
-    return {
-        OWN_ORDER: classes,
-        "shifted by one: the first output is the background": classes + 1,
-        "shifted by one the other way: the first class has no output": classes - 1,
-        "sorted by the classes' names": by_name,
-        **{name: np.asarray(order) for name, order in (other or {}).items()},
-    }
+
+    network: Network
+    images: Images
+    labels: Sequence[int]
+    orders: Mapping[str, NDArray[np.int64]]
+    findings: list[Finding] = field(default_factory=list)
+    _tried: set[tuple[Preprocessing, bool]] = field(default_factory=set)
+
+    def add(
+        self, preprocessing: Preprocessing, changes: tuple[str, ...], *, own_crop: bool = False
+    ) -> None:
+        """Tries a preprocessing with each order of the outputs, unless it was tried."""
+        if (preprocessing, own_crop) in self._tried:
+            return
+        self._tried.add((preprocessing, own_crop))
+        scores = _scores(self.network, preprocessing, self.images(preprocessing, own_crop))
+        if scores is None:
+            return
+        best, losses = scores.argmax(1), _losses(scores)
+        rows, labels = np.arange(len(scores)), np.asarray(self.labels)
+        for order, of_class in self.orders.items():
+            outputs = of_class[labels]
+            exist = (outputs >= 0) & (outputs < scores.shape[1])
+            loss = np.where(exist, losses[rows, np.where(exist, outputs, 0)], losses.max(1))
+            wrong = int((best != outputs).sum())
+            self.findings.append(Finding(preprocessing, changes, order, wrong, loss))
+
+    def best(self, passes: Passes) -> Finding | None:
+        """The likeliest explanation: of those that pass, else of all, the lowest loss."""
+        better = [each for each in self.findings[1:] if each.is_better(self.findings[0])]
+        passing = [each for each in better if passes(each)]
+        return min(passing or better, key=lambda each: float(each.losses.mean()), default=None)
 
 
 def diagnose(
-    network: Network,
+    trials: Trials,
     given: Preprocessing,
-    images: Images,
-    labels: Sequence[int],
-    orders: Mapping[str, NDArray[np.int64]],
-) -> tuple[Finding, ...]:
-    """Tries every suspicion.
+    own: Preprocessing,
+    passes: Passes,
+) -> Finding | None:
+    """Tries every suspicion; sides and the own crop only where nothing before them passes.
 
     Args:
-        network: on its device.
-        given: the preprocessing that was assumed.
-        images: of the protocol's view.
-        labels: of the images.
-        orders: from `output_orders`.
+        trials: without findings.
+        given: the preprocessing that the run assumed.
+        own: that of the weights, before flags replaced values of it.
+        passes: see `Passes`.
 
     Returns:
-        The findings, the lowest error first; of equal ones the one that changes less.
+        The likeliest explanation, or None where nothing is better than the run as it is.
     """
-    findings = []
-    truth = np.asarray(labels)
-    for name, suspect in SUSPECTS.items():
-        preprocessing = suspect.change(given)
-        if name != "given" and preprocessing == given:
-            continue
-        best = _best(network, preprocessing, images(preprocessing.size))
-        if best is None:
-            continue
-        for order, output_of in orders.items():
-            wrong = int((best != output_of[truth]).sum())
-            findings.append(Finding(name, order, wrong, len(truth)))
-    return tuple(sorted(findings, key=lambda each: (each.wrong, each.changes)))
+    trials.add(given, ())
+    for suspect in SUSPECTS.values():
+        trials.add(suspect.change(given), (suspect.name,))
+    trials.add(own, (OWN_VALUES,))
+    best = trials.best(passes)
+    if best is not None and passes(best):
+        return best
+    base = best or trials.findings[0]
+    for side in SIDES:
+        trials.add(base.preprocessing.changed(size=side), (*base.input, side_change(side)))
+    trials.add(base.preprocessing, (*base.input, OWN_CROP), own_crop=True)
+    return trials.best(passes)
 
 
-def explain(findings: Sequence[Finding], passes: Callable[[Finding], bool]) -> str:
-    """The diagnosis in words: which suspicion would pass, with figures.
+def explain(own: Finding, best: Finding, passes: Passes) -> str:
+    """A diagnosis in words: what would pass, with figures.
 
     Args:
-        findings: from `diagnose`.
-        passes: whether an error is near enough to the expected one.
+        own: the run as it is.
+        best: the likeliest explanation.
+        passes: see `Passes`.
     """
-    own = next(each for each in findings if not each.changes)
-    passing = [each for each in findings if each.changes and passes(each)]
-    best = min(passing or findings, key=lambda each: (each.wrong, each.changes))
-    measured = f"top-1 error is {own.percent:.1f} % on {own.n} images"
-    if not best.changes or best.wrong >= own.wrong:
-        return f"Of the usual faults none explains it: {measured}, and no other setting is better."
-    suspect = SUSPECTS[best.suspect]
-    parts = [f"{suspect.name} ({suspect.flags})"] if best.suspect != "given" else []
-    if best.order != OWN_ORDER:
-        parts.append(f"outputs {best.order} (--classes FILE gives each class its output)")
-    verdict = "would pass" if passing else "is nearer, and still fails"
-    return f"With {' and '.join(parts)} it is {best.percent:.1f} %, which {verdict}; {measured}."
+    verdict = "would pass" if passes(best) else "is nearer, and still fails"
+    return (
+        f"On {own.n} images top-1 error is {own.percent:.1f} % as it is, and {best.percent:.1f} % "
+        f"with {' and '.join(best.changes)}, which {verdict}."
+    )
 
 
-def _best(
+def _scores(
     network: Network, preprocessing: Preprocessing, images: NDArray[np.uint8]
-) -> NDArray[np.int64] | None:
-    """The best output of each image, or None where the network does not take such an input."""
-    device = next(iter(network.parameters())).device
+) -> NDArray[np.float32] | None:
+    """(n, outputs), or None where the network does not take such an input."""
     found = []
     for start in range(0, len(images), _BATCH):
-        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH])).to(device)
+        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH]))
+        inputs = normalise(batch.to(network.device), preprocessing)
         try:
-            scores = network.forward(normalise(batch, preprocessing), Requests()).scores
+            scores = network.forward(inputs, Requests()).scores
         except (RuntimeError, AssertionError, UsageError, ValueError):
-            return None  # a fixed input size
-        found.append(scores.argmax(1).cpu().numpy())
-    return np.concatenate(found)
+            return None  # it takes inputs of one size
+        found.append(scores.cpu().numpy())
+    return np.nan_to_num(np.concatenate(found))
 
 
-def _scaled(given: Preprocessing, factor: float) -> Preprocessing:
-    return replace(given, size=round(given.size * factor))
+def _losses(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The cross-entropy of each output, (n, outputs), at most twice that of a guess."""
+    shifted = scores.astype(np.float64) - scores.max(1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(1, keepdims=True)) - shifted
+    return np.minimum(losses, 2 * log(scores.shape[1]))

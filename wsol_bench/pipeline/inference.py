@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsol_bench.geometry import Crop
 from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.networks.archs.entry import Preprocessing
 from wsol_bench.networks.forward import Forward, Network, Requests
@@ -60,6 +61,11 @@ class Pipeline:
     def side(self) -> int:
         """Of the network's square input, in pixels; 0 without a network."""
         return self.preprocessing.size if self.preprocessing else 0
+
+    @property
+    def crop(self) -> Crop | None:
+        """The network's own centre crop, or None for the usual one."""
+        return self.preprocessing.crop if self.preprocessing else None
 
     @property
     def precision(self) -> Precision:

@@ -25,7 +25,7 @@ def truth_of(
         size: of the decoded image; 0 x 0 where it could not be read.
         masks: of the example, or None.
     """
-    window = pipeline.view.window(size, pipeline.side)
+    window = pipeline.view.window(size, pipeline.side, pipeline.crop)
     return ExampleTruth(example.boxes, size, window, masks, example.image_id)
 
 

@@ -48,7 +48,8 @@ def localize(
         RunError: a map holds NaN or infinite values; names the image and the method.
     """
     found = {}
-    whole, seen = Window.whole(frame.size), pipeline.view.window(frame.size, pipeline.side)
+    whole = Window.whole(frame.size)
+    seen = pipeline.view.window(frame.size, pipeline.side, pipeline.crop)
     for method in pipeline.methods:
         if not method.makes_map:
             found[method.name] = Localization(method.box(frame), MapState.OK, None, seen)

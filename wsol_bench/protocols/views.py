@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsol_bench.geometry import Size, Window
+from wsol_bench.geometry import Crop, Size, Window
 from wsol_bench.protocols.resample import matrix
 
 __all__ = ["VIEWS", "View"]
@@ -37,18 +37,20 @@ class View:
 
     Attributes:
         count: tensors per image. Their scores are averaged before the softmax.
-        tensors: (RGB image, side of the input) -> (t, side, side, 3).
+        tensors: (RGB image, side of the input, the network's own crop or None)
+            -> (t, side, side, 3).
         join: (maps (t, u, v), side of the input) -> (h, w), one map.
-        window: (size of the image, side of the input) -> what the joined map shows.
+        window: (size of the image, side of the input, the network's own crop or None)
+            -> what the joined map shows.
     """
 
     count: int
-    tensors: Callable[[Image.Image, int], Tensors]
+    tensors: Callable[[Image.Image, int, Crop | None], Tensors]
     join: Callable[[Maps, int], Maps]
-    window: Callable[[Size, int], Window]
+    window: Callable[[Size, int, Crop | None], Window]
 
 
-def warp(image: Image.Image, side: int) -> Tensors:
+def warp(image: Image.Image, side: int, crop: Crop | None = None) -> Tensors:
     """The whole image squeezed into the input, aspect not kept; one tensor.
 
     Pillow's bilinear filter widens its support when it shrinks, so it averages;
@@ -57,19 +59,27 @@ def warp(image: Image.Image, side: int) -> Tensors:
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))[None]
 
 
-def center_crop(image: Image.Image, side: int) -> Tensors:
-    """The shorter side resized to side x 256/224, then the centre; one tensor."""
-    shorter = _shorter(side)
+def center_crop(image: Image.Image, side: int, crop: Crop | None = None) -> Tensors:
+    """The shorter side resized, then the centre; one tensor.
+
+    Args:
+        image: RGB.
+        side: of the input.
+        crop: the network's own; default: side x 256/224 and the bilinear filter.
+    """
+    shorter, resampling = _resizing(side, crop)
     scale = shorter / min(image.width, image.height)
     width, height = (max(shorter, round(length * scale)) for length in image.size)
     if width * height > _MOST_RESIZED:
-        return _center_of_strip(image, side, Size(height, width))
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+        return _center_of_strip(image, side, Size(height, width), resampling)
+    resized = image.resize((width, height), resampling)
     left, top = (width - side) // 2, (height - side) // 2
     return np.asarray(resized.crop((left, top, left + side, top + side)))[None]
 
 
-def _center_of_strip(image: Image.Image, side: int, resized: Size) -> Tensors:
+def _center_of_strip(
+    image: Image.Image, side: int, resized: Size, resampling: Image.Resampling
+) -> Tensors:
     """The centre of a very long image, of which the rest would be resized in vain.
 
     Equal to `center_crop` to a grey level: Pillow rounds a box's edges otherwise.
@@ -77,10 +87,10 @@ def _center_of_strip(image: Image.Image, side: int, resized: Size) -> Tensors:
     left, top = (resized.width - side) // 2, (resized.height - side) // 2
     across, down = image.width / resized.width, image.height / resized.height
     box = (left * across, top * down, (left + side) * across, (top + side) * down)
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))[None]
+    return np.asarray(image.resize((side, side), resampling, box=box))[None]
 
 
-def ten_crops(image: Image.Image, side: int) -> Tensors:
+def ten_crops(image: Image.Image, side: int, crop: Crop | None = None) -> Tensors:
     """Corners and centre of the image warped to 256x256, then the same mirrored."""
     canvas = np.asarray(image.resize((_canvas(side),) * 2, Image.Resampling.BILINEAR))
     crops = [canvas[y : y + side, x : x + side] for y, x in _places(side)]
@@ -115,18 +125,21 @@ def join_ten(maps: Maps, side: int) -> Maps:
     return canvas
 
 
-def _whole(size: Size, side: int) -> Window:
+def _whole(size: Size, side: int, crop: Crop | None = None) -> Window:
     return Window.whole(size)
 
 
-def _center_window(size: Size, side: int) -> Window:
-    reach = min(size) * side / _shorter(side) / 2
+def _center_window(size: Size, side: int, crop: Crop | None = None) -> Window:
+    reach = min(size) * side / _resizing(side, crop)[0] / 2
     y, x = size.height / 2, size.width / 2
     return Window(x - reach, y - reach, x + reach, y + reach)
 
 
-def _shorter(side: int) -> int:
-    return round(side * 256 / 224)
+def _resizing(side: int, crop: Crop | None) -> tuple[int, Image.Resampling]:
+    """The resized shorter side and its filter."""
+    if crop is None:
+        return round(side * 256 / 224), Image.Resampling.BILINEAR
+    return crop.shorter, Image.Resampling[crop.filter.upper()]
 
 
 def _canvas(side: int) -> int:

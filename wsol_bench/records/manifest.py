@@ -15,6 +15,7 @@ import msgspec
 
 from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
+from wsol_bench.geometry import Crop
 from wsol_bench.protocols.catalog import Protocol
 
 SCHEMA_VERSION = 2
@@ -28,7 +29,8 @@ class Identity:
         arch: spec of the arch.
         arch_origin: where a user's own arch came from, or empty.
         weights, weights_sha256: the weights' name and digest.
-        preprocessing: of the weights: size, order, scale, mean, std; empty without a network.
+        preprocessing: of the weights: size, order, scale, mean, std, and their own centre crop
+            where it is not the usual one; empty without a network.
         dataset, dataset_sha256: the dataset's name, and the digest of its ids, labels, boxes.
         images: number of examples.
         classes: number of classes.
@@ -71,6 +73,12 @@ class Identity:
         """Name -> revision of the data and the weights, for a result."""
         known = {"data": self.dataset_sha256, "weights": self.weights_sha256}
         return {name: digest for name, digest in known.items() if digest}
+
+    @property
+    def crop(self) -> Crop | None:
+        """The weights' own centre crop, or None for the usual one."""
+        own = self.preprocessing.get("crop")
+        return None if own is None else Crop(int(own["shorter"]), str(own["filter"]))
 
     @property
     def digest(self) -> str:

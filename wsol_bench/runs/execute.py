@@ -18,6 +18,7 @@ from wsol_bench.records.run_folder import RunFolder, as_plain
 from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import records_in
 from wsol_bench.runs.gate import IMAGES, Gate
+from wsol_bench.runs.gate_diagnosis import diagnosing
 from wsol_bench.runs.identify import rows_of
 from wsol_bench.runs.prepare import Prepared, prepare
 from wsol_bench.runs.running_errors import RunningErrors
@@ -91,7 +92,8 @@ def make_records(
             _report_survey(found, shards, queue.holders(), folder)
         gate = _gate_of(prepared)
         if gate:
-            _watch_kept(gate, found, files)
+            with diagnosing(prepared, quiet=quiet):
+                _watch_kept(gate, found, files)
         if queue.is_done():
             return RunStatistics(session.seconds, (str(pipeline.device),), session.machines())
         if not quiet and found.images(shards):
@@ -99,7 +101,8 @@ def make_records(
         session.start()
         opened = opened_job(prepared)
         plan = Plan(settings, open_job, opened, len(shards) - len(found.whole))
-        devices = _schedule(prepared, plan, queue, found, gate, stop, session, quiet)
+        with diagnosing(prepared, quiet=quiet):
+            devices = _schedule(prepared, plan, queue, found, gate, stop, session, quiet)
         if not queue.is_done():
             raise Interrupted(_how_far(queue, settings))
         return RunStatistics(session.seconds, devices, session.machines())

@@ -10,6 +10,7 @@ import numpy as np
 
 from wsol_bench.errors import RunError
 from wsol_bench.records.record import Record
+from wsol_bench.runs.class_orders import Consistency, consistency
 from wsol_bench.scoring.intervals import Rate
 
 IMAGES = 1000
@@ -21,6 +22,33 @@ _CHANCE = 95.0
 """An error above this is next to chance: nothing was recognised."""
 _SURE = 1.0
 """A median lead of the best score over the second that a trained net shows."""
+
+
+class GateFailed(RunError):  # noqa: N818 - a result, not a fault of the program
+    """The measured error is far from the expected one.
+
+    Attributes:
+        finding: what was measured and expected.
+        suspicion: what to suspect, from the figures alone.
+        measured: wrong images of those seen.
+        expected: top-1 error in per cent.
+        by_class: what another order of the classes would give, or None.
+    """
+
+    def __init__(
+        self,
+        finding: str,
+        suspicion: str,
+        measured: Rate,
+        expected: float,
+        by_class: Consistency | None,
+    ) -> None:
+        super().__init__(f"{finding} {suspicion}")
+        self.finding = finding
+        self.suspicion = suspicion
+        self.measured = measured
+        self.expected = expected
+        self.by_class = by_class
 
 
 @dataclass(slots=True)
@@ -36,7 +64,8 @@ class Gate:
     expected: float
     source: str
     images: int
-    _wrong: list[bool] = field(default_factory=list)
+    _labels: list[int] = field(default_factory=list)
+    _best: list[int] = field(default_factory=list)
     _leads: list[float] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
@@ -49,7 +78,7 @@ class Gate:
         """Takes in the records of a batch; looks once, when enough are through.
 
         Raises:
-            RunError: the published figure lies too far outside the interval.
+            GateFailed: the published figure lies too far outside the interval.
         """
         looked = self.has_looked
         if looked:
@@ -57,35 +86,36 @@ class Gate:
         for record in records:
             if record.image_id not in self._seen and len(self._seen) < self.images:
                 self._seen.add(record.image_id)
-                self._wrong.append(bool(record.classes[0] != record.label))
+                self._labels.append(int(record.label))
+                self._best.append(int(record.classes[0]))
                 self._leads.append(float(record.scores[0] - record.scores[1:2].sum()))
         if self.has_looked:
-            check_error(
-                Rate(sum(self._wrong), len(self._wrong)), self.expected, self.source, self._leads
-            )
+            self._check()
+
+    def _check(self) -> None:
+        wrong = sum(label != best for label, best in zip(self._labels, self._best, strict=True))
+        measured = Rate(wrong, len(self._labels))
+        if is_near(measured, self.expected):
+            return
+        interval = measured.interval(CONFIDENCE)
+        raise GateFailed(
+            f"--gate: top-1 error is {measured.percent:.1f} % on the first {measured.n} images "
+            f"(99 % interval {interval.low:.1f} to {interval.high:.1f}), but {self.source} is "
+            f"{self.expected:g} %.",
+            _suspect(measured.percent, self.expected, self._leads),
+            measured,
+            self.expected,
+            consistency(self._labels, self._best),
+        )
 
 
-def check_error(measured: Rate, expected: float, source: str, leads: list[float]) -> None:
-    """Compares a measured top-1 error with a published one.
+def is_near(measured: Rate, expected: float) -> bool:
+    """Whether an expected error, in per cent, may be the one that was measured.
 
-    Args:
-        measured: wrong images of those seen.
-        expected: in per cent.
-        source: who states it.
-        leads: the best score less the second, image by image.
-
-    Raises:
-        RunError: `expected` lies more than `MARGIN` points outside the measured
-            99 % interval; says what to suspect.
+    It is where it lies within `MARGIN` points of the measured 99 % interval.
     """
     interval = measured.interval(CONFIDENCE)
-    if interval.low - MARGIN <= expected <= interval.high + MARGIN:
-        return
-    raise RunError(
-        f"--gate: top-1 error is {measured.percent:.1f} % on the first {measured.n} images "
-        f"(99 % interval {interval.low:.1f} to {interval.high:.1f}), but {source} is "
-        f"{expected:g} %. {_suspect(measured.percent, expected, leads)}"
-    )
+    return interval.low - MARGIN <= expected <= interval.high + MARGIN
 
 
 def _suspect(percent: float, expected: float, leads: list[float]) -> str:

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import Any
 
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.example import Dataset
@@ -43,7 +44,7 @@ def identify(arch: Arch, weights: Weights, dataset: Dataset, pipeline: Pipeline)
         arch_origin=as_plain(dict(arch.origin)),
         weights=weights.name,
         weights_sha256=weights.sha256,
-        preprocessing=as_plain(asdict(pipeline.preprocessing)) if pipeline.preprocessing else {},
+        preprocessing=_preprocessing(pipeline),
         dataset=dataset.name,
         dataset_sha256=index_sha256(dataset),
         images=len(dataset.examples),
@@ -58,6 +59,16 @@ def identify(arch: Arch, weights: Weights, dataset: Dataset, pipeline: Pipeline)
         shard=shards.SHARD,
         columns=tuple(column.name for column in pipeline.columns),
     )
+
+
+def _preprocessing(pipeline: Pipeline) -> dict[str, Any]:
+    """The fields of the preprocessing; without the crop where it is the usual one."""
+    if pipeline.preprocessing is None:
+        return {}
+    plain: dict[str, Any] = as_plain(asdict(pipeline.preprocessing))
+    if plain["crop"] is None:
+        del plain["crop"]
+    return plain
 
 
 def rows_of(methods: Sequence[BoundMethod]) -> tuple[ManifestRow, ...]:

@@ -232,7 +232,7 @@ _WEIGHTS_KINDS: Mapping[str, _WeightsKind] = MappingProxyType(
 
 def _forward(prepared: Prepared, single: SingleImage) -> Forward:
     pipeline = prepared.pipeline
-    tensors = pipeline.view.tensors(single.image, pipeline.side)
+    tensors = pipeline.view.tensors(single.image, pipeline.side, pipeline.crop)
     return forward_of(
         pipeline, [tensors], pipeline.requests, [seed_of(single.examples[0].image_id)]
     )
@@ -265,7 +265,7 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
     size = Size(single.image.height, single.image.width)
     classes = {name: np.array([of(example, single)]) for name, of in TARGET_CLASSES.items()}
     maps = {n: each[0].numpy() for n, each in maps_of(pipeline, forward, classes).items()}
-    window = pipeline.view.window(size, pipeline.side)
+    window = pipeline.view.window(size, pipeline.side, pipeline.crop)
     frame = Frame(size, example.image_id, example.label)
     rows = {row.name: row for row in pipeline.methods}
     return {

@@ -5,9 +5,11 @@ it, with the preprocessing that its published weights were trained for.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from wsol_bench.geometry import Crop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +34,17 @@ class Preprocessing:
     """1.0 for networks that were trained on 0..255, 1/255 for those on 0..1."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    crop: Crop | None = None
+    """The centre crop under which the error is published, which the view `center-crop` takes;
+    None for 256/224 of the side and the bilinear filter. Other views have their own geometry."""
+
+    def changed(self, **fields: Any) -> "Preprocessing":
+        """The preprocessing with other values of some fields; another side scales the crop."""
+        new = replace(self, **fields)
+        if new.crop is None or new.size == self.size:
+            return new
+        shorter = max(new.size, round(new.crop.shorter * new.size / self.size))
+        return replace(new, crop=replace(new.crop, shorter=shorter))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from wsol_bench.errors import UsageError
+from wsol_bench.geometry import Crop
 from wsol_bench.networks.archs.entry import Preprocessing
 
 __all__ = ["caffe_input", "torchvision_half_input", "torchvision_input"]
@@ -31,6 +32,12 @@ DEMO_STD = (0.25, 0.25, 0.25)
 def torchvision_input(size: int) -> Preprocessing:
     """RGB on 0..1, ImageNet's mean and standard deviation."""
     return Preprocessing(size, "rgb", 1 / 255, TORCHVISION_MEAN, TORCHVISION_STD)
+
+
+def own_crop(size: int, shorter: int, filter: str) -> Crop | None:
+    """A library's centre crop, or None for the usual one: 256/224 of the side, bilinear."""
+    usual = (round(size * 256 / 224), "bilinear")
+    return None if (shorter, filter) == usual else Crop(shorter, filter)
 
 
 def torchvision_half_input(size: int) -> Preprocessing:

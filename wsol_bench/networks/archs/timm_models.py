@@ -1,11 +1,13 @@
 """`timm:NAME[:option=value]`: every model of timm, with the preprocessing of its configuration."""
 
 from functools import partial
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.networks.archs.entry import NO_ROLES, Arch, Preprocessing, Topology
 from wsol_bench.networks.archs.options import plain_options
+from wsol_bench.networks.archs.preprocessing import own_crop
 from wsol_bench.specs import Spec
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 PREFIX = "timm"
 _SIZE_OPTION = "img_size"
 """The option by which timm's transformers take another input size."""
+
+_CENTER = "center"
+"""timm's crop mode of most models; "squash", which keeps no aspect ratio, is the view `warp`."""
 
 
 def timm_arch(spec: Spec) -> Arch:
@@ -62,4 +67,6 @@ def _preprocessing(config: Any, options: dict[str, Any]) -> Preprocessing:
     size = options.get(_SIZE_OPTION, config.input_size[-1])
     if not isinstance(size, int):
         raise UsageError(f"--arch: {_SIZE_OPTION}={size}: expected one side, such as 384.")
-    return Preprocessing(size, "rgb", 1 / 255, tuple(config.mean), tuple(config.std))
+    shorter = floor(size / config.crop_pct)  # as timm's own transforms round it
+    crop = own_crop(size, shorter, config.interpolation) if config.crop_mode == _CENTER else None
+    return Preprocessing(size, "rgb", 1 / 255, tuple(config.mean), tuple(config.std), crop)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.networks.archs.entry import NO_ROLES, Arch, Preprocessing, PublishedError, Topology
 from wsol_bench.networks.archs.options import plain_options
-from wsol_bench.networks.archs.preprocessing import torchvision_input
+from wsol_bench.networks.archs.preprocessing import own_crop, torchvision_input
 from wsol_bench.specs import Spec
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def torchvision_net(name: str, options: Mapping[str, Any], classes: int) -> "nn.
 def _preprocessing(preset: Any) -> Preprocessing:
     plain = torchvision_input(preset.crop_size[0])
     mean, std = tuple(preset.mean), tuple(preset.std)
-    return Preprocessing(plain.size, plain.order, plain.scale, mean, std)
+    crop = own_crop(plain.size, preset.resize_size[0], preset.interpolation.value)
+    return Preprocessing(plain.size, plain.order, plain.scale, mean, std, crop)
 
 
 def _error(edition: Any) -> PublishedError | None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from wsol_bench.errors import WeightsError
-from wsol_bench.networks.archs.entry import Arch, Topology
+from wsol_bench.networks.archs.entry import Arch, Preprocessing, Topology
 from wsol_bench.networks.archs.own import OWN, state_sha256
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import FP32, Precision
@@ -45,6 +45,7 @@ class LoadedNetwork:
         ignored: entries of the file that the network has no layer for.
         opened: the network, where opening it found its roles; else None.
         notes: what a user must know of how it was loaded and opened.
+        own_preprocessing: that of the weights, before the user's flags replaced values of it.
     """
 
     module: nn.Module
@@ -54,6 +55,7 @@ class LoadedNetwork:
     ignored: tuple[str, ...]
     opened: Opened | None = None
     notes: tuple[str, ...] = ()
+    own_preprocessing: Preprocessing | None = None
 
     @property
     def outputs(self) -> int:
@@ -112,8 +114,9 @@ def load_weights(
     """
     source, argument, choice = find_source(spec)
     topology = _topology(arch, source, spec)
+    own = topology.preprocessing
     if changes:
-        topology = replace(topology, preprocessing=replace(topology.preprocessing, **changes))
+        topology = replace(topology, preprocessing=topology.preprocessing.changed(**changes))
     if spec == WITHOUT_WEIGHTS:
         loaded = _without_weights(arch, topology, classes)
     else:
@@ -124,7 +127,8 @@ def load_weights(
             loaded, name=f"{prefix}:{shown(path.name)}", sha256=reading.sha256_of_all(path)
         )
     notes = (*loaded.notes, *((topology.note,) if topology.note and not changes else ()))
-    loaded = replace(loaded, module=loaded.module.eval().requires_grad_(False), notes=notes)
+    module = loaded.module.eval().requires_grad_(False)
+    loaded = replace(loaded, module=module, notes=notes, own_preprocessing=own)
     return _opened(loaded) if topology.finds_roles else loaded
 
 

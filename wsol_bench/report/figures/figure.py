@@ -202,8 +202,8 @@ def _panel(
 ) -> Panel:
     values = one.maps[at]
     if values is not None:
-        side = one.row.network.identity.side
-        window = VIEWS[run.protocol.view].window(Size(*picture.shape[:2]), side)
+        identity, size = one.row.network.identity, Size(*picture.shape[:2])
+        window = VIEWS[run.protocol.view].window(size, identity.side, identity.crop)
         picture = overlay(picture, values, run.protocol.box_rule, window)
     iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()
     odd = "" if state == MapState.OK else f"\nmap: {state}"

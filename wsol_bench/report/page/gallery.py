@@ -238,7 +238,8 @@ def _map_of(
     """The map's image and the part of the image that it shows; empty for a degenerate map."""
     if values is None or map_state(values) is not MapState.OK:
         return {}
-    window = VIEWS[run.protocol.view].window(size, row.network.identity.side)
+    identity = row.network.identity
+    window = VIEWS[run.protocol.view].window(size, identity.side, identity.crop)
     return {
         "map": map_picture(values, window.sides, run.protocol.box_rule),
         "window": _rounded([window.x0, window.y0, window.x1, window.y1]),

@@ -1,38 +1,54 @@
 """Output of `list`: the entries of every table."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
 
-from wsol_bench.errors import find
+from wsol_bench.errors import UsageError, find
 from wsol_bench.methods.catalog import METHODS, find_method
+from wsol_bench.methods.entry import Method
 from wsol_bench.methods.options import written
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.scoring.catalog import METRICS
 from wsol_bench.scoring.published import TABLES, published_table
 
 
-def print_catalog(what: str) -> None:
-    """Prints one table on stdout.
+def print_list(what: str, name: str | None, *, as_json: bool) -> None:
+    """Prints one table, or one of its entries, on stdout.
 
     Raises:
-        UsageError: there is no such table.
+        UsageError: there is no such table or entry, or its entries have no page of their own.
     """
+    if name is None:
+        _print_catalog(what, as_json)
+        return
+    find("list", what, CATALOGS)
+    if what not in ENTRIES:
+        known = " or ".join(f"list {each} NAME" for each in ENTRIES)
+        raise UsageError(f"list {what} {name}: expected {known}.")
+    ENTRIES[what](name, as_json)
+
+
+def _print_catalog(what: str, as_json: bool) -> None:
     headings, rows = find("list", what, CATALOGS)
+    if as_json:
+        print(json.dumps([dict(zip(headings, row, strict=True)) for row in rows()]))
+        return
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for row in rows():
         table.add_row(*row)
     Console().print(table)
 
 
-def print_method(name: str) -> None:
-    """Prints a method's title, source and notes, then its options, on stdout.
-
-    Raises:
-        UsageError: no such method.
-    """
+def _print_method(name: str, as_json: bool) -> None:
+    """A method's title, source and notes, then its options."""
     method = find_method(name)
+    if as_json:
+        print(json.dumps(_method(method)))
+        return
     console = Console(highlight=False, markup=False)
     for line in (method.title, method.source, *method.notes):
         console.print(line)
@@ -42,6 +58,30 @@ def print_method(name: str) -> None:
         default = "" if option.default is None else written(option.default)
         table.add_row(option.name, option.expected, default, option.text)
     console.print(table if method.options else "No options.")
+
+
+def _method(method: Method) -> dict[str, object]:
+    return {
+        "method": method.name,
+        "title": method.title,
+        "source": method.source,
+        "notes": list(method.notes),
+        "options": [
+            {
+                "option": each.name,
+                "type": each.expected,
+                "default": each.default,
+                "meaning": each.text,
+            }
+            for each in method.options
+        ],
+    }
+
+
+def _print_arch(name: str, as_json: bool) -> None:
+    from wsol_bench.report.tables.archs import print_arch  # imports torch
+
+    print_arch(name, as_json=as_json)
 
 
 def _archs() -> Iterable[tuple[str, ...]]:
@@ -104,3 +144,8 @@ CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]
     "tables": (("table", "title", "data", "source"), _tables),
     "weights": (("--weights", "topology", "what they are"), _weights),
 }
+
+ENTRIES: Mapping[str, Callable[[str, bool], None]] = MappingProxyType(
+    {"archs": _print_arch, "methods": _print_method}
+)
+"""Tables whose entries are listed by name."""

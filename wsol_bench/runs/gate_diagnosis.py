@@ -1,0 +1,151 @@
+"""A failed gate tries the usual suspects on a few images and reports which one would pass."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsol_bench.datasets.devkit_ids import devkit_ids
+from wsol_bench.datasets.example import Dataset
+from wsol_bench.errors import DataError, RunError, UnreadableImage
+from wsol_bench.geometry import Crop
+from wsol_bench.networks.diagnosis import IMAGES, Finding, Passes, Trials, diagnose, explain
+from wsol_bench.networks.forward import Network
+from wsol_bench.networks.numbers import computing_in
+from wsol_bench.networks.suspects import output_orders
+from wsol_bench.protocols.views import View, center_crop
+from wsol_bench.runs.class_orders import Consistency
+from wsol_bench.runs.gate import GateFailed, is_near
+from wsol_bench.runs.prepare import Prepared
+from wsol_bench.runtime.progress import log
+from wsol_bench.scoring.intervals import Rate
+
+_NAMED = 3
+"""Classes that a message names as examples."""
+
+
+@contextmanager
+def diagnosing(prepared: Prepared, *, quiet: bool) -> Iterator[None]:
+    """Completes the message of a gate that fails inside with the diagnosis.
+
+    Args:
+        prepared: the run, its network opened in this process.
+        quiet: report nothing on stderr.
+
+    Raises:
+        RunError: the gate failed.
+    """
+    try:
+        yield
+    except GateFailed as failure:
+        if failure.measured.percent < failure.expected:
+            raise
+        if not quiet:
+            log(f"The gate failed. Trying the usual causes on up to {IMAGES} images.")
+        raise RunError(f"{failure.finding} {_cause(prepared, failure)}") from failure
+
+
+def _cause(prepared: Prepared, failure: GateFailed) -> str:
+    def passes(finding: Finding) -> bool:
+        return is_near(Rate(finding.wrong, finding.n), failure.expected)
+
+    own, best = _tried(prepared, passes)
+    if own and best and passes(best):
+        return explain(own, best, passes)
+    if failure.by_class is not None and is_near(failure.by_class.rate, failure.expected):
+        return _another_order(failure.by_class, prepared.source.dataset)
+    if own is None:
+        return failure.suspicion
+    if best is not None:
+        return f"{failure.suspicion} {explain(own, best, passes)}"
+    return (
+        f"{failure.suspicion} Mean and scale, channel order, side, crop and order of the outputs "
+        f"were varied on {own.n} images, and nothing is better than the {own.percent:.1f} % there."
+    )
+
+
+def _tried(prepared: Prepared, passes: Passes) -> tuple[Finding | None, Finding | None]:
+    """The run as it is on the sample, and the likeliest explanation, where there are such."""
+    pipeline, loaded = prepared.pipeline, prepared.loaded
+    network, given = pipeline.network, pipeline.preprocessing
+    if network is None or given is None or loaded is None:
+        return None, None
+    trials = _trials(network, pipeline.view, prepared.source.dataset)
+    if not trials.labels:
+        return None, None
+    with _own_outputs(network), computing_in(network.precision):
+        best = diagnose(trials, given, loaded.own_preprocessing or given, passes)
+    return trials.findings[0], best
+
+
+def _another_order(found: Consistency, dataset: Dataset) -> str:
+    """What another order of the classes would give, with examples."""
+    ids = dataset.class_ids
+    examples = ", ".join(
+        f"{count} of {images} images of {ids[label]} get the output of {ids[other]}"
+        for label, other, count, images in found.moved[:_NAMED]
+    )
+    return (
+        "The network tells the classes apart, but their order is another one: if each class had "
+        f"the output that most of its images get, top-1 error would be {found.rate.percent:.1f} % "
+        f"on {found.rate.n} images, which would pass. {examples[:1].upper()}{examples[1:]}. "
+        "--classes FILE names the output of each class."
+    )
+
+
+@contextmanager
+def _own_outputs(network: Network) -> Iterator[None]:
+    """Inside, the network's scores are in its own order, not in the dataset's."""
+    outputs, network.outputs = network.outputs, None
+    try:
+        yield
+    finally:
+        network.outputs = outputs
+
+
+def _trials(network: Network, view: View, dataset: Dataset) -> Trials:
+    outputs = network.outputs
+    images, labels = _sample(dataset)
+    orders = output_orders(
+        range(len(dataset.class_ids)) if outputs is None else outputs.of_class,
+        dataset.class_ids,
+        dataset.class_names,
+        _devkit_places(dataset),
+    )
+
+    @lru_cache(maxsize=2)  # most suspects differ in values alone
+    def tensors(side: int, crop: Crop | None, centered: bool) -> NDArray[np.uint8]:
+        of = center_crop if centered else view.tensors
+        made = (of(image, side, crop) for image in images)
+        return np.stack([each[(len(each) - 1) // 2] for each in made])  # of ten crops the centre
+
+    return Trials(
+        network,
+        lambda preprocessing, own: tensors(preprocessing.size, preprocessing.crop, own),
+        labels,
+        orders,
+    )
+
+
+def _sample(dataset: Dataset) -> tuple[list[Image.Image], list[int]]:
+    """Images spread evenly over the examples, since these may be sorted by class."""
+    by_image = {example.image_id: example for example in dataset.examples}
+    examples = list(by_image.values())
+    images, labels = [], []
+    for at in np.linspace(0, len(examples) - 1, min(IMAGES, len(examples))).round():
+        example = examples[int(at)]
+        with suppress(UnreadableImage):
+            images.append(dataset.open(example.image_id))
+            labels.append(example.label)
+    return images, labels
+
+
+def _devkit_places(dataset: Dataset) -> list[int] | None:
+    """The place of each class in the devkit's order, where all are the devkit's."""
+    try:
+        return [each - 1 for each in devkit_ids(dataset.class_ids).ids]
+    except DataError:
+        return None
