@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import center_crop, resize
 
-from wsol_bench.geometry import Size
+from wsol_bench.geometry import Crop, Size, Window
 from wsol_bench.protocols import views
 from wsol_bench.protocols.resample import KERNELS, matrix
 from wsol_bench.protocols.views import CANVAS, VIEWS, join_ten, ten_crops
@@ -42,6 +44,23 @@ def test_a_joined_map_shows_what_the_window_says(name: str) -> None:
     expected = (window.x0 + columns / red.shape[1] * window.sides[1]) / size.width * 255
     # resizing an 8-bit ramp is exact to about a grey level, and two at the border
     assert np.abs(red.mean(axis=0) - expected)[2:-2].max() < 2.0
+
+
+def test_a_networks_own_crop_is_that_of_torchvisions_transforms() -> None:
+    """Shorter side 248 under the bicubic filter, then the centre, as ViT-Tiny's weights need."""
+    image = gradient_image(744, 496)
+    (found,) = VIEWS["center-crop"].tensors(image, SIDE, Crop(248, "bicubic"))
+    resized = resize(image, [248], InterpolationMode.BICUBIC)
+    assert np.array_equal(found, np.asarray(center_crop(resized, [SIDE])))
+    window = VIEWS["center-crop"].window(Size(496, 744), SIDE, Crop(248, "bicubic"))
+    assert window == Window(148, 24, 596, 472)  # 224 of 248 pixels, twice as large
+
+
+def test_other_views_have_a_geometry_of_their_own() -> None:
+    image = gradient_image(500, 375)
+    for name in ("warp", "ten-crops"):
+        plain = VIEWS[name].tensors(image, SIDE, None)
+        assert np.array_equal(VIEWS[name].tensors(image, SIDE, Crop(248, "bicubic")), plain)
 
 
 def test_ten_crops_are_the_corners_the_centre_and_their_mirrors() -> None:

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from wsol_bench.errors import UsageError, WeightsError
+from wsol_bench.geometry import Crop
 from wsol_bench.networks.archs.catalog import ARCHS, open_arch
+from wsol_bench.networks.archs.entry import Preprocessing
 from wsol_bench.networks.archs.preprocessing import (
     TORCHVISION_MEAN,
     TORCHVISION_STD,
@@ -84,9 +86,33 @@ def test_a_timm_model_takes_its_configurations_preprocessing_and_options():
     arch = open_arch("timm:vit_tiny_patch16_224:img_size=64:depth=2")
     preprocessing = arch.topologies["timm"].preprocessing
     assert (preprocessing.size, preprocessing.mean) == (64, (0.5, 0.5, 0.5))
+    assert preprocessing.crop == Crop(71, "bicubic")  # 64 / 0.9
     loaded = load_weights(arch, "none", 11)
     assert loaded.topology.roles["features"] == "blocks.1.norm1"
     assert loaded.network().tokens is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "crop"),
+    [
+        ("torchvision:resnet18", None),  # 256/224 and bilinear are the usual ones
+        ("torchvision:swin_t", Crop(232, "bicubic")),
+        ("torchvision:efficientnet_b1", Crop(256, "bicubic")),
+        ("timm:vit_tiny_patch16_224", Crop(248, "bicubic")),
+        ("timm:mobilenetv2_100", Crop(256, "bicubic")),
+    ],
+)
+def test_a_librarys_configuration_states_the_centre_crop(name, crop):
+    if name.startswith("timm"):
+        pytest.importorskip("timm")
+    (topology,) = open_arch(name).topologies.values()
+    assert topology.preprocessing.crop == crop
+
+
+def test_another_side_scales_the_crop():
+    plain = Preprocessing(224, "rgb", 1 / 255, (0, 0, 0), crop=Crop(248, "bicubic"))
+    assert plain.changed(size=112).crop == Crop(124, "bicubic")
+    assert plain.changed(mean=(1, 1, 1)).crop == Crop(248, "bicubic")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from wsol_bench.networks.opening import Opened, open_network
 
 _CLASSES = 1000
 """Outputs of the network that is built to be listed, where it takes a number of them."""
-_HEADINGS = ("layer", "kind", "output", "cells", "role")
+_HEADINGS = ("layer", "kind", "output", "cells", "roles")
 
 
 def print_arch(name: str, *, as_json: bool) -> None:
@@ -34,7 +34,6 @@ def _described(arch: Arch, name: str) -> dict[str, Any]:
     topology = arch.topologies[name]
     side = topology.preprocessing.size
     opened = open_network(topology.build(_CLASSES), (side, side), roles=topology.roles)
-    role_of = {layer: role for role, layer in opened.roles.items()}
     cells = opened.network.cells
     published = topology.published
     return {
@@ -54,7 +53,7 @@ def _described(arch: Arch, name: str) -> dict[str, Any]:
                 "cells": [cells[each.name].rows, cells[each.name].columns]
                 if each.name in cells
                 else None,
-                "role": role_of.get(each.name),
+                "roles": [role for role, layer in opened.roles.items() if layer == each.name],
             }
             for each in opened.layers
         ],
@@ -103,7 +102,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
 
 def _row(layer: dict[str, Any]) -> tuple[str, ...]:
     shape, cells = ("x".join(map(str, layer[key] or ())) for key in ("output", "cells"))
-    return layer["layer"], layer["kind"], shape, cells, layer["role"] or ""
+    return layer["layer"], layer["kind"], shape, cells, ", ".join(layer["roles"])
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
