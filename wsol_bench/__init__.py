@@ -65,6 +65,7 @@ def run(
         DEFAULT_METHODS
     ),
     protocol: str | Path = "gradcam-iccv17",
+    metrics: str | Iterable[str] = (),
     set: str | Iterable[str] = (),
     classes: str | Path | None = None,
     scores: Literal["all", "dataset"] = "all",
@@ -106,6 +107,7 @@ def run(
         weights: such as "torchvision", "demo", "caffe:PATH", or the path of a checkpoint.
         methods: specs such as "grad_cam:layer=layer3,center", functions, or a list of them.
         protocol: its name, or a TOML file.
+        metrics: names with options, such as "pxap"; default: the protocol's.
         set: FIELD=VALUE texts, each of which replaces a field of the protocol.
         classes, scores: see `RunSettings`, also for the arguments that follow.
         side, mean, std, scale, order: preprocessing, in place of the weights' own.
@@ -131,6 +133,7 @@ def run(
     """
     asked = {name: value for name, value in locals().items() if name in RunSettings.__slots__}
     settings = RunSettings.of(**asked, **unknown)
+    settings.require_arch()
     if len(settings.by_arch()) > 1:
         raise UsageError(f"arch={settings.arch!r}: expected one arch; call run() for each.")
     from wsol_bench.api import run_and_keep  # imports torch, which takes seconds

@@ -100,21 +100,23 @@ class NotApplicable(WsolBenchError):  # noqa: N818 - not a fault
     exit_code = EXIT_USAGE
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str], own: str = "") -> UsageError:
     """An error that lists the nearest and all known names.
 
     Args:
         kind: the kind of the name, such as "arch".
         name: the name that the user gave.
         known: every valid name.
+        own: how to give something that is not in the table, or "".
     """
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return UsageError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")
+    also = f" Your own: {own}." if own else ""
+    return UsageError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.{also}")
 
 
-def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
+def find(kind: str, name: str, table: Mapping[str, Entry], own: str = "") -> Entry:
     """The entry of this name in a table.
 
     Raises:
@@ -126,5 +128,5 @@ def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
         wsol_bench.errors.UsageError: unknown arch 'vgg61'. Did you mean vgg16? ...
     """
     if name not in table:
-        raise unknown_name(kind, name, table)
+        raise unknown_name(kind, name, table, own)
     return table[name]

@@ -159,6 +159,20 @@ class RunSettings:
     keep_maps: Annotated[bool, OUTPUT, SWITCH] = False
     boxes: Annotated[Literal["label", "top5"], OUTPUT] = "label"
 
+    def require_arch(self) -> None:
+        """Checks that a network is named.
+
+        Raises:
+            UsageError: none is; says how to begin.
+        """
+        if self.arch is None:
+            raise UsageError(
+                "--arch: expected a network. A first run, which needs no data and no download:\n"
+                "  wsol-bench run --arch vgg16\n"
+                "Names: list archs. Your own: torchvision:NAME, timm:NAME, FILE.py:FUNCTION, and "
+                "in Python an nn.Module."
+            )
+
     def by_arch(self) -> tuple["RunSettings", ...]:
         """The settings of each arch; those of a set get folders beneath `out`."""
         if not isinstance(self.arch, str) or self.arch not in ARCH_SETS:

@@ -177,7 +177,7 @@ def test_exported_predictions_score_as_the_run_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "predictions.txt"
-    command = ["export", str(kept_run), str(file), f"--method={method}"]
+    command = ["export", str(kept_run), str(file), f"--methods={method}"]
     assert main([*command, f"--class-map={class_map}"]) == 0
     assert len(file.read_text().splitlines()) == 9
     flags = [f"--predictions={file}", f"--data={small_dataset}", f"--class-map={class_map}"]
@@ -194,7 +194,7 @@ def test_coco_results_have_a_box_for_each_class(
     kept_run: Path, class_map: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "coco.json"
-    command = ["export", str(kept_run), str(file), "--method=grad_cam", "--format=coco"]
+    command = ["export", str(kept_run), str(file), "--methods=grad_cam", "--format=coco"]
     assert main([*command, f"--class-map={class_map}"]) == 0
     results = json.loads(file.read_text())
     assert len(results) == 9 * 3
@@ -205,7 +205,7 @@ def test_export_without_a_map_of_foreign_classes_says_what_to_give(
     kept_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = tmp_path / "none.txt"
-    command = ["export", str(kept_run), str(tmp_path / "x"), "--method=grad_cam"]
+    command = ["export", str(kept_run), str(tmp_path / "x"), "--methods=grad_cam"]
     assert main([*command, f"--class-map={missing}"]) == 3
     assert "none.txt" in capsys.readouterr().err
 
@@ -214,7 +214,7 @@ def test_pairs_and_breakdown_fit_a_terminal(
     kept_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["pairs", str(kept_run), "--metrics=gt_known_loc"]) == 0
-    assert main(["breakdown", str(kept_run), "--method=grad_cam"]) == 0
+    assert main(["breakdown", str(kept_run), "--methods=grad_cam"]) == 0
     printed = capsys.readouterr().out
     assert "outcomes" in printed
     assert max(map(len, printed.splitlines())) <= 80
@@ -225,7 +225,7 @@ def test_pairs_and_breakdown_fit_a_terminal(
 def test_a_breakdown_gives_every_rate_its_interval_and_is_there_for_programs_too(
     kept_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["breakdown", str(kept_run), "--method=grad_cam"]
+    command = ["breakdown", str(kept_run), "--methods=grad_cam"]
     assert main([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert sum(told["outcomes"].values()) == told["n"]
@@ -258,8 +258,8 @@ def test_rows_of_several_runs_are_told_apart_even_where_their_folders_are_named_
         (["score", "no/run"], 3, "no/run"),
         (["ablate", "no/run"], 3, "no/run"),
         (["pairs", "no/run"], 3, "no/run"),
-        (["breakdown", "no/run", "--method=cam"], 3, "no/run"),
-        (["export", "no/run", "x", "--method=cam"], 3, "no/run"),
+        (["breakdown", "no/run", "--methods=cam"], 3, "no/run"),
+        (["export", "no/run", "x", "--methods=cam"], 3, "no/run"),
         (["reproduce", "gradcam-table1", "--data=."], 3, "no row could be measured"),
         (["table1", "--data=.", "--weights-dir=no/weights"], 2, "reproduce gradcam-table1"),
     ],

@@ -182,7 +182,7 @@ def test_pairs_differ_by_what_the_runs_own_figures_differ(name, figures, capsys)
 def test_the_groups_of_a_breakdown_add_up_to_the_runs_own_figures(name, figures, capsys):
     rows, folder = figures(SETTINGS[name])
     own = next(row for row in rows if row["method"] == "grad_cam")
-    found = printed(capsys, "breakdown", str(folder), "--method=grad_cam")
+    found = printed(capsys, "breakdown", str(folder), "--methods=grad_cam")
     for groups in ("by_size", "by_count", "by_class"):
         for metric in ("top1_loc", "top5_loc", "gt_known_loc", "top1_cls"):
             filled = [each for each in found[groups] if each["counted"][metric]]

@@ -81,7 +81,7 @@ def test_the_home_folder_is_found_where_the_shell_leaves_its_sign(monkeypatch, t
 
 
 def test_an_empty_path_is_refused_in_python_too() -> None:
-    with pytest.raises(UsageError, match="out: expected a path"):
+    with pytest.raises(UsageError, match="out='': expected a path"):
         wsol_bench.run(arch="vgg16", out="")
 
 

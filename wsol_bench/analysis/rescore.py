@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.analysis.kept_maps import KeptMap, sizes_of
+from wsol_bench.analysis.map_progress import Advance, counted, no_progress, with_counted_maps
 from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.analysis.tuning import tuning_rows
@@ -48,6 +49,8 @@ def rescore(
     protocol: Protocol,
     metrics: Sequence[BoundMetric] = (),
     tune_on: Sequence[NetworkRecords] = (),
+    *,
+    advance: Advance = no_progress,
 ) -> Result:
     """The result of a run's records and maps under a protocol.
 
@@ -57,6 +60,7 @@ def rescore(
         metrics: those to measure; default: the protocol's.
         tune_on: a run of the same network and rows on other images, for metrics with a
             tuned threshold.
+        advance: called for each map that is read; `maps_to_read` counts them.
 
     Raises:
         DataError: the protocol or a metric needs maps that were not kept.
@@ -70,7 +74,7 @@ def rescore(
         require_view(network, protocol)
         for row in network.rows:
             method = row["method"]
-            found[method] = _score_row(network, row, protocol, metrics, tuned.get(method))
+            found[method] = _score_row(network, row, protocol, metrics, tuned.get(method), advance)
     first, order = networks[0], networks[0].order
     images = found[first.methods[0]]
     pairs = [(found[method].data, found[method].row.figures) for method in order]
@@ -119,18 +123,19 @@ def _score_row(
     protocol: Protocol,
     metrics: Sequence[BoundMetric],
     tuned_on: RowData | None,
+    advance: Advance,
 ) -> _Scored:
     method = row["method"]
     predicts = any("boxes" in bound.metric.needs for bound in metrics)
     draws = predicts and network.has_map(method) and not _same_boxes(network, protocol)
-    maps = _kept(network, method, protocol) if draws else None
+    maps = counted(_kept(network, method, protocol), advance) if draws else None
     measured: dict[str, list[Measured]] = {}
     states: Counter[str] = Counter()
     localized = 0
     unreadable: list[str] = []
     for kept in pieces_of(network, method, metrics):
         table = redrawn(network, kept, protocol, maps) if predicts else kept
-        data = row_data(network, method, table, tuned_on)
+        data = with_counted_maps(row_data(network, method, table, tuned_on), advance)
         require_classes(network, data, protocol, metrics)
         for name, figure in measure_all(metrics, data, protocol).items():
             measured.setdefault(name, []).append(figure)

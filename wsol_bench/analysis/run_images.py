@@ -10,7 +10,7 @@ from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.masks import MaskPair
-from wsol_bench.datasets.named import NAMED
+from wsol_bench.datasets.named import folder_of
 from wsol_bench.errors import DataError, WsolBenchError
 from wsol_bench.geometry import Size
 from wsol_bench.records.manifest import Manifest
@@ -133,6 +133,4 @@ def open_image(dataset: ImageDataset, image_id: str, size: Size) -> Image.Image:
 
 
 def _folder(manifest: Manifest, data: str | None, quiet: bool) -> Path:
-    name = data or manifest.data.path
-    named = NAMED.get(name)
-    return named.folder(quiet=quiet) if named else Path(name).expanduser()
+    return folder_of(data or manifest.data.path, quiet=quiet)

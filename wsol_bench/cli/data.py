@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 from wsol_bench.cli.help import with_joined_lines
 from wsol_bench.runtime.flag_values import PATH, WHOLE
@@ -11,13 +11,15 @@ from wsol_bench.settings import DEFAULT_DATA
 
 Ends = Literal["inclusive", "half-open"]
 
-data_app = App(name="data", help="Look at datasets, or render the demo.")
+data_app = App(
+    name="data", help="Look at datasets, or render the demo.", group_commands=Group("Commands")
+)
 
 
 @data_app.command
 @with_joined_lines
 def check(
-    path: Annotated[Path, PATH],
+    data: str,
     /,
     *,
     layout: str | None = None,
@@ -25,13 +27,14 @@ def check(
     box_ends: Ends | None = None,
     limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> int:
     """Check a dataset: counts, absent and unreadable images, boxes, labels, sizes, masks.
 
     Parameters
     ----------
-    path
-        Folder, tar, list or table with images and boxes.
+    data
+        Folder, tar, list or table with images and boxes, or "demo".
     layout
         Of the dataset; default: recognised by its content.
     split
@@ -42,10 +45,14 @@ def check(
         At most N images, the first by id.
     allow_missing
         Absent images do not fail the check.
+    as_json
+        One JSON object on stdout instead of the text.
     """
     from wsol_bench.report.tables.dataset import print_check
 
-    return print_check(path, layout, limit, allow_missing, split=split, box_ends=box_ends)
+    return print_check(
+        data, layout, limit, allow_missing, split=split, box_ends=box_ends, as_json=as_json
+    )
 
 
 @data_app.command
@@ -89,6 +96,7 @@ def statistics(
     split: str | None = None,
     box_ends: Ends | None = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print the statistics of a dataset's boxes beside ILSVRC's.
 
@@ -104,7 +112,9 @@ def statistics(
         How maximum corners are meant, where the dataset's files do not state it.
     allow_missing
         Continue with the images present.
+    as_json
+        One JSON object on stdout instead of the table.
     """
     from wsol_bench.report.tables.dataset import print_statistics
 
-    print_statistics(data, layout, allow_missing, split=split, box_ends=box_ends)
+    print_statistics(data, layout, allow_missing, split=split, box_ends=box_ends, as_json=as_json)

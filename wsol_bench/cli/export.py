@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from wsol_bench.cli.values import rows_asked
 from wsol_bench.runtime.flag_values import PATH
-from wsol_bench.settings import names_in
 
 
 def export(
@@ -15,7 +15,7 @@ def export(
     /,
     *,
     format: Literal["devkit", "coco", "coco-dataset", "fiftyone", "csv"] = "devkit",
-    methods: Annotated[str | None, Parameter(["--method", "--methods"])] = None,
+    methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     class_map: Annotated[Path | None, PATH] = None,
     data: str | None = None,
 ) -> None:
@@ -34,8 +34,8 @@ def export(
         coco: results JSON. coco-dataset: the ground-truth boxes as a COCO dataset, with the same
         ids. fiftyone: a folder with a script that loads it. csv: a line per record.
     methods
-        Whose boxes: one for devkit and coco; for fiftyone and csv comma-separated, all
-        where not given.
+        Names of rows: one for devkit and coco; for fiftyone and csv comma-separated. Default:
+        all of the run's.
     class_map
         File of "WNID id" lines, for classes that are not ILSVRC's. Without one, COCO's
         ids of such classes count from 1 in the order of the WNIDs.
@@ -44,7 +44,4 @@ def export(
     """
     from wsol_bench.report.exports.export import Export, export_run
 
-    export_run(Export(run, out, names_in(methods or ""), class_map, data), format)
-
-
-EXPORT_COMMANDS = (export,)
+    export_run(Export(run, out, rows_asked(methods), class_map, data), format)

@@ -16,7 +16,7 @@ def show(
     image: Annotated[Path, PATH],
     /,
     *,
-    arch: str,
+    arch: str | None = None,
     weights: str | None = None,
     methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     asked: Annotated[str | None, Parameter("--class")] = None,
@@ -63,6 +63,7 @@ def show(
         set=tuple(change or ()),
         device=device,
     )
+    settings.require_arch()
     from wsol_bench.report.figures.single_image import print_show
 
     print_show(image, settings, asked, out, width_in, as_json=as_json)
@@ -108,6 +109,3 @@ def figure(
 
     options = FigureOptions(images, split_specs(methods or ""), data, width_in, seed)
     print_figure(run, options, out)
-
-
-PICTURE_COMMANDS = (show, figure)

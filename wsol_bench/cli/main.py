@@ -6,23 +6,24 @@ Nothing here imports torch before a command needs it, so `--help` is quick.
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from wsol_bench.cli.bench import bench
+from wsol_bench.cli.compare import compare
 from wsol_bench.cli.data import data_app
-from wsol_bench.cli.export import EXPORT_COMMANDS
-from wsol_bench.cli.figures import PICTURE_COMMANDS
+from wsol_bench.cli.export import export
+from wsol_bench.cli.figures import figure, show
 from wsol_bench.cli.help import with_joined_lines
-from wsol_bench.cli.report import REPORT_COMMANDS
+from wsol_bench.cli.report import leaderboard, report
 from wsol_bench.cli.reproduce import reproduce
 from wsol_bench.cli.run import run
-from wsol_bench.cli.runs import RUN_COMMANDS
-from wsol_bench.cli.values import Metrics, metrics_asked
+from wsol_bench.cli.runs import ablate, breakdown, pairs, score, table
 from wsol_bench.errors import (
     EXIT_FINE,
     EXIT_INTERRUPTED,
@@ -37,25 +38,68 @@ from wsol_bench.settings import REMOVED
 
 PROGRAM = "wsol-bench"
 
+_HELP = """\
+Measures how well networks trained on image labels alone can say where the object is.
+
+A first run, which needs no data and no download:
+
+  wsol-bench run --arch vgg16
+
+Your own network on your own images, and a page of the result:
+
+  wsol-bench run --arch net.py:build --weights net.pth --data images --out mine
+  wsol-bench report mine"""
+
+_MORE = """\
+Flags of a command: wsol-bench COMMAND --help. Documentation: docs/index.md of the project."""
+
 app = App(
     name=PROGRAM,
-    help="Measures how well networks trained on image labels alone can say where the object is.",
+    help=_HELP,
+    help_epilogue=_MORE,
     version=lambda: f"{PROGRAM} {version('wsol_bench')}",
+    version_flags=["--version", "-V"],
     help_format="plaintext",
+    group_commands=Group("This program", sort_key=9),
     suppress_keyboard_interrupt=False,  # `main` says how to go on
 )
+app.register_install_completion_command(help="Install completion for this shell.")
+
+MEASURE = Group("Measure", sort_key=1)
+LOOK = Group("Look at results", sort_key=2)
+COMPARE = Group("Compare", sort_key=3)
+DATA = Group("Data, names and exchange", sort_key=4)
+
+COMMANDS: Mapping[Group, tuple[Callable[..., Any], ...]] = MappingProxyType(
+    {
+        MEASURE: (run, score, reproduce, bench),
+        LOOK: (report, figure, show, breakdown, ablate),
+        COMPARE: (table, pairs, compare, leaderboard),
+        DATA: (export,),
+    }
+)
+"""Group of `--help` -> its commands."""
+
+for group, commands in COMMANDS.items():
+    for command in commands:
+        app.command(with_joined_lines(command), group=group)
+data_app.group = (DATA,)
+app.command(data_app)
+
 _GO_ON = {"run": False, "reproduce": True}
 """Commands that go on where they were interrupted; whether they do so without --out."""
 
 _REMOVED_COMMANDS = {"table1": "is now: reproduce gradcam-table1."}
 
-app.command(data_app)
-COMMANDS = (run, reproduce, *RUN_COMMANDS, bench)
-for command in (*COMMANDS, *EXPORT_COMMANDS, *PICTURE_COMMANDS, *REPORT_COMMANDS):
-    app.command(with_joined_lines(command))
+_REMOVED_FLAGS = {
+    ("breakdown", "--method"): "--methods",
+    ("export", "--method"): "--methods",
+    ("pairs", "--metric"): "--metrics",
+}
+"""(Command, flag) that is gone -> its new spelling."""
 
 
-@app.command(name="list")
+@app.command(name="list", group=DATA)
 @with_joined_lines
 def list_names(
     what: str,
@@ -69,7 +113,7 @@ def list_names(
     Parameters
     ----------
     what
-        archs, methods, metrics, datasets, protocols or weights.
+        archs, methods, metrics, datasets, protocols, tables or weights.
     name
         Of a method, such as grad_cam: lists its options. Of an arch, such as
         torchvision:resnet50 or my_net.py:build: lists its layers and the shapes of their
@@ -82,51 +126,7 @@ def list_names(
     print_list(what, name, as_json=as_json)
 
 
-@app.command
-@with_joined_lines
-def compare(
-    baseline: Path,
-    new: Path,
-    /,
-    *,
-    metrics: Metrics = None,
-    tolerance: Annotated[list[str] | None, Parameter(negative=())] = None,
-    markdown: Annotated[bool, Parameter(negative=())] = False,
-    update: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
-    """Compare two results cell by cell; exit 4 where one moved further than it may.
-
-    Parameters
-    ----------
-    baseline
-        What `run --json` printed, or a run's folder. Of two folders the images whose
-        records differ are named too.
-    new
-        What to compare with it, likewise.
-    metrics
-        Comma-separated names of metrics to compare, measured anew from a run's folder (see:
-        list metrics). Default: those of the baseline.
-    tolerance
-        METRIC=POINTS: how far a metric may move. May be repeated. Default: what the
-        baseline states under "tolerance", else 0.5.
-    markdown
-        Print Markdown, for a CI summary.
-    update
-        Then write the new figures into the baseline, which keeps its tolerances.
-    """
-    from wsol_bench.report.tables.comparison import print_comparison
-
-    return print_comparison(
-        baseline,
-        new,
-        tolerance or [],
-        metrics_asked(metrics),
-        markdown=markdown,
-        update=update,
-    )
-
-
-@app.command
+@app.command(group=DATA)
 @with_joined_lines
 def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False) -> int:
     """Print what a bug report needs; exit 1 where something essential is broken.
@@ -190,6 +190,8 @@ def _refuse_removed(tokens: Sequence[str]) -> None:
         raise UsageError(f"{tokens[0]}: {_REMOVED_COMMANDS[tokens[0]]}")
     for token in tokens:
         name = token.partition("=")[0]
+        if spelt := _REMOVED_FLAGS.get((tokens[0], name)):
+            raise UsageError(f"{tokens[0]}: {name} is now {spelt}.")
         if name.startswith("--") and name[2:] in REMOVED:
             raise UsageError(f"{name}: {REMOVED[name[2:]]}")
 

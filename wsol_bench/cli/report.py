@@ -5,12 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import Metrics, metrics_asked
+from wsol_bench.cli.values import Metrics, Runs, metrics_asked
 from wsol_bench.runtime.flag_values import PATH, WHOLE
 
 
 def report(
-    runs: list[Path],
+    runs: Runs,
     /,
     *,
     out: Annotated[Path, PATH] = Path("report.html"),
@@ -64,6 +64,3 @@ def leaderboard(
     from wsol_bench.report.page.leaderboard import write_leaderboard
 
     write_leaderboard(folder, out)
-
-
-REPORT_COMMANDS = (report, leaderboard)

@@ -31,6 +31,7 @@ def run(
     verbose
         Print more on stderr.
     """
+    settings.require_arch()
     if settings.keep_maps and settings.out is None:
         raise UsageError("--keep-maps: needs --out FOLDER, where the maps are kept.")
     from wsol_bench.records.result import require_readable, to_json

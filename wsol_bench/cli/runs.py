@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import Metrics, metrics_asked, refuse_flags
+from wsol_bench.cli.values import Metrics, Runs, metrics_asked, refuse_flags, rows_asked
 from wsol_bench.errors import UsageError
 from wsol_bench.runtime.flag_values import PATH, WHOLE
 
@@ -90,12 +90,11 @@ def score(
 
 
 def pairs(
-    runs: list[Path],
+    runs: Runs,
     /,
     *,
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
-    metric: Annotated[str | None, Parameter(show=False)] = None,
 ) -> None:
     """Print the paired difference of every two rows of a run, or of several runs.
 
@@ -109,15 +108,13 @@ def pairs(
     as_json
         One JSON object on stdout instead of the tables.
     """
-    if metric is not None:
-        raise UsageError(f"pairs: --metric is now --metrics. Give --metrics {metric}.")
     from wsol_bench.report.tables.pairs import print_pairs
 
     print_pairs(runs, metrics_asked(metrics), as_json=as_json)
 
 
 def table(
-    runs: list[Path],
+    runs: Runs,
     /,
     *,
     metrics: Metrics = None,
@@ -163,18 +160,18 @@ def breakdown(
     run: Path,
     /,
     *,
-    method: str,
+    methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Print a method's errors by box size and number, and how its boxes fail.
+    """Print the errors of methods by box size and number, and how their boxes fail.
 
     Parameters
     ----------
     run
         The run's folder.
-    method
-        Which method's records.
+    methods
+        Comma-separated names of rows; default: all of the run's.
     metrics
         Comma-separated names of metrics (see: list metrics). Default: the protocol's.
     as_json
@@ -182,10 +179,16 @@ def breakdown(
     """
     from wsol_bench.report.tables.breakdown import print_breakdown
 
-    print_breakdown(run, method, metrics_asked(metrics), as_json=as_json)
+    print_breakdown(run, rows_asked(methods), metrics_asked(metrics), as_json=as_json)
 
 
-def ablate(run: Path, /, *, metrics: Metrics = None) -> None:
+def ablate(
+    run: Path,
+    /,
+    *,
+    metrics: Metrics = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
     """Print how each figure moves when one choice of the protocol moves.
 
     Parameters
@@ -195,10 +198,9 @@ def ablate(run: Path, /, *, metrics: Metrics = None) -> None:
     metrics
         Comma-separated names of metrics (see: list metrics). Default: those of the protocol
         that a box can change.
+    as_json
+        One JSON object on stdout instead of the tables.
     """
     from wsol_bench.report.tables.rescoring import print_ablation
 
-    print_ablation(run, metrics_asked(metrics))
-
-
-RUN_COMMANDS = (table, score, ablate, pairs, breakdown)
+    print_ablation(run, metrics_asked(metrics), as_json=as_json)

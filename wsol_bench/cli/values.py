@@ -1,6 +1,7 @@
 """How values of flags are read where cyclopts is more lenient than a user would wish."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -29,12 +30,20 @@ def refuse_flags(command: str, flags: Mapping[str, object], why: str) -> None:
             raise UsageError(f"{command}: {flag} {why}. Leave it out.")
 
 
+def rows_asked(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of rows in a flag that may be repeated; none without the flag."""
+    return tuple(name for text in texts or () for name in split_specs(text))
+
+
 def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:
     """The specs of a flag that may be repeated; by default those of Table 1 and the baseline."""
     if texts is None:
         return DEFAULT_METHODS
     return tuple(spec for text in texts for spec in split_specs(text))
 
+
+Runs = Annotated[list[Path], Parameter(name="RUN...")]
+"""Of a command that takes several runs."""
 
 Metrics = Annotated[list[str] | None, Parameter(negative=())]
 """Of a flag that takes specs of metrics; it may be repeated."""

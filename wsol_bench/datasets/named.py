@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from wsol_bench.datasets.demo import DEFAULT_COUNT, DEFAULT_SEED, VERSION
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.flag_values import expanded
 from wsol_bench.runtime.subprograms import command_of, environment_of
 
 __all__ = ["demo_folder"]
@@ -98,6 +99,17 @@ def _run(command: Sequence[str]) -> int:
         program.kill()
         program.wait()
         raise
+
+
+def folder_of(data: str | Path, *, quiet: bool) -> Path:
+    """The folder, tar or file that `--data` names: a dataset's name, or a path.
+
+    Args:
+        data: as the user gave it.
+        quiet: print nothing on stderr while a named dataset is made.
+    """
+    named = NAMED.get(str(data))
+    return named.folder(quiet=quiet) if named else expanded(data)
 
 
 NAMED: Mapping[str, NamedDataset] = MappingProxyType(

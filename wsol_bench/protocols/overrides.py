@@ -14,6 +14,9 @@ _FIXED = ("name", "source", "box_rule", "sweep", "metrics")
 """Fields of a protocol that are not set one by one."""
 
 
+OWN = "a TOML file with fields of one of these (docs/how-to/add-a-protocol.md)"
+
+
 def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     """The protocol of a name or TOML file, with fields replaced.
 
@@ -38,7 +41,7 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     if protocol.endswith(".toml"):
         asked = _read(Path(protocol))
         name = str(asked.pop("base", DEFAULT_PROTOCOL))
-    return _changed(find("protocol", name, PROTOCOLS), asked | _fields_in(changes))
+    return _changed(find("protocol", name, PROTOCOLS, OWN), asked | _fields_in(changes))
 
 
 def with_changes(protocol: Protocol, changes: Sequence[str]) -> Protocol:

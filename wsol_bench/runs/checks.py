@@ -45,13 +45,7 @@ def check_settings(settings: RunSettings) -> None:
 
 
 def _check_arch(settings: RunSettings) -> None:
-    if settings.arch is None:
-        raise UsageError(
-            "--arch: expected a network. A first run, which needs no data and no download:\n"
-            "  wsol-bench run --arch vgg16\n"
-            "Names: list archs. Your own: torchvision:NAME, timm:NAME, FILE.py:FUNCTION, and in "
-            "Python an nn.Module."
-        )
+    settings.require_arch()
     if isinstance(settings.arch, str):
         open_arch(settings.arch)
     elif (settings.workers or 1) > 1 or settings.engine != "local":

@@ -10,6 +10,7 @@ from typing import Any
 from wsol_bench.analysis.centre_square import centre_square
 from wsol_bench.analysis.rescore import rescore
 from wsol_bench.datasets.catalog import open_dataset
+from wsol_bench.datasets.named import folder_of
 from wsol_bench.errors import UsageError
 from wsol_bench.records.opened_run import open_networks, own_protocol
 from wsol_bench.runs.evaluate import evaluate
@@ -205,7 +206,7 @@ def _run(
 
 def _from_boxes(row: PublishedRow, settings: RunSettings, places: Places) -> ReproducedRow:
     dataset = open_dataset(
-        Path(places.data[row.data]),
+        folder_of(places.data[row.data], quiet=True),
         settings.layout,
         limit=settings.limit,
         allow_missing=True,

@@ -31,6 +31,7 @@ from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
 from wsol_bench.runs.source import FALLBACK_WEIGHTS, Source
 from wsol_bench.runtime.names import shown
+from wsol_bench.runtime.progress import progress
 from wsol_bench.scoring.ilsvrc import rank_classes
 from wsol_bench.settings import RunSettings
 
@@ -138,10 +139,12 @@ def evaluate_image(path: Path, settings: RunSettings, wanted: str | None = None)
         if cam_arch:
             passes.append((cam_arch, _forward(cam_arch, single)))
         best = [int(index) for index in ranked[: main.pipeline.protocol.topk]]
-        found = {
-            each: _boxes_for(passes, single.labelled(each))
-            for each in dict.fromkeys([target, *best])
-        }
+        found = {}
+        classes_drawn = dict.fromkeys([target, *best])
+        with progress(f"Boxes of {single.name}", len(classes_drawn), unit="classes") as advance:
+            for each in classes_drawn:
+                found[each] = _boxes_for(passes, single.labelled(each))
+                advance(1)
     classes = [_class_score(single, scores, rank, int(i)) for rank, i in enumerate(ranked, 1)]
     supported = {each.method for each in found[target]}
     return ImageResult(

@@ -114,8 +114,7 @@ def published_table(name: str) -> PublishedTable:
         folder = resources.files("wsol_bench.scoring").joinpath("tables")
         return _parsed(folder.joinpath(TABLES[name]).read_text(encoding="utf-8"), name)
     if not name.endswith(".toml"):
-        error = unknown_name("table", name, TABLES)
-        raise type(error)(f"{error} Your own: a TOML file (docs/how-to/reproduce-a-table.md).")
+        raise unknown_name("table", name, TABLES, "a TOML file (docs/how-to/reproduce-a-table.md)")
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

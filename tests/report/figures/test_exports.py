@@ -52,7 +52,7 @@ def test_a_csv_holds_every_record_exactly(mapped_run: Path, tmp_path: Path) -> N
 
 def test_a_csv_of_one_method_has_its_records_alone(mapped_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "records.csv"
-    assert main(["export", str(mapped_run), str(out), "--format=csv", "--method=center"]) == 0
+    assert main(["export", str(mapped_run), str(out), "--format=csv", "--methods=center"]) == 0
     assert set(pd.read_csv(out)["method"]) == {"center"}
 
 
@@ -60,7 +60,7 @@ def test_coco_results_that_would_tell_the_label_are_refused(
     mapped_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = tmp_path / "results.json"
-    command = ["export", str(mapped_run), str(results), "--format=coco", "--method=grad_cam"]
+    command = ["export", str(mapped_run), str(results), "--format=coco", "--methods=grad_cam"]
     assert main(command) == 2
     assert "Run again with --boxes top5" in capsys.readouterr().err
     assert not results.exists()
@@ -72,7 +72,7 @@ def test_a_coco_dataset_has_the_true_boxes_and_the_ids_of_the_results(
     mapped_run = five_box_run
     dataset, results = tmp_path / "dataset.json", tmp_path / "results.json"
     assert main(["export", str(mapped_run), str(dataset), "--format=coco-dataset"]) == 0
-    command = ["export", str(mapped_run), str(results), "--format=coco", "--method=grad_cam"]
+    command = ["export", str(mapped_run), str(results), "--format=coco", "--methods=grad_cam"]
     assert main(command) == 0
     truth = json.loads(dataset.read_text())
     images = {image["id"]: image for image in truth["images"]}
@@ -103,7 +103,7 @@ def test_coco_ids_of_foreign_classes_count_from_one_and_the_devkit_has_none(
     out = tmp_path / "dataset.json"
     assert main(["export", str(run), str(out), "--format=coco-dataset"]) == 0
     assert [each["id"] for each in json.loads(out.read_text())["categories"]] == [1, 2, 3]
-    assert main(["export", str(run), str(out), "--method=center"]) == 3
+    assert main(["export", str(run), str(out), "--methods=center"]) == 3
     assert "--class-map" in capsys.readouterr().err
 
 
@@ -182,9 +182,9 @@ def test_images_in_a_tar_are_written_out_for_fiftyone(
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        (["--format=coco"], 2, "--method"),
-        (["--format=devkit", "--method=grad_cam,center"], 2, "--method"),
-        (["--format=csv", "--method=grad_cma"], 2, "grad_cam"),
+        (["--format=coco"], 2, "--methods"),
+        (["--format=devkit", "--methods=grad_cam,center"], 2, "--methods"),
+        (["--format=csv", "--methods=grad_cma"], 2, "grad_cam"),
         (["--format=xml"], 2, "fiftyone"),
     ],
 )

@@ -24,6 +24,7 @@ from wsol_bench.report.exports.csv_columns import record_columns, write_csv
 from wsol_bench.report.exports.devkit import write_predictions
 from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
 from wsol_bench.report.exports.predictions import Corners, Predictions, predictions_of
+from wsol_bench.runtime.names import shown
 from wsol_bench.runtime.progress import log
 
 
@@ -58,6 +59,8 @@ def export_run(export: Export, form: str) -> None:
     for name in export.methods:
         find("method of this run", name, carriers)
     find("format", form, FORMS)(export, networks)
+    what = ", ".join(export.methods) or "all methods"
+    print(f"{shown(str(export.out))}: {form}, {what}, {networks[0].identity.images:,} examples")
 
 
 def class_boxes_of(table: pa.Table) -> dict[str, dict[int, Corners]] | None:
@@ -115,7 +118,7 @@ def _predictions(
     """The predictions of the one method requested, and its records."""
     if len(export.methods) != 1:
         known = ", ".join(name for network in networks for name in network.methods)
-        raise UsageError(f"export: this format needs --method with one of the run's: {known}.")
+        raise UsageError(f"export: this format needs --methods with one of the run's: {known}.")
     (method,) = export.methods
     table = next(network for network in networks if method in network.methods).of(method)
     boxes = class_boxes_of(table)

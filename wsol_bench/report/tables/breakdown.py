@@ -40,7 +40,7 @@ class MethodBreakdown:
     """One row's figures by part of the images.
 
     Attributes:
-        method, arch: of the records.
+        method, title, arch: of the records.
         n: images.
         localized: images that localization counts: all but the blacklist's.
         metrics: those that have networks.
@@ -52,6 +52,7 @@ class MethodBreakdown:
     """
 
     method: str
+    title: str
     arch: str
     n: int
     localized: int
@@ -89,6 +90,7 @@ def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> 
     names = network.manifest.class_names
     return MethodBreakdown(
         method=method,
+        title=network.row(method).title,
         arch=network.identity.arch,
         n=len(images.labels),
         localized=localized,
@@ -117,19 +119,38 @@ def _worst_first(groups: Sequence[Group], metrics: Sequence[MetricHead]) -> list
 
 
 def print_breakdown(
-    path: Path, method: str, metrics: Sequence[BoundMetric] = (), *, as_json: bool = False
+    path: Path,
+    methods: Sequence[str] = (),
+    metrics: Sequence[BoundMetric] = (),
+    *,
+    as_json: bool = False,
 ) -> None:
-    """Prints `break_down` as tables, or as one JSON object.
+    """Prints `break_down` of methods as tables, or as one JSON object.
+
+    Args:
+        path: the run's folder.
+        methods: names of rows; default: all.
+        metrics: those to measure; default: the protocol's.
+        as_json: print one JSON object; of several methods, their objects under "methods".
 
     Raises:
         UsageError, DataError: see `break_down`.
     """
-    found = break_down(path, method, metrics)
-    if as_json:
-        print(json.dumps(to_json(found), ensure_ascii=False))
+    names = methods or open_networks(path)[0].order
+    found = [break_down(path, name, metrics) for name in names]
+    if not as_json:
+        for each in found:
+            _print_one(each)
         return
+    objects = [to_json(each) for each in found]
+    content = objects[0] if len(objects) == 1 else {"schema": SCHEMA, "methods": objects}
+    print(json.dumps(content, ensure_ascii=False))
+
+
+def _print_one(found: MethodBreakdown) -> None:
     worst = found.by_class[:_WORST]
     console = Console()
+    console.print(f"{found.title} on {found.arch}, n = {found.n:,}", style="bold", markup=False)
     for title, groups in (
         ("by area share of the largest ground-truth box", found.by_size),
         ("by number of ground-truth boxes", found.by_count),

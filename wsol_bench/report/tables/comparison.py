@@ -1,7 +1,9 @@
 """Output of `compare`: how the figures of two results differ."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -99,6 +101,7 @@ def print_comparison(
     *,
     markdown: bool,
     update: bool,
+    as_json: bool = False,
 ) -> int:
     """Compares two results and prints the differences on stdout.
 
@@ -110,6 +113,7 @@ def print_comparison(
             those of the baseline.
         markdown: print Markdown instead of a table for a terminal.
         update: write the new figures into the baseline afterwards, whatever they are.
+        as_json: print one JSON object instead of the tables.
 
     Returns:
         The exit code.
@@ -121,12 +125,17 @@ def print_comparison(
     """
     old, now = (_results_of(path, metrics) for path in (baseline, new))
     given = read_tolerances(tolerances, old.metrics)
+    if not update:
+        _require_one_network(old, now)
     comparison = compare(old, now, given, [metric.name for metric in metrics])
-    if markdown:
-        print(markdown_of(comparison, baseline, new))
+    if as_json:
+        print(json.dumps(_comparison_json(comparison), ensure_ascii=False))
     else:
-        print_terminal(comparison)
-    print_differences(baseline, new)
+        if markdown:
+            print(markdown_of(comparison, baseline, new))
+        else:
+            print_terminal(comparison)
+        print_differences(baseline, new)
     if update:
         write_results(baseline, now, old.tolerance)
         log(f"{baseline} now holds the figures of {new}.")
@@ -146,6 +155,42 @@ def _results_of(path: Path, metrics: Sequence[BoundMetric]) -> StoredResults:
         networks = open_networks(folder)
         results.append(rescore(networks, own_protocol(networks[0]), metrics))
     return stored(path, to_json(results))
+
+
+def _require_one_network(old: StoredResults, now: StoredResults) -> None:
+    """Refuses results that have no network in common, whose rows cannot be compared.
+
+    Raises:
+        RegressionError: they have none.
+    """
+    before, after = ({row.arch: None for row in each.rows} for each in (old, now))
+    if before and after and not before.keys() & after.keys():
+        raise RegressionError(
+            f"{old.path} is of {', '.join(before)} and {now.path} of {', '.join(after)}: two "
+            "networks, and `compare` is for two results of one. Of two runs, `table` shows their "
+            "rows in one table and `pairs` the differences of those rows."
+        )
+
+
+def _comparison_json(comparison: ResultComparison) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "cells": [
+            {
+                "arch": cell.row.arch,
+                "method": cell.row.method,
+                "metric": cell.metric,
+                "old": cell.old,
+                "new": cell.new,
+                "difference": cell.difference,
+                "tolerance": cell.tolerance,
+                "verdict": str(cell.verdict),
+            }
+            for cell in comparison.cells
+        ],
+        "mismatches": [str(mismatch) for mismatch in comparison.mismatches],
+        "failures": list(comparison.failures),
+    }
 
 
 _WHAT_TO_DO = "If the change is intended, run compare again with --update."

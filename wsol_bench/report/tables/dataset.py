@@ -1,7 +1,8 @@
 """What the `data` commands print."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.check import DatasetReport, check_dataset
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.demo import write
-from wsol_bench.datasets.named import NAMED
+from wsol_bench.datasets.named import folder_of
 from wsol_bench.datasets.statistics import BoxStatistics, statistics
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
@@ -24,13 +25,14 @@ _NAMED = 5
 
 
 def print_check(
-    path: Path,
+    data: str | Path,
     layout: str | None,
     limit: int | None,
     allow_missing: bool,
     *,
     split: str | None = None,
     box_ends: str | None = None,
+    as_json: bool = False,
 ) -> int:
     """Opens a dataset, decodes every image and prints a report on stdout.
 
@@ -41,15 +43,17 @@ def print_check(
     Raises:
         DataError: it cannot be opened at all.
     """
+    path = folder_of(data, quiet=False)
     dataset = open_annotated(path, layout, limit=limit, split=split, box_ends=box_ends)
     decode = bool(dataset.images.ids())
     count = len({example.image_id for example in dataset.examples}) if decode else 0
     with progress("Decoding", count) as advance:
         report = check_dataset(dataset, progress=advance, decode=decode)
-    for line in report_lines(report):
-        print(line)
-    for line in _verdict(report, allow_missing):
-        print(line)
+    verdict = _verdict(report, allow_missing)
+    if as_json:
+        print(json.dumps({"schema": 1, **asdict(report), "verdict": verdict}, ensure_ascii=False))
+    else:
+        print("\n".join((*report_lines(report), *verdict)))
     stopped = report.faults or report.unreadable or (report.missing and not allow_missing)
     return EXIT_DATA if stopped else EXIT_FINE
 
@@ -218,14 +222,14 @@ def print_statistics(
     *,
     split: str | None = None,
     box_ends: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Prints a dataset's box statistics next to ILSVRC's on stdout.
 
     Raises:
         DataError: the dataset cannot be opened, has no box, or an image has no size.
     """
-    named = NAMED.get(data)
-    path = named.folder(quiet=False) if named else Path(data)
+    path = folder_of(data, quiet=False)
     annotated = open_annotated(path, layout, split=split, box_ends=box_ends)
     dataset = open_dataset(
         path,
@@ -245,6 +249,10 @@ def print_statistics(
         (example.size or _decoded_size(dataset, example.image_id), example.boxes)
         for example in boxed
     )
+    if as_json:
+        columns = {dataset.name: asdict(found), "ILSVRC val, first 500": asdict(ILSVRC_500)}
+        print(json.dumps({"schema": 1, "statistics": columns}, ensure_ascii=False))
+        return
     table = Table("", dataset.name, "ILSVRC val, first 500", box=None, header_style="bold")
     for field in fields(BoxStatistics):
         here, there = getattr(found, field.name), getattr(ILSVRC_500, field.name)

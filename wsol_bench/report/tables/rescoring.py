@@ -4,18 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.analysis.ablation import Variant, ablate
+from wsol_bench.analysis.map_progress import maps_to_read
 from wsol_bench.analysis.rescore import rescore
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
 from wsol_bench.datasets.devkit_ids import devkit_ids
+from wsol_bench.datasets.named import folder_of
 from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
 from wsol_bench.protocols.overrides import resolve, with_changes
@@ -29,6 +31,7 @@ from wsol_bench.records.opened_run import (
 from wsol_bench.records.result import Result, Row, to_json
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions
 from wsol_bench.report.tables.result import print_result
+from wsol_bench.runtime.progress import progress
 from wsol_bench.scoring.catalog import metrics_in, metrics_of
 from wsol_bench.scoring.metric import (
     BOX_FIELDS,
@@ -92,7 +95,10 @@ def print_score(
         if tune_on is not None:
             asked = with_tuned(asked)
         require_read([change.partition("=")[0].strip() for change in changes], asked)
-        results.append(rescore(networks, wanted, asked, open_one(tune_on) if tune_on else ()))
+        tuned_on = open_one(tune_on) if tune_on else ()
+        maps = maps_to_read(networks, wanted, asked)
+        with progress(f"Scoring {folder.name}", maps, quiet=not maps, unit="maps") as advance:
+            results.append(rescore(networks, wanted, asked, tuned_on, advance=advance))
     if as_json:
         print(json.dumps(to_json(results), ensure_ascii=False))
         return
@@ -148,7 +154,8 @@ def print_predictions(
         DataError, UsageError: a file is missing or bad; names it.
     """
     wanted = resolve(protocol or DEFAULT_PROTOCOL, changes)
-    dataset = open_dataset(files.data, limit=files.limit, allow_missing=files.allow_missing)
+    folder = folder_of(files.data, quiet=False)
+    dataset = open_dataset(folder, limit=files.limit, allow_missing=files.allow_missing)
     ids = devkit_ids(dataset.class_ids, files.class_map)
     predictions = read_predictions(files.predictions, ids)
     blacklist = read_blacklist(files.blacklist) if files.blacklist else frozenset()
@@ -194,18 +201,45 @@ def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric]) -> N
             )
 
 
-def print_ablation(path: Path, metrics: Sequence[BoundMetric] = ()) -> None:
+def print_ablation(
+    path: Path, metrics: Sequence[BoundMetric] = (), *, as_json: bool = False
+) -> None:
     """Prints one table per row on stdout: figures, and by how much they moved.
 
     Args:
         path: the run's folder.
         metrics: those to measure; default: the protocol's that read the box rule.
+        as_json: print one JSON object instead: a result per choice and value.
 
     Raises:
         DataError: the run kept no maps.
     """
-    for folder in run_folders(path):
+    folders = run_folders(path)
+    if as_json:
+        objects = [_ablation_json(folder, metrics) for folder in folders]
+        print(json.dumps({"schema": 1, "runs": objects}, ensure_ascii=False))
+        return
+    for folder in folders:
         _print_ablation(folder, metrics)
+
+
+def _ablation_json(path: Path, metrics: Sequence[BoundMetric]) -> dict[str, Any]:
+    networks = open_networks(path)
+    variants = [
+        {
+            "choice": variant.choice,
+            "value": variant.value,
+            "is_own": variant.is_own,
+            "rows": [
+                row.to_json(variant.result.columns)
+                for row in variant.result.rows
+                if any(row.method in each.methods and each.has_map(row.method) for each in networks)
+            ],
+        }
+        for variant in ablate(networks, metrics)
+    ]
+    own = own_protocol(networks[0])
+    return {"run": path.name, "protocol": own.name, "variants": variants}
 
 
 def _print_ablation(path: Path, metrics: Sequence[BoundMetric]) -> None:
