@@ -1,4 +1,4 @@
-"""wsol_bench: can a network that was trained on image labels alone say where?
+"""wsol_bench: benchmark of weakly supervised object localization.
 
 import wsol_bench
 result = wsol_bench.run(arch="googlenet", weights="torchvision", data="imagenet/", out="run")
@@ -124,7 +124,7 @@ def run(
         `.pairs(other)`, `.show(images)` and `.save(path)` give the rest.
 
     Raises:
-        WsolBenchError: one of its kinds; the message says what to do.
+        WsolBenchError: a subclass; the message states what to do.
 
     Example:
         >>> result = run(arch="alexnet", data="demo", methods="grad_cam,center", limit=4)

@@ -5,7 +5,9 @@
     ├── UsageError            2   a flag, a name or a configuration file is wrong
     ├── NotApplicable         2   a method is not defined on a network; becomes an "n/a" row
     ├── DataError             3   a dataset, an image or a run's folder is missing or bad
-    │   └── UnreadableImage   3   one image cannot be decoded; a run may tolerate it
+    │   ├── UnreadableImage   3   one image cannot be decoded; a run may tolerate it
+    │   └── Damaged           3   a file of a run is missing or not its own; made anew
+    ├── StorageError          3   a file of a run cannot be read now; nothing was removed
     ├── WeightsError          3   a weights file is missing, unreadable or does not fit
     ├── RegressionError       4   a result is outside the tolerance of its baseline
     └── Interrupted         130   a signal requested a stop; finished batches are kept

@@ -1,4 +1,4 @@
-"""What a user asks of a run, before any of it is looked up."""
+"""The settings of a run, as the user gave them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace

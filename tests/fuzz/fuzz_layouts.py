@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 
 import layout_writers as writers
 
-from wsol_bench.datasets.annotations import LARGEST_COORDINATE
+from wsol_bench.datasets.annotations import MAX_COORDINATE
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
@@ -117,7 +117,7 @@ def _check(dataset: ImageDataset, expect: Callable[[object, str], None]) -> None
         expect(boxes.ndim == 2 and boxes.shape[1] == 4 and len(boxes), f"boxes {boxes.shape}")
         expect(all(map(isfinite, boxes.ravel())), f"boxes {boxes}")
         expect(np.all(boxes[:, :2] < boxes[:, 2:]), f"boxes {boxes}")
-        expect(np.abs(boxes).max() <= 2 * LARGEST_COORDINATE + 1, f"boxes {boxes}")
+        expect(np.abs(boxes).max() <= 2 * MAX_COORDINATE + 1, f"boxes {boxes}")
         expect(0 <= example.label < len(dataset.class_ids), f"label {example.label}")
         expect(example.size is None or min(example.size) >= 1, f"size {example.size}")
         expect(example.image_id in present, f"no image {example.image_id!r}")

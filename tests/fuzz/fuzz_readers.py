@@ -18,7 +18,7 @@ from fuzz_text import BLACKLIST, MAPPING, TABLE, XML
 from fuzz_weights import SAFETENSORS, TORCH
 from hypothesis import strategies as st
 
-from wsol_bench.datasets.annotations import LARGEST_COORDINATE, Annotation, read_xml
+from wsol_bench.datasets.annotations import MAX_COORDINATE, Annotation, read_xml
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.classes import find_classes, official_classes
 from wsol_bench.datasets.images import MOST_PIXELS, read_image
@@ -73,7 +73,7 @@ def _check_annotation(annotation: Annotation) -> None:
         x0, y0, x1, y1 = item.box
         expect(all(map(isfinite, item.box)), f"box {item.box}")
         expect(x0 < x1 and y0 < y1, f"box {item.box}")
-        expect(max(map(abs, item.box)) <= LARGEST_COORDINATE + 1, f"box {item.box}")
+        expect(max(map(abs, item.box)) <= MAX_COORDINATE + 1, f"box {item.box}")
     expect(annotation.size is None or min(annotation.size) >= 1, f"size {annotation.size}")
 
 

@@ -119,7 +119,7 @@ def test_a_probe_that_raises_keeps_what_it_found_before(monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor, "PROBES", {"disk": probe})
     first, last = examine()["disk"]
     assert first == Finding("first", "1")
-    assert last.problem == "cannot look further: OSError: disk"
+    assert last.problem == "no further checks: OSError: disk"
 
 
 def test_the_demo_is_found_once_it_is_rendered(tmp_path: Path) -> None:

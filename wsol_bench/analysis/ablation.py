@@ -1,4 +1,4 @@
-"""How each figure moves when one choice of the protocol moves."""
+"""How each figure changes when one choice of the protocol changes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One choice moved.
+    """One changed choice.
 
     Attributes:
         choice: which, such as "threshold".
@@ -35,7 +35,7 @@ class Variant:
 def ablate(
     networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric] = ()
 ) -> Iterator[Variant]:
-    """Scores a run under its own protocol with one choice moved at a time.
+    """Scores a run under its own protocol with one choice changed at a time.
 
     Args:
         networks: a run with kept maps.

@@ -1,7 +1,7 @@
-"""The boxes of one method's records as flat arrays, for vectorised looks at them.
+"""The boxes of one method's records as flat arrays, for vectorised computations.
 
-Images have different numbers of true boxes. All of them stand in one (t, 4) array,
-image after image, and `starts` says where each image's begin.
+Images have different numbers of ground-truth boxes. One (t, 4) array holds all of them,
+image after image, and `starts` holds the index of each image's first one.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from wsol_bench.scoring.row_data import RowData
 
 @dataclass(frozen=True, slots=True)
 class BoxArrays:
-    """n images' boxes, t true boxes in all; half-open xyxy in original pixels.
+    """The boxes of n images, t ground-truth boxes in all; half-open xyxy in original pixels.
 
     Attributes:
         boxes: (n, 4) the method's box for the label's class.
-        truths: (t, 4) the label's true boxes, image after image.
+        truths: (t, 4) the label's ground-truth boxes, image after image.
         starts: (n,) where each image's begin in `truths`.
         counts: (n,) how many each image has, 1 or more.
         image_areas: (n,) width times height in pixels.
@@ -41,7 +41,7 @@ class BoxArrays:
 
     @property
     def image_of(self) -> NDArray[np.int64]:
-        """(t,) the image of each true box."""
+        """(t,) the image of each ground-truth box."""
         return np.repeat(np.arange(self.n), self.counts)
 
 

@@ -1,4 +1,4 @@
-"""Figures by how large the object is, by how many there are, and by class.
+"""Figures by object size, number of objects, and class.
 
 A figure over a part of the images is the mean of the metric's values on these images, so
 the parts add up to the whole. A metric without a value per image, such as one that pools
@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredImages:
-    """A row's images and what each metric comes to on each of them.
+    """A row's images and the value of each metric on each of them.
 
     Attributes:
         labels: (n,) class indices.

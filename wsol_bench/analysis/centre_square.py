@@ -1,4 +1,4 @@
-"""The best centred square: what MaxBoxAcc gives a map that says only "the middle".
+"""The best centred square: the MaxBoxAcc of a map that always points to the middle.
 
 Thresholded at every level, a map that falls with the distance from the centre has as boxes
 the centred squares of all sides, on the square of 224 pixels to which images are warped.
@@ -52,13 +52,15 @@ def centre_square(examples: Sequence[Example], metric: BoundMetric) -> Measured:
     """
     if metric.metric.name not in IOUS:
         raise UsageError(f"centre-square: has no {metric.name}. Known: {', '.join(IOUS)}.")
-    squares, least = _squares(), IOUS[metric.metric.name]
+    squares, minimum_ious = _squares(), IOUS[metric.metric.name]
     inclusive = metric.options.get("ends", "inclusive") == "inclusive"
-    columns = np.stack([right_columns(_ious(squares, e, inclusive), least) for e in examples])
+    columns = np.stack(
+        [right_columns(_ious(squares, e, inclusive), minimum_ious) for e in examples]
+    )
     state = summed(columns, [example.image_id for example in examples])
-    found = estimate(state, max_box_acc(len(least)))
-    best = state.total.reshape(-1, len(least)).argmax(axis=0) + 1
-    details = {"sides": dict(zip(map(str, least), best.tolist(), strict=True))}
+    found = estimate(state, max_box_acc(len(minimum_ious)))
+    best = state.total.reshape(-1, len(minimum_ious)).argmax(axis=0) + 1
+    details = {"sides": dict(zip(map(str, minimum_ious), best.tolist(), strict=True))}
     return Measured(
         found.percent, found.interval.low, found.interval.high, found.n, details=details
     )

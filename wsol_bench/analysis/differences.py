@@ -1,7 +1,7 @@
 """The difference of two figures over the same images, its interval and its p.
 
 Where a metric is a share of images, an image counts in the first row only, in the second
-only, or says nothing about the difference. The two counts give the difference, its
+only, or does not distinguish the rows. The two counts give the difference, its
 paired bootstrap interval and McNemar's exact p. For any other metric the replicates of
 the two figures, which resample the images alike (`scoring.bootstrap`), are subtracted:
 their percentiles are the interval, and p is twice the share of them on the far side of 0.
@@ -44,7 +44,7 @@ class Difference:
         percent: figure of the first minus figure of the second, in percentage points or in
             the metric's unit; NaN where n is 0.
         interval: of `percent`.
-        p: two-sided: McNemar's exact p, or of the bootstrap; 1 where no image tells the
+        p: two-sided: McNemar's exact p, or of the bootstrap; 1 where no image distinguishes the
             rows apart.
     """
 
@@ -132,7 +132,7 @@ def replicated_difference(first: Measured, second: Measured) -> Difference:
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """The exact two-sided p that images favour neither row.
 
-    Of the d = only_first + only_second images that tell the rows apart, each would
+    Of the d = only_first + only_second images that distinguish the rows, each would
     favour either row with probability 1/2: p = min(1, 2 P(X <= min)), X ~ B(d, 1/2).
 
     Example:

@@ -1,35 +1,35 @@
-"""How a wrong image is wrong: each image gets exactly one kind.
+"""Kinds of localization failures: each image has exactly one.
 
-Let B be the method's box and T_1..T_m the label's true boxes. Of a T, B lies
+Let B be the method's box and T_1..T_m the label's ground-truth boxes. Of a T, B lies
 *inside* by |B and T| / |B| and *covers* |B and T| / |T|. "Mostly" is a share of at
-least tau = 2 r / (1 + r), with r the least IoU of a right box; tau = 2/3 at r = 1/2.
+minimum tau = 2 r / (1 + r), with r the minimum IoU of a right box; tau = 2/3 at r = 1/2.
 
 Why this tau: inside >= tau and covers >= tau of one T together give
 IoU = 1 / (1/inside + 1/covers - 1) >= tau / (2 - tau) = r, which is right. So a wrong
-box is never both mostly inside a true box and mostly covering it: "too small" and
+box is never both mostly inside a ground-truth box and mostly covering it: "too small" and
 "too large" exclude each other by arithmetic, and any smaller tau would lose that.
 
-The kinds, in the order in which they are asked; the first that holds is it:
+The kinds, in the order of the tests; the first that holds is the image's kind:
 
-1. RIGHT        under the metric asked for.
+1. RIGHT        under the given metric.
 2. CLASS_WRONG  none of the metric's k classes is the label (never for GT-known, nor in a run
                 without classes).
-3. SEVERAL      B mostly covers two or more true boxes: several objects in one box.
-4. TOO_LARGE    B mostly covers the true box with which its IoU is best.
+3. SEVERAL      B mostly covers two or more ground-truth boxes: several objects in one box.
+4. TOO_LARGE    B mostly covers the ground-truth box with which its IoU is best.
 5. TOO_SMALL    B lies mostly inside that box.
 6. MISS         the best IoU is below 0.1: hardly any overlap. Hoiem et al. draw the line
-                between a misplaced and a background detection there. Asked after 4 and 5,
+                between a misplaced and a background detection there. Tested after 4 and 5,
                 since a small part of a large object, or the whole image around a tiny
                 one, has found the object and has a low IoU all the same.
 7. OTHER        the rest: it overlaps, and neither holds the other mostly (shifted, or
                 of another shape).
 
-Among equal IoUs the first true box counts. A box without area is a MISS. SEVERAL does not
-ask whether the true boxes overlap each other: around two nested ones it holds too.
+Among equal IoUs the first ground-truth box counts. A box without area is a MISS. SEVERAL
+applies whether or not the ground-truth boxes overlap: around two nested ones it holds too.
 
 Source:
     Hoiem, Chodpathumwan and Dai, Diagnosing error in object detectors, ECCV 2012,
-    section 2.1 (0.1 as the least IoU of a localization error).
+    section 2.1 (0.1 as the minimum IoU of a localization error).
 """
 
 from collections.abc import Callable, Mapping
@@ -48,11 +48,11 @@ from wsol_bench.scoring.catalog import METRICS
 from wsol_bench.scoring.ilsvrc import right_boxes, right_classes
 from wsol_bench.scoring.row_data import RowData
 
-LEAST_OVERLAP = 0.1
+MIN_OVERLAP = 0.1
 """Below this best IoU a box that is neither too small nor too large is a miss."""
 
-LEAST_SEVERAL = 2
-"""True boxes that must be mostly covered for several objects in one box."""
+MIN_SEVERAL = 2
+"""Ground-truth boxes that must be mostly covered for several objects in one box."""
 
 CLASSES_OF: Mapping[str, Callable[[RowData, int], NDArray[np.bool_]]] = MappingProxyType(
     {
@@ -61,11 +61,11 @@ CLASSES_OF: Mapping[str, Callable[[RowData, int], NDArray[np.bool_]]] = MappingP
         "gt_known_loc": lambda row, topk: np.ones(row.n, np.bool_),
     }
 )
-"""Localization metric -> whether the classes it looks at hold the label, (n,)."""
+"""Localization metric -> whether the classes that it reads contain the label, (n,)."""
 
 
 class FailureKind(StrEnum):
-    """What an image came to; the module says when each holds."""
+    """The outcome of an image; the module's docstring defines each."""
 
     RIGHT = "right"
     CLASS_WRONG = "class wrong"
@@ -77,7 +77,7 @@ class FailureKind(StrEnum):
 
 
 KINDS = tuple(FailureKind)
-"""A kind's code is its place here."""
+"""A kind's code is its index here."""
 
 
 def count_failures(
@@ -90,12 +90,12 @@ def count_failures(
     Args:
         table: records of `store.SCHEMA`.
         method: whose records count.
-        protocol: its least IoU and its k.
+        protocol: its minimum IoU and its k.
         metric: top1_loc, top5_loc, or gt_known_loc, which never is CLASS_WRONG.
 
     Raises:
         UsageError: it is another metric.
-        DataError: a record has no true box; names it.
+        DataError: a record has no ground-truth box; names it.
     """
     kinds = failure_kinds(table, method, protocol, metric)
     counted = outcomes_of(table, method).counted
@@ -126,7 +126,7 @@ def box_kinds(records: BoxArrays, right_iou: float) -> NDArray[np.int64]:
 
     Args:
         records: n images; n may be 0.
-        right_iou: the least IoU r of a right box, in 0..1.
+        right_iou: the minimum IoU r of a right box, in 0..1.
     """
     if records.n == 0:
         return np.empty(0, np.int64)
@@ -135,10 +135,10 @@ def box_kinds(records: BoxArrays, right_iou: float) -> NDArray[np.int64]:
     best = _first_best(ious, records)  # (n,) places in the (t,) arrays
     covered = np.add.reduceat((covers >= mostly).astype(np.int64), records.starts)  # (n,)
     conditions = {
-        FailureKind.SEVERAL: covered >= LEAST_SEVERAL,
+        FailureKind.SEVERAL: covered >= MIN_SEVERAL,
         FailureKind.TOO_LARGE: covers[best] >= mostly,
         FailureKind.TOO_SMALL: inside[best] >= mostly,
-        FailureKind.MISS: ious[best] < LEAST_OVERLAP,
+        FailureKind.MISS: ious[best] < MIN_OVERLAP,
     }
     codes = [KINDS.index(kind) for kind in conditions]
     return np.select(list(conditions.values()), codes, KINDS.index(FailureKind.OTHER))
@@ -147,7 +147,7 @@ def box_kinds(records: BoxArrays, right_iou: float) -> NDArray[np.int64]:
 def _overlaps(
     records: BoxArrays,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Of every true box: the share of the box inside it, its share covered, the IoU."""
+    """Per ground-truth box: the predicted box's share inside it, its share covered, the IoU."""
     boxes, truths = records.boxes[records.image_of], records.truths  # (t, 4) each
     lower = np.maximum(boxes[:, :2], truths[:, :2])
     upper = np.minimum(boxes[:, 2:], truths[:, 2:])
@@ -161,7 +161,7 @@ def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 
 
 def _first_best(ious: NDArray[np.float64], records: BoxArrays) -> NDArray[np.int64]:
-    """Where each image's first true box of best IoU stands, (n,)."""
+    """The index of each image's first ground-truth box of best IoU, (n,)."""
     best = np.maximum.reduceat(ious, records.starts)  # (n,)
     places = np.where(ious == best[records.image_of], np.arange(len(ious)), len(ious))
     return np.minimum.reduceat(places, records.starts)

@@ -1,7 +1,7 @@
-"""Do two rows differ? Paired comparisons over the same images.
+"""Paired comparisons of rows over the same images.
 
 Two rows of one dataset share its images, so their figures rise and fall together and
-their two intervals say too little. Here each image is compared with itself, as
+their two intervals are not enough. Here each image is compared with itself, as
 `analysis.differences` describes.
 """
 

@@ -1,4 +1,4 @@
-"""Two runs of the same images, record by record: which images came out otherwise, and why."""
+"""Two runs of the same images, record by record: which images differ, and why."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ _CORNERS = ("x0", "y0", "x1", "y1")
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What one method's records came to on both sides.
+    """One method's records in both runs, compared.
 
     Attributes:
         method: its name.
@@ -25,7 +25,7 @@ class Differences:
         boxes: images whose box differs.
         pixels: the furthest that a corner moved.
         flipped: images whose box is right on one side and wrong on the other.
-        furthest: images by how far their box moved, falling, those that did not left out.
+        furthest: images by how far their box moved, descending, without those that did not.
     """
 
     method: str
@@ -60,20 +60,20 @@ def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differe
 
 
 def circumstances(manifest: Manifest) -> dict[str, str]:
-    """What a run's manifest says that may explain its records, name -> value as text.
+    """What in a run's manifest may explain its records: name -> value as text.
 
     Args:
         manifest: of an interrupted or older run it may lack some of it.
     """
-    told = {name: str(value) for name, value in asdict(manifest.identity).items()}
-    told |= {row.name: str(row.definition) for row in manifest.rows} | dict(manifest.versions)
-    told["batch_size"] = str(manifest.settings.get("batch_size"))
+    values = {name: str(value) for name, value in asdict(manifest.identity).items()}
+    values |= {row.name: str(row.definition) for row in manifest.rows} | dict(manifest.versions)
+    values["batch_size"] = str(manifest.settings.get("batch_size"))
     for machine in manifest.machines:
         for name, value in machine.items():
             text = str(value)
-            if text not in told.setdefault(name, text).split(" and "):
-                told[name] += f" and {text}"
-    return told
+            if text not in values.setdefault(name, text).split(" and "):
+                values[name] += f" and {text}"
+    return values
 
 
 def explanations(old: Manifest, new: Manifest) -> list[str]:
@@ -104,7 +104,7 @@ def _of_method(method: str, old: pa.Table, new: pa.Table, iou: float) -> Differe
     right = [table["iou"].to_numpy() >= iou for table in (a, b)]
     pairs = zip(a["classes"].to_pylist(), b["classes"].to_pylist(), strict=True)
     classes = np.array([one != other for one, other in pairs], dtype=bool)
-    falling = np.argsort(-moved, kind="stable")
+    descending = np.argsort(-moved, kind="stable")
     return Differences(
         method,
         images=len(both),
@@ -113,7 +113,7 @@ def _of_method(method: str, old: pa.Table, new: pa.Table, iou: float) -> Differe
         boxes=int((moved > 0).sum()),
         pixels=float(moved.max(initial=0)),
         flipped=tuple(ids[right[0] != right[1]]),
-        furthest=tuple(ids[at] for at in falling if moved[at] > 0),
+        furthest=tuple(ids[at] for at in descending if moved[at] > 0),
     )
 
 

@@ -1,4 +1,4 @@
-"""Two results, cell by cell: what moved, and did it move further than it may?
+"""Comparison of two results, cell by cell, with tolerances.
 
 A cell is one figure of one method on one arch. Both results must be of the same
 images under the same protocol, so a tolerance is not a matter of sampling error:
@@ -17,7 +17,7 @@ DEFAULT_TOLERANCE = 0.5
 
 Measured on the demo's 1,000 images: older processor instructions (SSE4.1 for AVX-512)
 and other batch sizes moved nothing, a box threshold off by 0.01 moved Grad-CAM's
-errors by 1.3 to 1.7 points. docs/how-to/regression-in-ci.md says more."""
+errors by 1.3 to 1.7 points. See docs/how-to/regression-in-ci.md."""
 
 ROUNDING = 1e-9
 """What a difference of two per cents may be off by, as 30.3 - 30.2 is; one image of
@@ -25,7 +25,7 @@ a million is 1e-4."""
 
 
 class Verdict(StrEnum):
-    """What is to be said of a cell that both results have."""
+    """The outcome of a cell that both results have."""
 
     SAME = "same"
     WITHIN = "within"
@@ -83,20 +83,20 @@ class Mismatch:
     """A reason, other than a figure, why two results are not of the same thing.
 
     Attributes:
-        subject: an arch or a row.
+        entry: an arch or a row.
         what: is another, in words.
     """
 
-    subject: str
+    entry: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.what}"
+        return f"{self.entry}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
 class ResultComparison:
-    """What a comparison came to.
+    """The outcome of a comparison.
 
     Attributes:
         cells: of the rows that both results have, in the baseline's order.
@@ -165,11 +165,11 @@ def compare(
 
 def _other_conditions(old: StoredResults, new: StoredResults) -> list[Mismatch]:
     return [
-        Mismatch(subject, f"{name} was {before}, is {new.conditions[subject][name]}")
-        for subject, conditions in old.conditions.items()
-        if subject in new.conditions
+        Mismatch(entry, f"{name} was {before}, is {new.conditions[entry][name]}")
+        for entry, conditions in old.conditions.items()
+        if entry in new.conditions
         for name, before in conditions.items()
-        if before != new.conditions[subject][name]
+        if before != new.conditions[entry][name]
     ]
 
 
@@ -196,5 +196,5 @@ def read_tolerances(pairs: Sequence[str], known: Collection[str]) -> dict[str, f
 
 
 def percent_text(figure: float | None) -> str:
-    """A figure with three decimals, which tell one image of 50,000; "none" without."""
+    """A figure with three decimals, which distinguish one image of 50,000; "none" without."""
     return "none" if figure is None else f"{figure:.3f}"

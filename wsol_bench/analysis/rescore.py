@@ -1,6 +1,6 @@
 """A run scored again under another protocol, without its network.
 
-Records hold the box and the true boxes, so scoring alone can always be varied. A
+Records hold the predicted and the ground-truth boxes, so scoring can always be varied. A
 box drawn by another rule needs the maps, which a run keeps with --keep-maps. What
 needs other input tensors, another view, cannot be had from either.
 """
@@ -155,7 +155,7 @@ def _score_row(
 def require_classes(
     network: NetworkRecords, row: RowData, protocol: Protocol, metrics: Sequence[BoundMetric]
 ) -> None:
-    """Checks that the records hold as many classes per image as the metrics look at.
+    """Checks that the records hold as many classes per image as the metrics read.
 
     Raises:
         UsageError: they hold fewer.
@@ -232,7 +232,7 @@ def _extract_all(
 
 
 def require_view(network: NetworkRecords, protocol: Protocol) -> None:
-    """Sees that a run has the view that a protocol needs.
+    """Checks that a run has the view that a protocol needs.
 
     Raises:
         UsageError: it has another.

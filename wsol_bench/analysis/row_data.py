@@ -1,4 +1,4 @@
-"""What metrics are given of one row of a run: its records, columns, maps and masks."""
+"""The data of one row of a run for metrics: its records, columns, maps and masks."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -51,7 +51,7 @@ def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDa
 def find_images(
     manifest: Manifest, data: str | None, *, quiet: bool
 ) -> tuple[ImageDataset | None, str]:
-    """Opens exactly the images of a run, or says why that is not possible.
+    """Opens exactly the images of a run, or gives the reason why that is not possible.
 
     Args:
         manifest, data, quiet: as `open_images` takes them.

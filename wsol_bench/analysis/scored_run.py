@@ -1,4 +1,4 @@
-"""The runs of a report: opened, scored from their records, and named apart."""
+"""The runs of a report: opened, scored from their records, and labelled."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class ReportRow:
     Attributes:
         method: its name.
         title: as a paper's table writes it, with the arch where it is not the run's.
-        arch: of the network that carries it.
+        arch: the network that supports it.
         network: the records' network, and where they lie.
         table: the method's records, in the order of the dataset.
         figures: metric -> figure, measured from these records and maps.
@@ -57,7 +57,7 @@ class ReportRun:
     """One run of a report.
 
     Attributes:
-        label: what tells it from the report's other runs.
+        label: what distinguishes it from the report's other runs.
         path: its folder.
         manifest: of the run's own network.
         protocol: under which it was made.
@@ -162,7 +162,7 @@ def _check_same_images(path: Path, rows: Sequence[ReportRow]) -> None:
 
 
 def _labels(runs: Sequence[ReportRun]) -> list[str]:
-    """The shortest of some names that tells every run from the others."""
+    """The shortest of some names that distinguishes every run from the others."""
     for name in _NAMES:
         labels = [name(run) for run in runs]
         if len(set(labels)) == len(labels):

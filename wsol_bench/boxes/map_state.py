@@ -6,7 +6,7 @@ __all__ = ["MapState"]
 
 
 class MapState(StrEnum):
-    """Whether a map said anything; a degenerate one gets the whole image as box."""
+    """Whether a map contains information; the box of a degenerate map is the whole image."""
 
     OK = "ok"
     ZERO = "zero"

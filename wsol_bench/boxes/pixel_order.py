@@ -32,7 +32,7 @@ class PixelOrder(NamedTuple):
     """The order in which pixels enter; T thresholds give the levels 0..T.
 
     Attributes:
-        pixels: (h * w,) uint32, row << 16 | column, both counted from 1, by rising
+        pixels: (h * w,) uint32, row << 16 | column, both counted from 1, by ascending
             level and in raster order within one.
         begin: (T + 2,) where each level begins in `pixels`, and their number.
         earlier: ((h + 2) * (w + 2),) uint8, flat and with a border of one pixel:
@@ -54,7 +54,7 @@ def pixel_order(
 
     Args:
         values: (h, w), one map.
-        thresholds: (T,) rising, equal ones allowed, in the map's units.
+        thresholds: (T,) ascending, equal ones allowed, in the map's units.
         strict: a pixel passes when `value > threshold`, not `value >= threshold`.
 
     Raises:
@@ -141,14 +141,14 @@ def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDA
     levels = np.zeros((height + 2, width + 2), np.uint16)
     if thresholds.size == 0:
         return levels
-    least, extent = thresholds[0], thresholds[-1] - thresholds[0]
+    lowest, extent = thresholds[0], thresholds[-1] - thresholds[0]
     cells = _CELLS_PER_THRESHOLD * thresholds.size
     scale = cells / extent if extent > 0 else 0.0
     if not np.isfinite(scale):
         scale = 0.0  # one cell for all: slow, and as right
     below = np.zeros(cells + 1, np.uint16)  # how many thresholds are in lower cells
     for threshold in thresholds:
-        below[_cell(threshold, least, scale, cells) + 1] += 1
+        below[_cell(threshold, lowest, scale, cells) + 1] += 1
     crowded = below.max() > 1
     for cell in range(cells):
         below[cell + 1] += below[cell]
@@ -156,7 +156,7 @@ def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDA
     found = np.empty(width, np.int32)
     for y in range(height):
         for x in range(width):
-            found[x] = _cell(np.float64(values[y, x]), least, scale, cells)
+            found[x] = _cell(np.float64(values[y, x]), lowest, scale, cells)
         for x in range(width):
             value = np.float64(values[y, x])
             level = np.uint64(below[found[x]])
@@ -168,8 +168,8 @@ def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDA
 
 
 @compiled
-def _cell(value: float, least: float, scale: float, cells: int) -> int:
-    return int(min(max((value - least) * scale, 0.0), cells - 1.0))
+def _cell(value: float, lowest: float, scale: float, cells: int) -> int:
+    return int(min(max((value - lowest) * scale, 0.0), cells - 1.0))
 
 
 @compiled

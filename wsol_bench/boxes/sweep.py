@@ -1,15 +1,15 @@
 """A map's boxes at every threshold, in one pass over its pixels.
 
-Pixels enter in falling order of value and join the components of the neighbours that
-are in already (union-find), so a component's box grows instead of being looked for
+Pixels enter in descending order of value and join the components of the neighbours that
+are in already (union-find), so a component's box grows instead of being searched for
 again at each threshold. The boxes are those of labelling afresh, ties included.
 
 It is fast because neighbours that touch one another are in one component already:
-of each such group only one has to be asked, a byte per pixel says which groups there
+of each such group only one has to be visited, a byte per pixel lists which groups there
 are, and on a smooth map nearly every pixel has one group. So unions are rare, and
 the components are few enough to stay in the first cache.
 
-Source: entering by falling value builds a component tree: Najman and Couprie,
+Source: entering by descending value builds a component tree: Najman and Couprie,
 Building the component tree in quasi-linear time, IEEE TIP 15(11), 2006.
 """
 
@@ -23,10 +23,10 @@ from wsol_bench.boxes.pixel_order import RING, PixelOrder, neighbour_groups, pix
 from wsol_bench.runtime.compiled import compiled
 
 Thresholds = NDArray[np.float64]
-"""Rising thresholds in the map's own units, (T,)."""
+"""Ascending thresholds in the map's own units, (T,)."""
 
 # A component's columns: the component it went into, or itself; pixels; the first and
-# last pixel in raster order, whose rows are the box's; the least and largest column;
+# last pixel in raster order, whose rows are the box's; the minimum and maximum column;
 # the level at which it last changed; its last row in the spans.
 _PARENT, _AREA, _FIRST, _LAST, _LEFT, _RIGHT, _STAMP, _SPAN = range(8)
 
@@ -68,7 +68,7 @@ def largest_boxes(
 
     Args:
         values: (h, w), one map.
-        thresholds: (T,) rising, equal ones allowed, in the map's units.
+        thresholds: (T,) ascending, equal ones allowed, in the map's units.
         connectivity: 8 joins pixels that touch at a corner, 4 only at a side.
         strict: keep `values > threshold` instead of `values >= threshold`.
 
@@ -106,7 +106,7 @@ class _Forest(NamedTuple):
     """The components of the pixels that are in; places are flat, as in `PixelOrder`.
 
     Attributes:
-        near: (256, 5) for each set of neighbours the distances to those to ask; a 0
+        near: (256, 5) for each set of neighbours the distances to those to visit; a 0
             ends them.
         label: for each place that is in, a component that it was once in.
         part: (c, 8) the components, also those that went into others.

@@ -30,7 +30,7 @@ def bench(
     arch
         Comma-separated networks, or "all" for those of Table 1.
     topology
-        Which net of that name, with random weights (see: list archs); Caffe's where not given.
+        A topology of that arch, with random weights (see: list archs). Default: Caffe's.
     weights
         What run --weights takes, in place of random ones.
     device
@@ -38,7 +38,7 @@ def bench(
     batch_size
         Images per pass; comma-separated for several.
     rounds
-        Interleaved repeats; medians are given, and the least and largest.
+        Interleaved repeats; the output gives median, minimum and maximum.
     against
         Comma-separated libraries that make the same maps: captum, grad-cam, torchcam.
     parts
@@ -49,7 +49,7 @@ def bench(
     data
         Folder or tar with images and boxes, or "demo".
     limit
-        How many of its images the pipeline runs over.
+        The number of its images that the pipeline runs over.
     as_json
         One JSON object on stdout instead of the tables.
     """

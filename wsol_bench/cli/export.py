@@ -1,4 +1,4 @@
-"""The command that writes runs in other people's forms: parse, call."""
+"""The command that exports runs to other tools' formats: parse, call."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,7 +40,7 @@ def export(
         File of "WNID id" lines, for classes that are not ILSVRC's. Without one, COCO's
         ids of such classes count from 1 in the order of the WNIDs.
     data
-        The images' folder or tar, where it is not where the run says.
+        The images' folder or tar. Default: the path that the run recorded.
     """
     from wsol_bench.report.exports.export import Export, export_run
 

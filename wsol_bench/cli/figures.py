@@ -27,7 +27,7 @@ def show(
     width_in: float | None = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Look at any single image: its five best classes, and where each method sees each.
+    """Show the five best classes of a single image, and where each method localizes each.
 
     Parameters
     ----------
@@ -92,16 +92,16 @@ def figure(
     images
         Image ids between commas, or sets with :N for how many, such as worst:3,random:5.
         best, worst and median are by the mean IoU of the methods that make maps; disagree is
-        where their IoUs lie furthest apart, degenerate where a map says nothing. Outcomes of
+        where their IoUs differ most, degenerate where a map is zero or constant. Outcomes of
         `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
     methods
         Comma-separated names of rows; default: all of the run's.
     data
-        The images' folder or tar, where it is not where the run says.
+        The images' folder or tar. Default: the path that the run recorded.
     out
         The figure's file: .pdf, .svg or .png.
     width_in
-        In inches; 6.875 is the text of a page of two columns, 3.25 is one of its columns.
+        In inches: 6.875 is the text width of a two-column page, 3.25 one column.
     seed
         Of random images.
     """

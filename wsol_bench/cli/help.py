@@ -31,8 +31,8 @@ def joined(text: str) -> str:
     section = _SECTION.search(clean)
     start = section.start() if section else len(clean)
     entries = re.split(r"\n(?=\S)", clean[start:])  # a name and its description each
-    told = [_entry(*entry.partition("\n")) for entry in entries]
-    return _IN_PARAGRAPH.sub(" ", clean[:start]) + "\n".join(told)
+    texts = [_entry(*entry.partition("\n")) for entry in entries]
+    return _IN_PARAGRAPH.sub(" ", clean[:start]) + "\n".join(texts)
 
 
 def _entry(name: str, newline: str, description: str) -> str:

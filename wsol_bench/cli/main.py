@@ -39,7 +39,7 @@ from wsol_bench.settings import REMOVED
 PROGRAM = "wsol-bench"
 
 _HELP = """\
-Measures how well networks trained on image labels alone can say where the object is.
+Measures how well networks trained on image labels alone localize objects.
 
 A first run, which needs no data and no download:
 
@@ -144,8 +144,8 @@ def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code.
 
-    Nobody need read what it prints: where standard output was closed, the code is that of
-    the work; where its disk is full, that is told and the code is not 0.
+    If standard output was closed by its reader, the code is that of
+    the work; where its disk is full, that is reported and the code is not 0.
     """
     with standard_streams() as out:
         code = _main(arguments)
@@ -170,7 +170,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         return _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
         return _fail(f"interrupted.{_how_to_go_on(tokens)}", EXIT_INTERRUPTED, debug)
-    except Exception as error:  # the last resort: a fault of ours, told without a traceback
+    except Exception as error:  # the last resort: a bug of ours, reported without a traceback
         kind = type(error).__name__
         return _fail(
             f"unexpected {kind}: {error}. Run again with --debug and report what it shows.",

@@ -1,4 +1,4 @@
-"""The command that makes something to look at: parse, call."""
+"""The commands that write HTML pages: parse, call."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,7 @@ def report(
     out
         The file to write.
     data
-        The images' folder or tar, where they are no longer where the runs found them.
+        The images' folder or tar. Default: the paths that the runs recorded.
     metrics
         Comma-separated names of metrics that the table of figures shows (see: list metrics).
         Default: those of each run's protocol.
@@ -39,7 +39,7 @@ def report(
     max_mb
         The file's limit in megabytes, which the pictures keep to.
     quiet
-        Say nothing on stderr.
+        Print nothing on stderr.
     """
     from wsol_bench.report.page.page import PageSettings, write_report
 

@@ -28,7 +28,7 @@ def score(
     allow_missing: Switch = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Score a run again without its network, or anybody's predictions.
+    """Score a finished run again without its network, or a file of predictions.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def score(
     class_map
         File of "WNID id" lines, for --predictions over classes that are not ILSVRC's.
     blacklist
-        File of 1-based image indices that localization errors leave out, for --predictions.
+        File of 1-based image indices that localization errors exclude, for --predictions.
     limit
-        Only the first so many images, for --predictions.
+        At most N images, the first by id, for --predictions.
     allow_missing
-        Go on where annotated images are absent, for --predictions.
+        Continue without absent annotated images, for --predictions.
     as_json
         One JSON object on stdout instead of the table.
     """
@@ -189,7 +189,7 @@ def ablate(
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Print how each figure moves when one choice of the protocol moves.
+    """Print how each figure changes when one choice of the protocol changes.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFil
     """Finds the XML folder and the Kaggle table near a dataset's images.
 
     Args:
-        bases: folders in which to look, nearest first.
+        bases: folders to search, nearest first.
         classes: the classes that labels must be among.
 
     Raises:

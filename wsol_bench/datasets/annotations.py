@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-LARGEST_COORDINATE = 1_000_000
+MAX_COORDINATE = 1_000_000
 """Beyond any image; keeps an area far from overflow."""
-LARGEST_XML_BYTES = 1_000_000
+MAX_XML_BYTES = 1_000_000
 """The largest of ILSVRC has some 20 kB."""
 
 Corners = tuple[float, float, float, float]
@@ -194,14 +194,14 @@ def _parse(data: bytes, where: str) -> Element:
 def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_XML_BYTES + 1)
+            data = file.read(MAX_XML_BYTES + 1)
     except OSError as error:
         raise DataError(
             f"cannot read {shown(str(path))}: {error.strerror}. Check the file and its permissions."
         ) from error
-    if len(data) > LARGEST_XML_BYTES:
+    if len(data) > MAX_XML_BYTES:
         raise DataError(
-            f"{shown(str(path))} is larger than {LARGEST_XML_BYTES:,} bytes. "
+            f"{shown(str(path))} is larger than {MAX_XML_BYTES:,} bytes. "
             "Expected an annotation of a few kilobytes."
         )
     return data
@@ -255,6 +255,6 @@ def coordinate(text: str, name: str, where: str) -> float:
         value = float(text) if plain else math.nan
     except ValueError:
         value = math.nan
-    if not abs(value) <= LARGEST_COORDINATE:  # also false for NaN
+    if not abs(value) <= MAX_COORDINATE:  # also false for NaN
         raise DataError(f"{where}: {name} is {text[:40]!r}. Expected a number of pixels.")
     return value

@@ -68,7 +68,7 @@ def find_classes(bases: Sequence[Path]) -> ClassList:
     """The dataset's own list where one of the folders has it, else the official one.
 
     Args:
-        bases: folders in which to look, nearest first, for LOC_synset_mapping.txt and
+        bases: folders to search, nearest first, for LOC_synset_mapping.txt and
             then for classes.txt.
 
     Raises:
@@ -95,7 +95,7 @@ def class_list(ids: Sequence[str], source: str, names: Sequence[str] | None = No
 
 @cache
 def official_classes() -> ClassList:
-    """The 1,000 classes of ILSVRC 2012, as the package carries them."""
+    """The 1,000 classes of ILSVRC 2012, as the package contains them."""
     file = resources.files("wsol_bench.datasets") / "imagenet_classes.txt"
     return parse_classes(file.read_text(encoding="utf-8"), OFFICIAL_SOURCE)
 
@@ -158,7 +158,7 @@ def parse_plain_classes(text: str, source: str) -> ClassList:
 _PARSERS: Mapping[str, Callable[[str, str], ClassList]] = MappingProxyType(
     {MAPPING_NAME: parse_classes, CLASSES_NAME: parse_plain_classes}
 )
-"""By the file's name, in the order in which they are looked for."""
+"""By the file's name, in the order of the search."""
 
 
 def read_text(path: Path) -> str:

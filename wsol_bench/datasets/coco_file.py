@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.datasets.annotations import LARGEST_COORDINATE, Corners
+from wsol_bench.datasets.annotations import MAX_COORDINATE, Corners
 from wsol_bench.datasets.images import LONGEST_SIDE, MOST_PIXELS
 from wsol_bench.datasets.listed_files import relative_path
 from wsol_bench.datasets.run_lengths import parse_counts
@@ -216,7 +216,7 @@ def _polygon(points: Any) -> NDArray[np.float64]:
 
 def _is_number(value: Any) -> bool:
     plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and abs(value) <= LARGEST_COORDINATE  # also false for NaN
+    return plain and abs(value) <= MAX_COORDINATE  # also false for NaN
 
 
 def _field(entry: Any, key: str, kind: type, where: str) -> Any:

@@ -5,7 +5,7 @@ second column of the devkit's map_clsloc.txt are the same. The devkit of 2015 st
 its meta_clsloc.mat and of its validation ground truth (readme.txt, sections 3.1 and
 3.2.2). The ids of the detection task (1..200) and those of ILSVRC2010 are others.
 
-The package carries the 1,000 pairs in devkit_ids.txt, WNID and id, in the devkit's order.
+The package contains the 1,000 pairs in devkit_ids.txt, WNID and id, in the devkit's order.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ from wsol_bench.runtime.names import shown
 
 _FOLDERS = (".", "list", "lists", "data")
 _MOST_FILES = 20
-"""Text files that are looked into before a folder counts as something else."""
+"""Text files that are read before a folder counts as something else."""
 
 
 @dataclass(frozen=True, slots=True)

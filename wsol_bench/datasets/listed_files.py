@@ -56,9 +56,9 @@ def find_listed(roots: Sequence[Path], paths: Mapping[str, str]) -> ImageFiles:
     """The listed files that are present below the first folder that holds any of them.
 
     Args:
-        roots: folders in which to look, nearest first; at least one.
+        roots: folders to search, nearest first; at least one.
         paths: image id to path below a root. Where no root holds any of these paths, the
-            bare file names are looked for as well.
+            bare file names are searched for as well.
 
     Returns:
         Those present; none below the first root where there is none anywhere.

@@ -99,7 +99,7 @@ def why_not_listed(folder: Path) -> str | None:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file at the path, with permission to look."""
+    """Whether there is a file at the path that may be accessed."""
     try:
         return path.is_file()
     except OSError:  # no permission for a folder above
@@ -110,7 +110,7 @@ def scan_folder(folder: Path, suffixes: tuple[str, ...]) -> Scan:
     """The files directly in a folder, with links to files followed.
 
     Args:
-        folder: where to look; folders below it are not entered, so no loop of
+        folder: the folder to list; folders below it are not entered, so no loop of
             links can trap the scan.
         suffixes: kinds of file, lower case with the dot; others are disregarded.
 

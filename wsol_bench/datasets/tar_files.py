@@ -26,7 +26,7 @@ from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
 MOST_EXTENDED = 1_000_000
-"""Bytes of a header that carries a long name or attributes."""
+"""Bytes of a header that contains a long name or attributes."""
 
 _EXTENDED = frozenset(
     {

@@ -23,7 +23,7 @@ from wsol_bench.errors import RunError, UsageError
 
 _PAUSE = 0.5
 _CHECK_INTERVAL = 5.0
-"""Seconds between two looks at the cluster while no worker answers."""
+"""Seconds between two checks of the cluster while no worker answers."""
 _CONNECT_TIMEOUT = 5.0
 """Seconds for the head node to accept a connection."""
 _ADDRESS = "RAY_ADDRESS"

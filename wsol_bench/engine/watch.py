@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 _MAX_TICK = 2.0
-"""Seconds counted at most between two looks: time in which the run itself was halted, or
+"""Seconds counted at most between two checks: time in which the run itself was halted, or
 waited for its own disk, is not the workers'."""
 _BUSY = 0.02
 """Share of one processor above which a worker counts as working."""

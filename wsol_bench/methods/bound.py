@@ -94,7 +94,7 @@ class BoundMethod:
             side: of the network's input, for the trial pass of a method without `requests`.
 
         Raises:
-            NotApplicable: the network does not support the method; the message says why.
+            NotApplicable: the network does not support the method; the message gives the reason.
             UsageError: the network has no such layer.
         """
         if not isinstance(self.method, MapMethod):

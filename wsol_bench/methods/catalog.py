@@ -86,7 +86,7 @@ def find_method(name: str) -> Method:
 
 
 def find_methods(specs: Iterable[object]) -> tuple[BoundMethod, ...]:
-    """The rows that some specs ask for, in order, not yet bound to a network.
+    """The rows of some specs, in order, not yet bound to a network.
 
     Raises:
         UsageError: an unknown method or option, a bad value, or two rows of one name.

@@ -85,7 +85,7 @@ class MapMethod:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """All that a method without a network may look at of one image.
+    """What a method without a network may read of one image.
 
     Attributes:
         size: of the image, in pixels.

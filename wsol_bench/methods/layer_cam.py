@@ -59,8 +59,8 @@ def _map(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
 
 
 def _scaled(maps: "Tensor") -> "Tensor":
-    largest = maps.amax(dim=(1, 2), keepdim=True)
-    return (_GAMMA * maps / largest.where(largest > 0, 1)).tanh()
+    maximum = maps.amax(dim=(1, 2), keepdim=True)
+    return (_GAMMA * maps / maximum.where(maximum > 0, 1)).tanh()
 
 
 def _enlarged(maps: "Tensor", shape: tuple[int, ...]) -> "Tensor":

@@ -1,6 +1,6 @@
 """Options of methods: the keyword-only parameters of a method's function.
 
-A function says all there is to know of its options: the name, type and default by its
+A function's signature describes its options: the name, type and default by its
 signature, the bounds by `Annotated[float, Between(0, 1)]`, the meaning by its docstring.
 """
 

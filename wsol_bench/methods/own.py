@@ -1,6 +1,6 @@
 """Methods of the user's own: a function in a file or package, or one from Python.
 
-A function has one of three forms, told apart by the names of its first parameters:
+A function has one of three forms, distinguished by the names of its first parameters:
 
     f(forward, classes)            -> (n, u, v), reading any layer by its name
     f(forward, layer, classes)     -> (n, u, v), as the methods of this package

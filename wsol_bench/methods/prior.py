@@ -7,7 +7,7 @@ with a box of the most images of the other half; of several the first in ascendi
 (x0, x1, y0, y1). So no image's own box enters its prior.
 
 It is learned from ground-truth boxes: not a rival of a method without boxes, but the most that can
-be had without looking at an image.
+be had without the image.
 """
 
 from hashlib import blake2b

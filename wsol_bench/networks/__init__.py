@@ -1,1 +1,1 @@
-"""Archs, their weights, and the one forward pass that methods ask."""
+"""Archs, their weights, and the forward pass that methods share."""

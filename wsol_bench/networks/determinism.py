@@ -6,7 +6,7 @@ the last digits of a map, and now and then a box by a pixel. No operation that i
 here does so on a CPU; there the switch sees to it that none is added unnoticed.
 
 How many threads or images share a product of matrices is another matter: Intel's library
-adds up in another order for each, unless told otherwise before its first product.
+adds up in another order for each, unless this is set before its first product.
 """
 
 import os

@@ -20,7 +20,7 @@ from wsol_bench.networks.numbers import normalise
 from wsol_bench.networks.suspects import OWN_CROP, OWN_VALUES, SIDES, SUSPECTS, side_change
 
 IMAGES = 64
-"""How many images tell the suspects apart: most faults move errors by ten points and more."""
+"""How many images distinguish the hypotheses: most faults move errors by ten points and more."""
 _BATCH = 16
 _CHANCE = 0.02
 """A suspect explains an error where its lower losses are less likely by chance than this (paired,

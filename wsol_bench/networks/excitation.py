@@ -35,7 +35,7 @@ class Path:
         classifier: the step whose weights the contrast negates.
         below: steps below the classifier down to just above `layer`.
         layer: the step at whose output the signal is read.
-        needs: steps whose values the rules look at.
+        needs: steps whose values the rules read.
     """
 
     above: tuple[Step, ...]
@@ -46,7 +46,7 @@ class Path:
 
 
 def find_path(traced: fx.GraphModule, classifier: Step | None, layer: Step) -> Path:
-    """Finds the steps between the scores and a layer, and sees that each has a rule.
+    """Finds the steps between the scores and a layer, and checks that each has a rule.
 
     Raises:
         NotApplicable: a step has no rule or an input that may be negative, or the

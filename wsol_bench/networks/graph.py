@@ -45,7 +45,7 @@ _SUMS = (operator.add, torch.add)
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
-    """Traces a module in evaluation mode and makes it ready to be asked.
+    """Traces a module in evaluation mode and prepares its graph for passes.
 
     The module itself stays as it is: its layers are copied, frozen. Its parameters
     are shared, not copied, except where a batch norm is folded into its convolution.
@@ -241,6 +241,6 @@ def _leave_no_step_in_place(traced: fx.GraphModule) -> None:
             layer.inplace = False  # type: ignore[union-attr]
         if step.kwargs.get("inplace"):
             step.kwargs = {**step.kwargs, "inplace": False}
-        if step.op == "call_function":  # `x += y` overwrites what may be asked for later
+        if step.op == "call_function":  # `x += y` overwrites what may be requested later
             step.target = _OUT_OF_PLACE.get(step.target, step.target)
     traced.recompile()

@@ -28,9 +28,9 @@ class OpenNetwork:
         cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
         tokens: the prefix and grid of a transformer's tokens, or None.
         averaged: the layer whose cells' mean the classifier maps to the scores, as CAM needs; ""
-            where there is none or that was not looked at.
+            where there is none or that is unknown.
         outputs: the order of its outputs by the dataset's classes, or None for their own.
-        has_relu: whether a ReLU is computed, None where that was not looked at.
+        has_relu: whether a ReLU is computed, None where that is unknown.
         black: a black pixel as the preprocessing gives it; set where that is known.
     """
 

@@ -39,7 +39,7 @@ FP32 = PRECISIONS["fp32"]
 
 @contextmanager
 def computing_in(precision: Precision) -> Iterator[None]:
-    """Lets a GPU round float32 products only where the precision says so, while inside."""
+    """Lets a GPU round float32 products only where the precision allows it, while inside."""
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision.tf32
     try:

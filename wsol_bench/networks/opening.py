@@ -19,7 +19,7 @@ from wsol_bench.networks.roles import Roles, find_roles
 from wsol_bench.networks.traced import Traced
 
 TOLERANCE = 1e-3
-"""Largest difference of traced scores, as a share of the largest: float32 sums added in another
+"""Maximum difference of traced scores, as a share of the maximum: float32 sums added in another
 order, batch norms folded. A wrong trace differs by the scores' own size."""
 
 _STATED_PREFIX = ("num_prefix_tokens",)
@@ -77,7 +77,7 @@ def open_network(
     way: Hooked | Traced = by_hooks
     if not hooked:
         way = _traced(by_hooks, probed, layers, found)
-    if "features" in layers:  # hooks have no excitation, and the method says so
+    if "features" in layers:  # excitation is not available with hooks; the method reports that
         layers.setdefault("excitation", _excitation(way, found) or layers["features"])
     network = Network(
         way,

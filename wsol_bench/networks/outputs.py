@@ -49,7 +49,7 @@ class Outputs:
 
     @property
     def title(self) -> str:
-        """What tables say of it."""
+        """The text in tables."""
         digest = sha256(repr(self.of_class).encode()).hexdigest()[:8]
         mapped = sum(each != NONE for each in self.of_class)
         over = f"all {self.count:,}" if self.among == "all" else f"{mapped:,} of {self.count:,}"
@@ -94,7 +94,7 @@ def check_output_count(count: int, classes: int, weights: str) -> None:
     """Checks that a network without a table has one output per class.
 
     Raises:
-        WeightsError: it has another number; says what to do.
+        WeightsError: it has another number; states what to do.
     """
     if count == classes:
         return

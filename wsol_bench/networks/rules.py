@@ -36,17 +36,17 @@ from wsol_bench.networks.stem import gradient_at_input
 PositiveWeights = dict[tuple[nn.Module, int], Tensor]
 """(layer, sign) -> max(sign * weight, 0); belongs to a network."""
 
-_LEAST_NORMALISER = 1e-30
+_MIN_NORMALISER = 1e-30
 """A sum of excitations below this counts as 0: dividing by it could overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What the rules look at during one forward pass.
+    """What the rules read during one forward pass.
 
     Attributes:
         traced: the network's graph.
-        values: step -> its output, (n, k, u, v), at least where a rule looks.
+        values: step -> its output, (n, k, u, v), at least where a rule reads it.
         weights: the network's cache.
         normalisers: (step, sign) -> what signals are divided by: f(x), and infinity where it is
             0; filled here, shared by all signals.
@@ -90,7 +90,7 @@ def without_noise(
     """A sum of excitations with exact zeros where no input is excited.
 
     A GPU may convolve by a transform, which leaves about 1e-8 where every input is 0,
-    and dividing by that would hand on noise. Counting the inputs that excite a unit is
+    and dividing by that would propagate noise. Counting the inputs that excite a unit is
     safe from it: a count is a whole number.
     """
     exciting = _weigh(layer, (x > 0).to(x.dtype), (weight > 0).to(weight.dtype))
@@ -105,7 +105,7 @@ def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
 
 
 def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
-    """Max pooling: all of it to the largest input of each window."""
+    """Max pooling: all of it to the maximum input of each window."""
     _, transpose = _transposed(state, step, state.input_of(step))
     return [_each(transpose, signals)]
 
@@ -127,7 +127,7 @@ def by_sum(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
     if len(branches) == 1:  # x + x
         return [signals]
     total = branches[0] + branches[1]
-    ratio = (signals / F.hardshrink(total, _LEAST_NORMALISER)).nan_to_num_(0.0, 0.0, 0.0)
+    ratio = (signals / F.hardshrink(total, _MIN_NORMALISER)).nan_to_num_(0.0, 0.0, 0.0)
     return [ratio * branch for branch in branches]
 
 
@@ -190,7 +190,7 @@ def _divisor(normaliser: Tensor) -> Tensor:
 
     A tenth of the time of `torch.where`, which goes element by element in channels_last.
     """
-    return F.threshold(normaliser, _LEAST_NORMALISER, math.inf)
+    return F.threshold(normaliser, _MIN_NORMALISER, math.inf)
 
 
 def _weigh(layer: nn.Conv2d | nn.Linear, x: Tensor, weight: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _FEW_CHANNELS = 4
-_LEAST_BLOCK = 2
+_MIN_BLOCK = 2
 
 
 class StemConvolution(nn.Conv2d):
@@ -161,7 +161,7 @@ def _dense_kernel(
 @lru_cache(maxsize=64)
 def _axis(taps: int, stride: int, padding: int) -> tuple[Tensor, int, int]:
     """Which tap meets which output, (b, taps, window) of 0 and 1; left padding; stride."""
-    step = 1 if stride >= _LEAST_BLOCK else _LEAST_BLOCK
+    step = 1 if stride >= _MIN_BLOCK else _MIN_BLOCK
     block = stride * step
     first = -((taps - 1 - padding) // stride)  # at or before every output that r = 0 needs
     last = (block - 1 + padding) // stride

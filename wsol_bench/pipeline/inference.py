@@ -1,4 +1,4 @@
-"""What the network says of a batch: scores and maps, brought to the CPU.
+"""Inference: the scores and maps of a batch, brought to the CPU.
 
 On a GPU nothing here waits: a batch's work is queued, its answers are copied to
 pinned memory beside the next batch's work, and `Pending.wait` is called then.
@@ -37,7 +37,7 @@ class Pipeline:
         protocol: view, box rule, scoring.
         device: where the network is.
         blacklist: 1-based indices left out of localization errors.
-        keep_maps: whether to hand on the maps, as half floats. Boxes are then drawn
+        keep_maps: whether to return the maps, as half floats. Boxes are then drawn
             from what is kept, so that drawing them again gives the same.
         class_boxes: whether to draw also the boxes of the best classes.
         deterministic: whether to take only operations that repeat themselves to the bit.
@@ -101,11 +101,11 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about one image.
+    """One image for the network, and the classes whose maps are wanted.
 
     Attributes:
         tensors: (t, side, side, 3) uint8, the view's; empty without a network.
-        classes: a subject's name -> the class whose map is wanted.
+        classes: a target's name -> the class whose map is wanted.
         seed: of the image, for methods that draw at random.
         scores: (C,) of the image, where they are given and no network makes them; else empty.
     """
@@ -118,11 +118,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the network said of n images, on the CPU.
+    """The network's outputs for n images, on the CPU.
 
     Attributes:
         scores: (n, C) float32, the mean over each image's tensors.
-        best: (n, k) the best classes, falling.
+        best: (n, k) the best classes, by descending score.
         maps: method -> (n, t, u, v) float32, of the classes asked about.
         class_maps: for each of the k best classes the same; empty where not wanted.
     """
@@ -134,7 +134,7 @@ class Answers:
 
     @property
     def images(self) -> int:
-        """How many images it tells of."""
+        """The number of images that it is about."""
         return len(self.scores)
 
 
@@ -178,14 +178,14 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     tensors, seeds = zip(*((each.tensors, each.seed) for each in questions), strict=True)
     forward = forward_of(pipeline, tensors, requests, seeds)
     scores = mean_scores(pipeline, forward)
-    subjects = questions[0].classes
-    classes = {name: np.array([each.classes[name] for each in questions]) for name in subjects}
+    targets = questions[0].classes
+    classes = {name: np.array([each.classes[name] for each in questions]) for name in targets}
     maps = maps_of(pipeline, forward, classes)
     class_maps: list[dict[str, Tensor]] = []
     if pipeline.class_boxes:
         best = rank_classes(scores.cpu().numpy(), pipeline.protocol.topk)
         class_maps = [
-            maps_of(pipeline, forward, dict.fromkeys(subjects, column)) for column in best.T
+            maps_of(pipeline, forward, dict.fromkeys(targets, column)) for column in best.T
         ]
     scores = _to_cpu(scores)
     copied = None
@@ -245,8 +245,8 @@ def as_kept(maps: Tensor) -> Tensor:
     A threshold is a share of the maximum or the mean, so the scale does not count.
     NaN stays NaN and a map of zeros stays zero.
     """
-    largest = maps.abs().amax(dim=(1, 2, 3), keepdim=True)
-    return torch.where(largest > 0, maps / largest, maps).half()
+    maximum = maps.abs().amax(dim=(1, 2, 3), keepdim=True)
+    return torch.where(maximum > 0, maps / maximum, maps).half()
 
 
 def _to_device(values: Tensor, device: torch.device) -> Tensor:

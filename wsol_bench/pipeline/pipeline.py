@@ -22,6 +22,7 @@ from wsol_bench.geometry import Size
 from wsol_bench.methods.entry import Frame
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
+from wsol_bench.pipeline.adaptive_batch import AdaptiveBatch
 from wsol_bench.pipeline.inference import (
     Answers,
     Pending,
@@ -31,7 +32,6 @@ from wsol_bench.pipeline.inference import (
 )
 from wsol_bench.pipeline.kept_columns import BLANK, kept_columns, truth_of
 from wsol_bench.pipeline.localize import localize, read_map
-from wsol_bench.pipeline.room import Room
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
@@ -42,7 +42,7 @@ from wsol_bench.scoring.ilsvrc import label_iou
 __all__ = ["Made", "Pipeline", "records_of"]
 
 _BATCHES_AHEAD = 2
-"""How many batches are decoded before the network asks for them."""
+"""How many batches are decoded ahead of the network."""
 
 _NO_CLASS = -1
 """In place of an output that is no class of the dataset, and of the best classes of an image that
@@ -94,19 +94,19 @@ def records_of(
     dataset: Dataset,
     batches: Iterable[Sequence[Example]],
     threads: int,
-    tell: Callable[[str], None] = log,
+    log_line: Callable[[str], None] = log,
 ) -> Iterator[Made]:
-    """Runs batches of examples and gives what each came to, in order.
+    """Runs batches of examples and yields their records, in order.
 
     An image that cannot be read gives records of state `UNREADABLE`, which are wrong
     by every measure.
 
     Args:
-        pipeline: what to run.
+        pipeline: the network and its methods.
         dataset: opens the images.
         batches: examples, already cut into batches; taken as they are needed.
         threads: for decoding and for drawing boxes.
-        tell: says a line to the user, when the device's memory is too small.
+        log_line: logs a line when the device's memory is too small.
 
     Raises:
         DataError: the dataset as a whole cannot be read any more.
@@ -115,7 +115,7 @@ def records_of(
     on_cpu = pipeline.device.type == "cpu"
     if on_cpu:
         keep_freed_memory()
-    requests, room = pipeline.requests, Room(tell)
+    requests, adaptive = pipeline.requests, AdaptiveBatch(log_line)
     queued: deque[tuple[list[_PreparedImage], list[Pending]]] = deque()
     drawing: deque[_Drawing] = deque()
     with (
@@ -124,7 +124,8 @@ def records_of(
         repeatable(pipeline.deterministic),
     ):
         for batch in _prepare_ahead(pipeline, dataset, batches, pool):
-            queued.append((batch, room.ask(pipeline, [each.question for each in batch], requests)))
+            questions = [each.question for each in batch]
+            queued.append((batch, adaptive.ask(pipeline, questions, requests)))
             if len(queued) > (0 if on_cpu else 1):  # else the next batch would wait for this
                 drawing.append(_draw(pipeline, *queued.popleft(), pool))
             if len(drawing) > 1:

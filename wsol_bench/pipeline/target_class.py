@@ -1,4 +1,4 @@
-"""Which class a map is asked about: the label, or another, as a check on the map.
+"""The target class of a map: the label, or another, as a check on the map.
 
 A map that does not depend on the class it is asked about locates the salient, not the
 class. Asked about a wrong class, a method that knows classes must do worse.
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from wsol_bench.datasets.example import Dataset, Example
 
 TargetClass = Callable[[Example, Dataset], int]
-"""(example, its dataset) -> the class to ask about."""
+"""(example, its dataset) -> the target class."""
 
 
 def own_label(example: Example, dataset: Dataset) -> int:

@@ -16,7 +16,7 @@ class BoxRule:
 
     Attributes:
         threshold: times the map's maximum or mean, once the map has been brought to
-            the image's size, is the least value kept.
+            the image's size, is the minimum value kept.
         reference: what the threshold is a multiple of.
         strict: whether a kept value must be above (>), not at least (>=).
         upsampling: how the map is brought to the image's size.
@@ -42,9 +42,9 @@ class Sweep:
     """How a map is scored at every threshold instead of one.
 
     Attributes:
-        side: maps and true boxes are brought to a square of this side, in pixels.
+        side: maps and ground-truth boxes are resized to a square of this side, in pixels.
         thresholds: how many, evenly from 0 to 1 of the min-max normalised map.
-        ious: the least IoUs of a right box, averaged.
+        ious: the minimum IoUs of a right box, averaged.
         any_component: whether any component's box may be the right one.
     """
 
@@ -63,9 +63,9 @@ class Protocol:
         source: where the choices come from.
         view: the name of an entry of `views.VIEWS`.
         box_rule: how a map becomes a box.
-        iou: the least IoU of a right box.
-        topk: how many classes the second pair of errors looks at.
-        truth: which of several true boxes may be met: "any", or only the "largest",
+        iou: the minimum IoU of a right box.
+        topk: how many classes the second pair of errors reads.
+        truth: which of several ground-truth boxes may be met: "any", or only the "largest",
             or only the "first" as annotated.
         inclusive: whether boxes are taken as inclusive, off by one, as some do.
         sweep: how the map is scored at every threshold, or None.

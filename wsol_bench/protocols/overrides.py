@@ -21,7 +21,7 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     """The protocol of a name or TOML file, with fields replaced.
 
     A file holds `base = "gradcam-iccv17"` and any field of `Protocol` or `BoxRule`,
-    such as `threshold = 0.2`. A protocol that was changed says so in its name, so
+    such as `threshold = 0.2`. The name of a changed protocol lists the changes, so
     that its numbers are never taken for the original's.
 
     Args:
@@ -123,7 +123,7 @@ def _name_of(protocol: Protocol) -> str:
 
 def _check_shares(protocol: Protocol) -> None:
     if not 0 < protocol.iou <= 1:
-        raise UsageError(f"iou={protocol.iou:g}: expected a least IoU above 0 and at most 1.")
+        raise UsageError(f"iou={protocol.iou:g}: expected a minimum IoU above 0 and at most 1.")
     rule = protocol.box_rule
     if rule.reference == "max" and rule.threshold > 1:
         raise UsageError(

@@ -82,7 +82,7 @@ class Identity:
 
     @property
     def digest(self) -> str:
-        """Of all that decides records; every file of the run carries it."""
+        """Digest of all that decides records; the header of every file of the run contains it."""
         plain = asdict(self)
         del plain["protocol"]["metrics"]  # these are measured from the records
         if not self.columns:  # as before there were any
@@ -134,7 +134,7 @@ class DataSource:
 
     Attributes:
         path: what `--data` was.
-        layout: what `--layout` was, or None where it was found by looking.
+        layout: the value of `--layout`, or None where it was recognised.
         limit: at most this many examples, or None.
         split: what `--split` was, or None.
         box_ends: what `--box-ends` was, or None.

@@ -1,4 +1,4 @@
-"""Manifests as files: `run.json`, which carries the digest of its own content.
+"""Manifests as files: `run.json`, which contains the digest of its own content.
 
 One that was edited or damaged is not believed.
 """
@@ -12,7 +12,7 @@ from wsol_bench.records.manifest import SCHEMA_VERSION, Manifest, converted, dig
 from wsol_bench.records.schema1 import upgraded
 
 MAX_BYTES = 1 << 28
-"""The largest manifest that is read: a quarter of a gigabyte, far above any dataset's classes."""
+"""Size limit of a manifest: a quarter of a gigabyte, far above any dataset's classes."""
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

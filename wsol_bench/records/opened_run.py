@@ -25,7 +25,7 @@ UNREAD = Size(0, 0)
 
 @dataclass(frozen=True)
 class NetworkRecords:
-    """The records of one network, and what its manifest says of them.
+    """The records and the manifest of one network of a run.
 
     Attributes:
         folder: where they lie.
@@ -50,7 +50,7 @@ class NetworkRecords:
         return tuple(row["method"] for row in self.rows)
 
     def row(self, name: str) -> ManifestRow:
-        """What the manifest says of a row."""
+        """A row of the manifest."""
         row = self.manifest.row(name)
         if row is None:
             raise DataError(f"{self.folder.path / MANIFEST}: has no row {name}.")

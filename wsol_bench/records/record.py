@@ -24,7 +24,7 @@ class Record:
         image_id, index, label: the example's.
         method: the method's name.
         height, width: of the decoded image, in pixels.
-        classes: (k,) class indices by falling score, ties to the lower index.
+        classes: (k,) class indices by descending score, ties to the lower index.
         scores: (k,) float32 scores before the softmax, same order.
         box: (4,) the box for the label's class, half-open xyxy, float64.
         true_boxes: (m, 4) the label's ground-truth boxes.

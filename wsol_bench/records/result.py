@@ -68,7 +68,7 @@ class Result:
         summary: the protocol's choices in one line.
         n: images.
         rows: one per method that could run, in the order asked for.
-        not_applicable: method -> why this network cannot carry it.
+        not_applicable: method -> why this network does not support it.
         map_states: method -> map state -> number of images.
         seconds: of the run that made it, all sessions together.
         is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
@@ -145,7 +145,7 @@ def require_readable(results: Sequence[Result], allowed: int) -> None:
     """Checks that no more images than allowed could not be read.
 
     Raises:
-        DataError: more; names the first and says what to do.
+        DataError: more; names the first and states what to do.
     """
     worst = max(results, key=lambda result: len(result.unreadable))
     refuse_unreadable(worst.unreadable, worst.n, allowed)

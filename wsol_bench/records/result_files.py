@@ -2,7 +2,7 @@
 
 A result file holds the object of `Result.to_json`, or several of them under
 "results"; a run's folder holds one in its manifest, or a folder per arch. A file
-may say under "tolerance" how far each metric may move, in its unit: {"top1_loc": 0.5}.
+may state under "tolerance" how far each metric may change, in its unit: {"top1_loc": 0.5}.
 """
 
 import json

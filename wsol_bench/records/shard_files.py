@@ -4,7 +4,7 @@ examples/NNNNNNNN.parquet   a fixed range of the dataset's examples, with classe
 rows/r000/NNNNNNNN.parquet  one row's records of these examples
 maps/r000/NNNNNNNN.npy      its maps, where they are kept
 
-Every Parquet file carries in its header whose it is: the digest of the run's identity and of
+The header of every Parquet file identifies its run: the digest of the run's identity and of
 the row, the shard's number, the digest of its ids and of its maps. A file that lies in the
 wrong place, or comes from another run, is known by its header. Once the run is finished, its
 manifest holds the digest of each of these files, so that one that was edited is known too.
@@ -231,7 +231,7 @@ class ShardFiles(RunFiles):
         columns: Sequence[str],
         row: str | None,
     ) -> tuple[pa.Table, dict[str, Any]]:
-        """Some columns of a file, once its header says that it is the one expected here."""
+        """Some columns of a file, after checking that its header is the one expected here."""
         content = self.read_file(name)
         facts, lines = self.decoded(name, content, decode_facts)
         images = self._images_of(number)

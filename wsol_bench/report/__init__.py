@@ -1,1 +1,1 @@
-"""What people look at."""
+"""Output: pages, figures, tables and exports."""

@@ -24,7 +24,7 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         value: what was found.
         problem: why wsol_bench cannot work like this and what to do, or "".
     """
@@ -43,10 +43,10 @@ def _guarded(probe: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from probe()
     except Exception as error:  # a broken installation raises nearly anything
-        yield Finding("broken off", "", f"cannot look further: {_told(error)}")
+        yield Finding("stopped", "", f"no further checks: {_first_line(error)}")
 
 
-def _told(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The kind and first line of an error."""
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
@@ -87,7 +87,7 @@ def _operators() -> Iterator[Finding]:
         yield Finding(
             name,
             "does not run",
-            f"does not run ({_told(error)}). torch and torchvision must be of one release: "
+            f"does not run ({_first_line(error)}). torch and torchvision must be of one release: "
             "pip install --force-reinstall torch torchvision",
         )
         return
@@ -109,7 +109,7 @@ def _devices() -> Iterator[Finding]:
     import torch
 
     yield Finding("cpu", f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}")
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
@@ -118,8 +118,8 @@ def _devices() -> Iterator[Finding]:
         facts = torch.cuda.get_device_properties(number)
         yield Finding(f"cuda:{number}", f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
     yield Finding("mps", "available" if torch.backends.mps.is_available() else "not available")
-    for warning in said:
-        yield Finding("torch says", str(warning.message).splitlines()[0])
+    for warning in caught:
+        yield Finding("torch warns", str(warning.message).splitlines()[0])
 
 
 def _caches() -> Iterator[Finding]:
@@ -138,8 +138,8 @@ def _caches() -> Iterator[Finding]:
 
 def _cache(name: str, folder: Path, problem: str) -> Finding:
     writable = _is_writable(folder)
-    told = "writable" if writable else "not writable"
-    return Finding(name, f"{folder} ({told})", "" if writable else problem)
+    state = "writable" if writable else "not writable"
+    return Finding(name, f"{folder} ({state})", "" if writable else problem)
 
 
 def _is_writable(folder: Path) -> bool:
@@ -199,4 +199,4 @@ PROBES: Mapping[str, Callable[[], Iterator[Finding]]] = MappingProxyType(
         "weights": _weights,
     }
 )
-"""Section -> what looks into it, in the order of the report."""
+"""Section -> its checks, in the order of the report."""

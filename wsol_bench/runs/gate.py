@@ -1,7 +1,7 @@
 """The classification gate: a net that classifies wrongly localizes wrongly.
 
 Most re-makes that missed the paper's table had weights, preprocessing or label
-order off, and their classification error said so before any map was drawn.
+order off, and their classification error showed it before any map was drawn.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from wsol_bench.runs.class_orders import Consistency, consistency
 from wsol_bench.scoring.intervals import Rate
 
 IMAGES = 1000
-"""The gate looks once this many images are through, or all, if fewer."""
+"""The gate decides after this many images, or after all, if fewer."""
 MARGIN = 3.0
 """Points by which the published figure may lie outside the measured interval."""
 CONFIDENCE = 0.99
@@ -71,11 +71,11 @@ class Gate:
 
     @property
     def has_looked(self) -> bool:
-        """Whether enough images are through; it then asks for no more."""
+        """Whether enough images were counted."""
         return len(self._seen) >= self.images
 
     def watch(self, records: list[Record]) -> None:
-        """Takes in the records of a batch; looks once, when enough are through.
+        """Counts the records of a batch; decides once, when there are enough.
 
         Raises:
             GateFailed: the published figure lies too far outside the interval.

@@ -53,7 +53,7 @@ def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Resu
 
 
 def with_earlier_rows(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """A result with the rows that a folder had before and that were not asked for now."""
+    """A result with the rows that a folder had before and that this call does not include."""
     if before is None:
         return now
     mine = {row["method"]: row for row in now["rows"]}
@@ -68,7 +68,7 @@ def with_earlier_rows(before: Mapping[str, Any] | None, now: dict[str, Any]) -> 
 def merge_results(
     results: Sequence[Result], methods: Sequence[str], not_applicable: dict[str, str]
 ) -> Result:
-    """One result, its rows in the order in which the methods were asked for."""
+    """One result, its rows in the order of the settings' methods."""
     rows = [row for result in results for row in result.rows]
     return replace(
         results[0],

@@ -1,4 +1,4 @@
-"""Errors of a run while it goes on, from the records as they come."""
+"""Errors so far, counted during a run and shown beneath its progress bar."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class RunningErrors:
         """Begins at nothing.
 
         Args:
-            protocol: its least IoU and its k.
+            protocol: its minimum IoU and its k.
             titles: method -> how it is written, in the order to name them; at least one.
         """
         self._protocol, self._titles = protocol, titles
@@ -31,7 +31,7 @@ class RunningErrors:
         self._boxes = dict.fromkeys(titles, _NOTHING)
 
     def take(self, table: pa.Table) -> str:
-        """Counts the records of a batch and says where the errors stand.
+        """Counts the records of a batch and returns a line with the errors so far.
 
         Args:
             table: records of all methods.
@@ -45,7 +45,7 @@ class RunningErrors:
             ranked = row.classes.shape[1] > 0
             errors = self._rate("top1_loc" if ranked else "gt_known_loc", row)
             self._boxes[method] = _sum(self._boxes[method], errors)
-            if number == 0 and ranked:  # every method's records say the same of the classes
+            if number == 0 and ranked:  # the classes are the same in every method's records
                 self._classes = _sum(self._classes, self._rate("top1_cls", row))
         boxes = [
             f"{title} {self._boxes[method].percent:.1f}"

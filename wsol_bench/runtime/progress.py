@@ -172,15 +172,15 @@ class _NotebookBar:
     def __init__(self, what: str, total: int, unit: str, line: NotebookLine) -> None:
         self.what, self.line = what, line
         self.count = _Count(total, unit)
-        self.said = 0.0
+        self.reported = 0.0
         self.note = ""
 
     def advance(self, images: int, note: str | None = None, /) -> None:
         self.count.add(images)
         self.note = self.note if note is None else note
-        if self.count.last - self.said < self._SECONDS_BETWEEN and not self.count.finished:
+        if self.count.last - self.reported < self._SECONDS_BETWEEN and not self.count.finished:
             return
-        self.said = self.count.last
+        self.reported = self.count.last
         share = self.count.done / max(self.count.total, 1)
         self.line.show(f"{self.what}: {', '.join(self.count.words)} {self.note}", share)
 
@@ -189,14 +189,14 @@ class _Lines:
     """A line every few seconds, for log files."""
 
     def __init__(self, what: str, total: int, unit: str) -> None:
-        self.what, self.count, self.said = what, _Count(total, unit), time.monotonic()
+        self.what, self.count, self.reported = what, _Count(total, unit), time.monotonic()
         self.note = ""
 
     def advance(self, images: int, note: str | None = None, /) -> None:
         self.count.add(images)
         self.note = self.note if note is None else note
-        if not self.count.finished and self.count.last - self.said < _SECONDS_BETWEEN_LINES:
+        if not self.count.finished and self.count.last - self.reported < _SECONDS_BETWEEN_LINES:
             return
-        self.said = self.count.last
+        self.reported = self.count.last
         last = [self.note] if self.note and not self.count.finished else []
         log(f"{self.what}: {', '.join([*self.count.words, *last])}")

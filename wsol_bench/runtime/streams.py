@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 _LAST_STANDARD = 2
-"""The largest file descriptor of the standard streams."""
+"""The highest file descriptor of the standard streams."""
 
 
 class Written:

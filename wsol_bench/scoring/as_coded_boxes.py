@@ -154,16 +154,16 @@ def box_on_square(box: Boxes, size: Size, side: int = SIDE) -> PixelBoxes:
     return np.array([[x0, y0, min(x1, side - 1), min(y1, side - 1)]])
 
 
-def right_columns(ious: NDArray[np.float64], least: Sequence[float]) -> NDArray[np.bool_]:
-    """Whether one image is right at each threshold and least IoU, (T * d,), d fastest.
+def right_columns(ious: NDArray[np.float64], minimum_ious: Sequence[float]) -> NDArray[np.bool_]:
+    """Whether one image is right at each threshold and minimum IoU, (T * d,), d fastest.
 
     It is what an image adds to `replicated_sums`; `max_box_acc(d)` reads the sums.
     """
-    return (ious[:, None] >= np.array(least)).ravel()
+    return (ious[:, None] >= np.array(minimum_ious)).ravel()
 
 
 def max_box_acc(ious: int) -> Statistic:
-    """The mean over `ious` least IoUs of the maximum over thresholds, a share 0..1.
+    """The mean over `ious` minimum IoUs of the maximum over thresholds, a share 0..1.
 
     Each resampling has its own best thresholds, so that the interval knows that they
     are chosen on the scored images. NaN over no images.

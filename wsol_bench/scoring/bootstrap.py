@@ -22,7 +22,7 @@ def weights_of(image_ids: NDArray[np.str_]) -> NDArray[np.uint8]:
     return _weights(tuple(image_ids.tolist()))
 
 
-@lru_cache(maxsize=2)  # 25 MB over ILSVRC's 50,000 images; every row asks for the same ones
+@lru_cache(maxsize=2)  # 25 MB over ILSVRC's 50,000 images; every row uses the same ones
 def _weights(image_ids: tuple[str, ...]) -> NDArray[np.uint8]:
     weights = poisson_weights(image_ids)
     weights.flags.writeable = False

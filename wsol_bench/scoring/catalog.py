@@ -91,7 +91,7 @@ def title_of(metric: str, protocols: Iterable[Protocol]) -> str:
 def metrics_of(
     protocol: Protocol, names: str | Iterable[str] | None = None
 ) -> tuple[BoundMetric, ...]:
-    """The metrics asked for; default: the protocol's list."""
+    """The selected metrics; default: the protocol's list."""
     return metrics_in(protocol.metrics if names is None else names)
 
 

@@ -169,7 +169,7 @@ def _contours(
         stamp: above all marks of the cuts before.
         bits: (h, words) the kept pixels, column 0 being the border.
         steps: (8,) from a flat index to its neighbours', counter-clockwise from the right.
-        boxes: those found so far, with room to spare or not.
+        boxes: those found so far, possibly with unused rows.
         count: how many they are.
     """
     largest, largest_area = -1, -1

@@ -69,19 +69,19 @@ def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: BoxEnds) -> V
         truncated_boxes,
     )
 
-    least = np.array(ious)
+    minimum_ious = np.array(ious)
 
     def judged(job: Job) -> NDArray[np.bool_]:
         values, box, truths, size = job
         if not size.height or not len(truths):
-            return np.zeros((THRESHOLDS.size, least.size), np.bool_)
+            return np.zeros((THRESHOLDS.size, minimum_ious.size), np.bool_)
         scaled = truncated_boxes(truths, size, inclusive=ends == "inclusive")
         if values is None:
             best = box_iou_inclusive(box_on_square(box, size), scaled).max()
-            return np.tile(best >= least, (THRESHOLDS.size, 1))
+            return np.tile(best >= minimum_ious, (THRESHOLDS.size, 1))
         found = as_coded_ious(values, scaled)
-        of_threshold = found.largest if least.size == 1 else found.best  # (T,)
-        return of_threshold[:, None] >= least
+        of_threshold = found.largest if minimum_ious.size == 1 else found.best  # (T,)
+        return of_threshold[:, None] >= minimum_ious
 
     return Verdicts.collect(in_threads(judged, _jobs(row)), THRESHOLDS, ious)
 

@@ -90,7 +90,7 @@ def share(
 
     Args:
         values: (n,) whether the image counts towards the share.
-        counted: (n,) whether the image is looked at; default: every image.
+        counted: (n,) whether the image counts; default: every image.
         details: see `Measured`.
     """
     kept = np.ones(len(values), np.bool_) if counted is None else counted
@@ -130,7 +130,7 @@ def mean(
     Args:
         values: (n,) finite, in the metric's unit.
         image_ids: (n,) of the images, which seed the bootstrap.
-        counted: (n,) whether the image is looked at; default: every image.
+        counted: (n,) whether the image counts; default: every image.
         details: see `Measured`.
     """
     kept = np.ones(len(values), np.bool_) if counted is None else counted

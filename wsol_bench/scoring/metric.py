@@ -51,7 +51,7 @@ class Metric:
         title: heads its columns; `{topk}` stands for the protocol's k.
         unit: of its figures, such as "%".
         higher_is_better: whether a larger figure is a better one.
-        needs: what it asks of a row.
+        needs: what it requires of a row.
         reads: the fields of a protocol that change it, beside the view, which every record
             depends on. A change of any other field is refused.
         reads_with: "option=value" -> fields that it reads besides under that option.
@@ -60,7 +60,7 @@ class Metric:
         over: what its figure is the mean over.
         columns: what it reads of each example's map, where that is all that it needs of maps
             and masks; a run can keep these in place of the maps.
-        is_error: whether its figure is a share of wrong images, which headings then say.
+        is_error: whether its figure is a share of wrong images, which headings then state.
         by_image: whether it is a share of images, each judged by its own record alone, so that
             a row may be measured in pieces that are put together by `measured.joined`.
         note: what a reader has to know of the figure, printed below the table, or "".
@@ -141,7 +141,7 @@ class BoundMetric:
         return ", ".join(parts)
 
     def measure(self, row: RowData, protocol: Protocol) -> Measured | None:
-        """The figure of a row; None where the row has not what the metric needs.
+        """The figure of a row; None where the row lacks what the metric needs.
 
         Raises:
             UsageError, DataError: the run has not kept what the metric needs.
@@ -169,7 +169,7 @@ class BoundMetric:
 
 @dataclass(frozen=True, slots=True)
 class MetricHead:
-    """What a table says of a metric; what a result keeps of it.
+    """The heading of a metric in tables; what a result keeps of it.
 
     Attributes:
         name: its spec.
@@ -206,7 +206,7 @@ def heads(
     protocol: Protocol,
     reasons: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[MetricHead, ...]:
-    """What tables say of some metrics under a protocol.
+    """The headings of some metrics under a protocol.
 
     Args:
         metrics: in the order of the columns.

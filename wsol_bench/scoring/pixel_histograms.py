@@ -1,6 +1,6 @@
 """How many pixels of a map lie in each bin, inside an object and outside.
 
-Two histograms over 1,001 bins of a map that is scaled to 0..1 say what every threshold
+Two histograms over 1,001 bins of a map that is scaled to 0..1 determine what every threshold
 keeps. They are whole numbers, so they add up over images and shards without an error.
 The bins' lower edges are 0, 0.001, ..., 0.999, and 1, which holds the maxima.
 

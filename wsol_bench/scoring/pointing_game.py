@@ -1,4 +1,4 @@
-"""Pointing game: does the maximum of a map hit the object?
+"""Pointing game: whether the maximum of a map hits the object.
 
 The map is brought to the image's own pixels, its first maximum in raster order is the
 point p, and M are the pixels of all objects of the class. With tolerance r = 15,

@@ -36,7 +36,7 @@ Numbers = NDArray[np.float64]
 Statistic = Callable[[Numbers, Numbers], Numbers]
 """From sums (..., k) and numbers of examples (...) to figures (...), NaN where undefined."""
 
-_MOST = 12  # P(Poisson(1) > 12) is 6e-11, less than the hash's 32 bits tell apart
+_MOST = 12  # P(Poisson(1) > 12) is 6e-11, below the resolution of the hash's 32 bits
 _CUMULATIVE = np.cumsum([exp(-1.0) / factorial(times) for times in range(_MOST)])
 _EDGES = np.floor(_CUMULATIVE * 2.0**32).astype(np.uint64)
 

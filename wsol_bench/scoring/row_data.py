@@ -1,4 +1,4 @@
-"""What a metric may ask of one row: its records as arrays, and its maps and masks."""
+"""The data of one row that a metric may use: its records as arrays, and its maps and masks."""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -185,7 +185,7 @@ class RowData:
                 raise DataError(f"{name}: {error}") from error
 
     def remembered(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        """What `make` returned the first time that this key was asked for.
+        """What `make` returned the first time that this key was requested.
 
         Two metrics that need the same pass over the maps pay for it once.
         """

@@ -144,7 +144,7 @@ class Verdicts:
         thresholds: NDArray[np.float64],
         ious: tuple[float, ...],
     ) -> "Verdicts":
-        """The verdicts of images that come one by one, (T, d) each."""
+        """The verdicts of a stream of images, (T, d) each."""
         rows = [np.packbits(right) for right in judged]
         width = -(-thresholds.size * len(ious) // 8)
         return cls(thresholds, ious, np.stack(rows) if rows else np.empty((0, width), np.uint8))

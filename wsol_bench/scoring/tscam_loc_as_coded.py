@@ -37,7 +37,7 @@ from wsol_bench.scoring.scoremap import SIDE
 THRESHOLD = 0.12
 """On ILSVRC with DeiT-S: configs/ILSVRC/deit_tscam_small_patch16_224.yaml."""
 
-LEAST_IOU = 0.5
+MIN_IOU = 0.5
 
 TOP1, TOP5, GT_KNOWN = range(3)
 """Columns of `loc_columns`."""
@@ -104,8 +104,8 @@ def loc_columns(
         classes: (n, k >= 5) the best classes by descending score.
     """
     hits = classes == labels[:, None]
-    over = ious > LEAST_IOU
-    columns = [hits[:, 0] & over, hits[:, :5].any(axis=1) & over, ious >= LEAST_IOU]
+    over = ious > MIN_IOU
+    columns = [hits[:, 0] & over, hits[:, :5].any(axis=1) & over, ious >= MIN_IOU]
     return np.stack(columns, axis=1).astype(np.float64)
 
 

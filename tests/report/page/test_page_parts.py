@@ -35,7 +35,7 @@ def test_a_strip_is_in_per_cent_of_its_axis() -> None:
     drawn = strip(scale, 30.0, 20.0, 45.0, line=50.0, mark=None)
     assert (drawn.at, drawn.left, drawn.width, drawn.line) == (30.0, 20.0, 25.0, 50.0)
     assert drawn.mark is None
-    around_zero = scale_over([-3.0, 8.0, 0.0], least=-100.0)
+    around_zero = scale_over([-3.0, 8.0, 0.0], minimum=-100.0)
     assert around_zero.low < 0 < around_zero.high
 
 

@@ -22,7 +22,7 @@ VERSION = "1"
 DEFAULT_SEED = 2017
 DEFAULT_COUNT = 1000
 
-LEAST_VISIBLE = 60
+MIN_VISIBLE = 60
 """An object of fewer visible pixels gets no box, as annotators would miss it."""
 
 
@@ -57,7 +57,7 @@ def render(seed: int, split: str, index: int) -> Rendering:
     visible = _paint_objects(planes, scene.objects, light, stream)
     hidden = _paint_distractors(planes, scene.before, light, stream, blur=2.0)
     shown = [mask & ~hidden for mask in visible]
-    boxes = [_tight_box(mask) for mask in shown if mask.sum() >= LEAST_VISIBLE]
+    boxes = [_tight_box(mask) for mask in shown if mask.sum() >= MIN_VISIBLE]
     return Rendering(photograph(stream, planes), scene.label, np.array(boxes, dtype=np.float64))
 
 

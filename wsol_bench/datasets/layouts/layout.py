@@ -20,7 +20,7 @@ class Layout:
     """One way in which a dataset's files are laid out.
 
     Attributes:
-        description: one line: what it looks for in the path.
+        description: one line: what it recognises in the path.
         recognises: whether a path has it; quick, and never raises.
         load: makes the dataset; raises DataError for what is missing or bad.
         splits: the names of the splits in a path that has the layout, the default first;

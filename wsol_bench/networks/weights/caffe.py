@@ -2,7 +2,7 @@
 
 A .caffemodel is one protobuf message, NetParameter. `caffe_format` describes the
 few fields read here. Two generations are in use: V1 (`layers`, the big nets of
-2014) and V2 (`layer`). Blobs carry either the old four sizes or a `shape`.
+2014) and V2 (`layer`). Blobs have either the old four sizes or a `shape`.
 """
 
 from collections.abc import Mapping
@@ -107,7 +107,7 @@ def _blob_tensor(blob: Any, where: str) -> Tensor:
     if len(shape) > MOST_AXES or any(size < 1 for size in shape):
         raise WeightsError(f"{where}: impossible shape {_shorten(shape)}; the file is damaged.")
     values = _blob_values(blob, where)
-    # Compared before anything is allocated: a damaged file can claim any shape.
+    # Compared before anything is allocated: a damaged file can declare any shape.
     if values.size != prod(shape):
         raise WeightsError(
             f"{where}: shape {_shorten(shape)} needs {prod(shape)} numbers, the file has "

@@ -21,7 +21,7 @@ _MOST_VARINT_BYTES = 10
 
 
 class OutOfBounds(ValueError):  # noqa: N818 - it becomes part of a WeightsError
-    """The content is cut off, not protobuf, or declares too much; the message says which."""
+    """The content is cut off, not protobuf, or declares too much; the message states which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def match(file: WeightsFile, wanted: Sequence[str], prefix: str = "") -> Weights
     Args:
         file: entries as they were saved.
         wanted: the network's own names.
-        prefix: what the user says stands before every name, or "".
+        prefix: the prefix of every name that the user gave, or "".
 
     Raises:
         WeightsError: two entries would bear one name.

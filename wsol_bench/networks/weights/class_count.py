@@ -1,4 +1,4 @@
-"""How many classes some weights are for, where no dataset says it."""
+"""The number of classes of a weights file, without a dataset that gives it."""
 
 from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.weights.checkpoints import match
@@ -17,7 +17,7 @@ def count_classes(arch: Arch, spec: str) -> int | None:
 
     Returns:
         How many, or None where the file has no such layer, the arch does not state which layer
-        is its last, or it has no such topology, of which `load_weights` says what is wrong.
+        is its last, or it has no such topology, which `load_weights` reports.
 
     Raises:
         WeightsError: the spec is of no known form; the file is missing, unreadable or damaged.

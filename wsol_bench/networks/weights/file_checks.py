@@ -1,4 +1,4 @@
-"""What every weights file is asked before its format is."""
+"""Checks of every weights file, before its format is known."""
 
 import hashlib
 from pathlib import Path

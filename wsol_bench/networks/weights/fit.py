@@ -95,7 +95,7 @@ def _entry(name: str, value: Tensor, like: Tensor, file: WeightsFile) -> Tensor:
             "Save the state dict of the float32 net."
         )
     converted = value.detach().to("cpu", like.dtype).reshape(expected).contiguous()
-    # One NaN or infinity spoils the sum, which is far cheaper than to look at each.
+    # One NaN or infinity spoils the sum, which is far cheaper than checking each.
     spoiled = not torch.isfinite(converted.sum())
     wrong = int(torch.isfinite(converted).logical_not().sum()) if spoiled else 0
     if wrong:

@@ -21,7 +21,7 @@ from wsol_bench.networks.weights.torch_files import load_without_code
 from wsol_bench.runtime.names import shown
 
 _START = 32
-_LARGEST_HEADER = 100_000_000
+_MAX_HEADER = 100_000_000
 """Of a safetensors file, by the format's own definition."""
 _SHARDS = "weight_map"
 """The key of an index of shards under which each tensor's file is named."""
@@ -125,7 +125,7 @@ def sha256_of_all(path: Path) -> str:
 
 def _is_safetensors(start: bytes) -> bool:
     """Eight bytes with the header's length, then the header, which is JSON."""
-    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_HEADER
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _MAX_HEADER
 
 
 def _chosen(file: WeightsFile, choice: Choice) -> WeightsFile:

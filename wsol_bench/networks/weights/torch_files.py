@@ -3,7 +3,7 @@
 A `.pth` is a pickle, in a zip since torch 1.6 and bare before. `weights_only=True` reads
 arrays and refuses everything that could run code. It does not bound memory: a part of the
 zip may unpack to any size, a string may declare any length, and `bytearray(n)` is among
-what it lets a pickle call. Those are looked for first.
+what it lets a pickle call. Those are checked first.
 """
 
 import io
@@ -73,7 +73,7 @@ def _harmless() -> list[Any]:
 
 
 class _BoundedFile(io.BufferedReader):
-    """A file whose `read` never makes room for more bytes than are left."""
+    """A file whose `read` never allocates more bytes than are left."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsol_bench.datasets.annotations import LARGEST_COORDINATE
+from wsol_bench.datasets.annotations import MAX_COORDINATE
 from wsol_bench.datasets.devkit_ids import DevkitIds
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError
@@ -195,6 +195,6 @@ def _number(field: str, where: str) -> float:
         value = float(field)
     except ValueError:
         value = math.nan
-    if not abs(value) <= LARGEST_COORDINATE:  # also false for NaN
+    if not abs(value) <= MAX_COORDINATE:  # also false for NaN
         raise DataError(f"{where}: expected a class id or a pixel, got {shown(field[:40])!r}.")
     return value

@@ -17,7 +17,7 @@ LineStyle = Literal["solid"] | tuple[int, tuple[int, int]]
 PREDICTED, GROUND_TRUTH = "#00e5ff", "#ffffff"
 """Colours of the two kinds of boxes."""
 DASHES: LineStyle = (0, (4, 2))
-"""Line style of ground-truth boxes, which tells them apart without colours too."""
+"""Line style of ground-truth boxes, which distinguishes them without colours too."""
 RIM = 1.9
 """Width of the dark rim of a line, as a multiple of the line's; it keeps the line visible on any
 image."""
@@ -67,12 +67,12 @@ class _Entry:
 KeyLines = Sequence[Sequence[_Entry]]
 
 
-def key_lines(key: Key, room: float, size: float) -> KeyLines:
+def key_lines(key: Key, line_width: float, size: float) -> KeyLines:
     """The entries of a key, broken into lines.
 
     Args:
         key: what to explain.
-        room: the width of a line, in points.
+        line_width: the width of a line, in points.
         size: font size in points.
     """
     entries = [
@@ -87,7 +87,7 @@ def key_lines(key: Key, room: float, size: float) -> KeyLines:
         width = entry.width(size)
         if not lines or width > left:
             lines.append([])
-            left = room
+            left = line_width
         lines[-1].append(entry)
         left -= width + _SPACE * size
     return lines

@@ -13,21 +13,21 @@ POINTS_PER_INCH = 72.0
 _CUT = "…"
 
 
-def wrapped(text: str, room: float, size: float, most_lines: int) -> str:
+def wrapped(text: str, width: float, size: float, most_lines: int) -> str:
     """Text wrapped at spaces; lines that do not fit are truncated with "…".
 
     Args:
         text: its own line breaks are kept.
-        room: the width of a line, in points.
+        width: the width of a line, in points.
         size: font size in points.
         most_lines: maximum number of lines.
     """
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        lines += _broken(paragraph.split(), room, size)
+        lines += _broken(paragraph.split(), width, size)
     if len(lines) > most_lines:
         lines = [*lines[: most_lines - 1], " ".join(lines[most_lines - 1 :])]
-    return "\n".join(_cut(line, room, size) for line in lines)
+    return "\n".join(_cut(line, width, size) for line in lines)
 
 
 @lru_cache(maxsize=4096)
@@ -38,20 +38,20 @@ def width_of(text: str, size: float) -> float:
     return float(TextPath((0, 0), text, size=size, prop=FontProperties(FAMILY)).get_extents().width)
 
 
-def _broken(words: list[str], room: float, size: float) -> list[str]:
+def _broken(words: list[str], width: float, size: float) -> list[str]:
     lines: list[str] = []
     for word in words:
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and width_of(longer, size) <= room:
+        if lines and width_of(longer, size) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
 
 
-def _cut(line: str, room: float, size: float) -> str:
-    if width_of(line, size) <= room:
+def _cut(line: str, width: float, size: float) -> str:
+    if width_of(line, size) <= width:
         return line
-    while line and width_of(line + _CUT, size) > room:
+    while line and width_of(line + _CUT, size) > width:
         line = line[:-1].rstrip()
     return line + _CUT

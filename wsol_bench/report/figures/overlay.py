@@ -46,14 +46,14 @@ def on_image(values: NDArray[np.float32], size: Size, rule: BoxRule, window: Win
     height, width = (max(1, round(side)) for side in window.sides)
     contiguous = np.ascontiguousarray(values, dtype=np.float32)
     enlarged = UPSAMPLINGS[rule.upsampling](contiguous, height, width)
-    largest = float(enlarged.max())
+    maximum = float(enlarged.max())
     shares = np.zeros(size, np.float32)
-    if not largest > 0:
+    if not maximum > 0:
         return shares
     top, left = round(window.y0), round(window.x0)
     y0, x0 = max(top, 0), max(left, 0)
     y1, x1 = min(top + height, size.height), min(left + width, size.width)
-    shares[y0:y1, x0:x1] = enlarged[y0 - top : y1 - top, x0 - left : x1 - left] / largest
+    shares[y0:y1, x0:x1] = enlarged[y0 - top : y1 - top, x0 - left : x1 - left] / maximum
     return np.clip(shares, 0, 1)
 
 

@@ -30,7 +30,7 @@ _GAP, _MARGIN = 0.06, 0.03
 """Space between panels and around the figure, in inches; a box may lie on an image's border."""
 _TALLEST = 1.4
 """Maximum height of a panel, as a multiple of its width."""
-_LEAST_SIZE, _LARGEST_SIZE = 5.0, 8.0
+_MIN_SIZE, _MAX_SIZE = 5.0, 8.0
 """Minimum and maximum font size, in points."""
 _LETTERS_PER_PANEL = 7.0
 """Font size in points per inch of a panel's width."""
@@ -104,7 +104,7 @@ def draw_panels(
     """
     columns = max(len(row) for row in rows)
     cell = (width_in - 2 * _MARGIN - _GAP * (columns - 1)) / columns
-    size = min(_LARGEST_SIZE, max(_LEAST_SIZE, _LETTERS_PER_PANEL * cell))
+    size = min(_MAX_SIZE, max(_MIN_SIZE, _LETTERS_PER_PANEL * cell))
     heads = [wrapped(each, cell * POINTS_PER_INCH, size, _HEADING_LINES) for each in headings]
     captions = [
         [wrapped(panel.caption, cell * POINTS_PER_INCH, size, _CAPTION_LINES) for panel in row]

@@ -14,7 +14,7 @@ from PIL import Image
 
 QUALITY = 92
 """JPEG quality; chroma stays at full resolution, so that the edges of maps stay sharp."""
-LEAST_PIXELS = 10_000
+MIN_PIXELS = 10_000
 """Minimum number of pixels of an image that is recompressed; the colour bar stays exact."""
 
 _PICTURE = re.compile(
@@ -63,7 +63,7 @@ def _as_jpeg(body: bytes) -> bytes:
         return body
     head = body[: found.start("data")]
     width, height = (int(each.findall(head)[0]) for each in (_WIDTH, _HEIGHT))
-    if width * height < LEAST_PIXELS:
+    if width * height < MIN_PIXELS:
         return body
     jpeg = BytesIO()
     _picture(found["data"], width, height).save(jpeg, "JPEG", quality=QUALITY, subsampling=0)

@@ -115,7 +115,7 @@ def _random(candidates: Candidates, allowed: Places, count: int, seed: int) -> P
 
 
 def _disagree(candidates: Candidates, allowed: Places, count: int, seed: int) -> Places:
-    """Images with the largest range of IoUs over the methods, if it is above 0."""
+    """Images with the maximum range of IoUs over the methods, if it is above 0."""
     apart = np.ptp(candidates.ious, axis=0)[allowed]
     order = np.argsort(-apart, kind="stable")[:count]
     return allowed[order[apart[order] > 0]]

@@ -258,5 +258,9 @@ def _short(each: ClassScore) -> str:
 
 
 def _probability(each: ClassScore, digits: int) -> str:
-    least = 10.0**-digits
-    return f"< {least:.{digits}f}" if each.probability < least else f"{each.probability:.{digits}f}"
+    smallest = 10.0**-digits
+    return (
+        f"< {smallest:.{digits}f}"
+        if each.probability < smallest
+        else f"{each.probability:.{digits}f}"
+    )

@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from wsol_bench.report.figures.pdf_pictures import LEAST_PIXELS, QUALITY
+from wsol_bench.report.figures.pdf_pictures import MIN_PIXELS, QUALITY
 
 _PICTURE = re.compile(rb"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 
@@ -19,7 +19,7 @@ def with_jpegs(svg: bytes) -> bytes:
 def _as_jpeg(found: re.Match[bytes]) -> bytes:
     picture = Image.open(BytesIO(b64decode(found[1])))
     clear = picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
-    if clear or picture.width * picture.height < LEAST_PIXELS:
+    if clear or picture.width * picture.height < MIN_PIXELS:
         return found[0]
     jpeg = BytesIO()
     picture.convert("RGB").save(jpeg, "JPEG", quality=QUALITY, subsampling=0)

@@ -1,4 +1,4 @@
-"""What a report says of how its figures came about: protocol, data, weights, command."""
+"""The facts that a report lists about its figures: protocol, data, weights, command."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wsol_bench.report.page.words import unreadable_words
 from wsol_bench.runtime.names import last_part
 
 _DIGITS = 12
-"""Of a sha256: enough to tell two files apart."""
+"""Characters of a sha256 that are shown; enough to distinguish two files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def _row(run: ReportRun, row: ReportRow) -> PairedRow:
 def _table(title: str, comparisons: Sequence[PairedComparison]) -> PairTable:
     differences = [each.difference for each in comparisons]
     ends = [end for each in differences for end in (each.interval.low, each.interval.high, 0.0)]
-    scale = scale_over(ends, least=-100.0, most=100.0)
+    scale = scale_over(ends, minimum=-100.0, maximum=100.0)
     lines = tuple(_line(each, scale) for each in comparisons)
     return PairTable(title, differences[0].n if differences else 0, scale, lines)
 

@@ -78,11 +78,11 @@ def _resized(
 
 def _levels(values: NDArray[np.float32], rule: BoxRule) -> NDArray[np.uint8]:
     """The colour index of each value: 0 below the threshold, else 1.._LEVELS."""
-    largest = float(values.max())
-    if largest <= 0:
+    maximum = float(values.max())
+    if maximum <= 0:
         return np.zeros(values.shape, np.uint8)
-    cut = min(max(rule.threshold * reference_of(values, rule) / largest, 0.0), 1.0)
-    shares = np.clip(values / largest, 0.0, 1.0)
+    cut = min(max(rule.threshold * reference_of(values, rule) / maximum, 0.0), 1.0)
+    shares = np.clip(values / maximum, 0.0, 1.0)
     levels = 1 + np.floor((shares - cut) / max(1 - cut, 1e-9) * _LEVELS).clip(0, _LEVELS - 1)
     return np.where(shares >= cut, levels, 0).astype(np.uint8)
 

@@ -49,20 +49,20 @@ class Strip:
 
 
 def scale_over(
-    values: Iterable[float], *, least: float = 0.0, most: float = 100.0, room: float = 20.0
+    values: Iterable[float], *, minimum: float = 0.0, maximum: float = 100.0, length: float = 20.0
 ) -> Scale:
     """An axis with round ends that includes all values.
 
     Args:
         values: those that are not finite are ignored.
-        least, most: bounds of the axis.
-        room: minimum length of the axis.
+        minimum, maximum: bounds of the axis.
+        length: minimum length of the axis.
     """
-    kept = [value for value in values if isfinite(value)] or [least]
-    low, high = max(min(kept), least), min(max(kept), most)
-    if high - low < room:
-        low = min(max((low + high - room) / 2, least), most - room)
-        high = low + room
+    kept = [value for value in values if isfinite(value)] or [minimum]
+    low, high = max(min(kept), minimum), min(max(kept), maximum)
+    if high - low < length:
+        low = min(max((low + high - length) / 2, minimum), maximum - length)
+        high = low + length
     step = next((step for step in _ROUND if (high - low) / step < _FEW - 1), _ROUND[-1])
     first, last = floor(low / step), ceil(high / step)
     ticks = tuple(float(step * number) for number in range(first, last + 1))

@@ -112,7 +112,7 @@ def _middle(ascending: Sequence[int]) -> tuple[int, ...]:
 
 
 def _disagreeing(outcomes: Outcomes) -> tuple[int, ...]:
-    """Images with the largest range of IoUs over the methods with maps."""
+    """Images with the maximum range of IoUs over the methods with maps."""
     ious = outcomes.ious[outcomes.has_map]
     if len(ious) < 2:
         return ()

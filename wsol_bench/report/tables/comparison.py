@@ -146,7 +146,7 @@ def print_comparison(
 
 
 def _results_of(path: Path, metrics: Sequence[BoundMetric]) -> StoredResults:
-    """The results of a file or a run's folder; the folder's measured anew where asked for."""
+    """The results of a file or a run's folder; with metrics, measured anew from the folder."""
     folders = runs_in(path) if metrics else []
     if not folders:
         return read_results(path)

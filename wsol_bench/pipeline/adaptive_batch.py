@@ -11,12 +11,12 @@ from wsol_bench.pipeline.inference import Pending, Pipeline, Question, ask
 
 
 @dataclass(slots=True)
-class Room:
+class AdaptiveBatch:
     """How many images fit into the device's memory at once; learns it by failing.
 
     Attributes:
         log: reports that batches are split.
-        images: at most so many at once, or None as long as all fitted.
+        images: at most this number at once, or None as long as all fitted.
     """
 
     log: Callable[[str], None]
@@ -25,7 +25,7 @@ class Room:
     def ask(
         self, pipeline: Pipeline, questions: Sequence[Question], requests: Requests
     ) -> list[Pending]:
-        """`ask`, in halves where the whole does not fit.
+        """`ask`, in halves if the whole batch does not fit into memory.
 
         Raises:
             RunError: not even one image fits.
