@@ -12,37 +12,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.example import Dataset, Example
-from wsol_bench.datasets.masks import MaskPair, masks_of
-from wsol_bench.errors import RunError, UnreadableImage
+from wsol_bench.errors import RunError
 from wsol_bench.geometry import Size
 from wsol_bench.methods.entry import Frame
 from wsol_bench.networks.determinism import repeatable
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.pipeline.adaptive_batch import AdaptiveBatch
-from wsol_bench.pipeline.inference import (
-    Answers,
-    Pending,
-    Pipeline,
-    Question,
-    seed_of,
-)
+from wsol_bench.pipeline.inference import Answers, Pending, Pipeline
 from wsol_bench.pipeline.kept_columns import BLANK, kept_columns, truth_of
 from wsol_bench.pipeline.localize import localize, read_map
-from wsol_bench.pipeline.target_class import TARGET_CLASSES
+from wsol_bench.pipeline.prepared_images import PreparedImage, prepare_ahead
 from wsol_bench.records.record import Record
 from wsol_bench.runtime.memory import keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
 
-__all__ = ["Made", "Pipeline", "records_of"]
+__all__ = ["BatchRecords", "Pipeline", "records_of"]
 
-_BATCHES_AHEAD = 2
-"""How many batches are decoded ahead of the network."""
 
 _NO_CLASS = -1
 """In place of an output that is no class of the dataset, and of the best classes of an image that
@@ -50,19 +40,8 @@ could not be read; never the label."""
 
 
 @dataclass(frozen=True, slots=True)
-class _PreparedImage:
-    """An image as it goes through the network; an unreadable one is black and 0 x 0."""
-
-    example: Example
-    size: Size
-    question: Question
-    readable: bool
-    masks: MaskPair | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a batch of n images came to.
+class BatchRecords:
+    """The records of a batch of n images.
 
     Attributes:
         records: one per image and method, image after image.
@@ -95,7 +74,7 @@ def records_of(
     batches: Iterable[Sequence[Example]],
     threads: int,
     log_line: Callable[[str], None] = log,
-) -> Iterator[Made]:
+) -> Iterator[BatchRecords]:
     """Runs batches of examples and yields their records, in order.
 
     An image that cannot be read gives records of state `UNREADABLE`, which are wrong
@@ -116,14 +95,14 @@ def records_of(
     if on_cpu:
         keep_freed_memory()
     requests, adaptive = pipeline.requests, AdaptiveBatch(log_line)
-    queued: deque[tuple[list[_PreparedImage], list[Pending]]] = deque()
+    queued: deque[tuple[list[PreparedImage], list[Pending]]] = deque()
     drawing: deque[_Drawing] = deque()
     with (
         side_pool(threads, gives_way=on_cpu) as pool,
         computing_in(pipeline.precision),
         repeatable(pipeline.deterministic),
     ):
-        for batch in _prepare_ahead(pipeline, dataset, batches, pool):
+        for batch in prepare_ahead(pipeline, dataset, batches, pool):
             questions = [each.question for each in batch]
             queued.append((batch, adaptive.ask(pipeline, questions, requests)))
             if len(queued) > (0 if on_cpu else 1):  # else the next batch would wait for this
@@ -183,7 +162,7 @@ def _without_network(pipeline: Pipeline, dataset: Dataset, example: Example) -> 
 
 def _draw(
     pipeline: Pipeline,
-    batch: list[_PreparedImage],
+    batch: list[PreparedImage],
     pending: list[Pending],
     pool: ThreadPoolExecutor,
 ) -> _Drawing:
@@ -198,11 +177,11 @@ def _draw(
     )
 
 
-def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
+def _gather(pipeline: Pipeline, drawing: _Drawing) -> BatchRecords:
     located = [future.result() for future in drawing.located]
     records = [record for each in located for record in each.records]
     if not pipeline.keep_maps:
-        return Made(records, {})
+        return BatchRecords(records, {})
     maps = {
         name: np.concatenate([part.maps[name].astype(np.float16) for part in drawing.answers])
         for name in drawing.answers[0].maps
@@ -210,10 +189,10 @@ def _gather(pipeline: Pipeline, drawing: _Drawing) -> Made:
     for name in located[0].read:
         read = np.stack([each.read[name] for each in located])
         maps[name] = read[:, None].astype(np.float16)  # (n, 1, u, v)
-    return Made(records, maps)
+    return BatchRecords(records, maps)
 
 
-def _records(pipeline: Pipeline, prepared: _PreparedImage, answers: Answers, i: int) -> _Located:
+def _records(pipeline: Pipeline, prepared: PreparedImage, answers: Answers, i: int) -> _Located:
     """The records of the i-th image of a batch, one per method."""
     if not prepared.readable:
         return _unreadable(pipeline, prepared, k=answers.best.shape[1])
@@ -279,7 +258,7 @@ def named_classes(pipeline: Pipeline, classes: NDArray[np.int64]) -> NDArray[np.
     return np.where(classes < len(pipeline.outputs.of_class), classes, _NO_CLASS)
 
 
-def _unreadable(pipeline: Pipeline, prepared: _PreparedImage, k: int) -> _Located:
+def _unreadable(pipeline: Pipeline, prepared: PreparedImage, k: int) -> _Located:
     example = prepared.example
     truth = truth_of(pipeline, example, prepared.size, prepared.masks)
     records = [

@@ -32,7 +32,7 @@ from wsol_bench.runtime.progress import Progress
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 
 Card = dict[str, Any]
-Made = tuple[Card, Image.Image]
+DrawnCard = tuple[Card, Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def gallery_of(
         for row in run.rows
     }
 
-    def make(place: int) -> Made | DataError:
+    def make(place: int) -> DrawnCard | DataError:
         try:
             return _card(run, kinds[:, place], place, dataset, maps)
         except DataError as error:
@@ -135,7 +135,7 @@ def gallery_of(
 
 
 def _side_that_fits(
-    make: Callable[[int], Made | DataError], places: Sequence[int], album: Album
+    make: Callable[[int], DrawnCard | DataError], places: Sequence[int], album: Album
 ) -> int:
     """The maximum side at which all images fit, estimated from a few of them.
 
@@ -188,7 +188,7 @@ def _card(
     place: int,
     dataset: ImageDataset,
     maps: Mapping[str, Mapping[int, NDArray[np.float32]]],
-) -> Made:
+) -> DrawnCard:
     first = run.rows[0].table
     record = {name: first[name][place].as_py() for name in _SHARED}
     size = Size(record["height"], record["width"])
