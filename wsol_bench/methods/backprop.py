@@ -13,11 +13,10 @@ section 3.1. The paper draws boxes with GraphCut; Grad-CAM's table does not say
 how its Backprop row was smoothed, so sigma is explicit here.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.methods.options import Between
-from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def backprop(
     layer: str,
     classes: "Tensor",
     *,
-    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+    sigma: Sigma = SIGMA,
 ) -> "Tensor":
     """Maps of one class per image.
 

@@ -12,11 +12,10 @@ Localization, ICCV 2017, section 3.2. The paper draws no boxes from it: maximum 
 are those of `backprop`.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
-from wsol_bench.methods.options import Between
-from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import PIXELS, Requests
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def guided_grad_cam(
     layer: str,
     classes: "Tensor",
     *,
-    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+    sigma: Sigma = SIGMA,
 ) -> "Tensor":
     """Maps of one class per image.
 

@@ -12,11 +12,10 @@ Source: Shrikumar et al., Not Just a Black Box: Learning Important Features Thro
 Activation Differences, arXiv 1605.01713, 2016, section 4. Sum and smoothing are ours.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.methods.options import Between
-from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import PIXELS, Requests
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def input_x_gradient(
     layer: str,
     classes: "Tensor",
     *,
-    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+    sigma: Sigma = SIGMA,
 ) -> "Tensor":
     """Maps of one class per image.
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from wsol_bench.methods.entry import MapMethod, any_layer
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, gradients_of
-from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def integrated_gradients(
     *,
     steps: Annotated[int, Between(1)] = 50,
     baseline: Literal["black", "mean"] = "black",
-    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+    sigma: Sigma = SIGMA,
 ) -> "Tensor":
     """Maps of one class per image.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from wsol_bench.methods.entry import MapMethod, any_layer
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, gradients_of
-from wsol_bench.methods.smoothing import SIGMA, SIGMA_IS, smooth
+from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def smooth_grad(
     *,
     n: Annotated[int, Between(1)] = 50,
     noise: Annotated[float, Between(0, what="a share of max - min of the input")] = 0.15,
-    sigma: Annotated[float, Between(0, 1, SIGMA_IS)] = SIGMA,
+    sigma: Sigma = SIGMA,
 ) -> "Tensor":
     """Maps of one class per image.
 

@@ -5,9 +5,11 @@ the smoothing decides the box, so it is an explicit option of every method at pi
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+
+from wsol_bench.methods.options import Between
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 SIGMA = 0.02
 """Of the Gaussian, as a share of the map's side."""
 
-SIGMA_IS = "a share of the map's side"
+Sigma = Annotated[float, Between(0, 1, "a share of the map's side")]
+"""The option `sigma`."""
 
 _REACH = 4.0
 """The Gaussian is cut off at this many sigmas, as scipy.ndimage does."""

@@ -16,8 +16,12 @@ AMONG = ("all", "dataset")
 """What `--scores` takes beside a file."""
 
 
-def check_settings(settings: RunSettings) -> None:
+def check_settings(settings: RunSettings, device_here: str | None = None) -> None:
     """Checks names and numbers before anything is opened.
+
+    Args:
+        settings: of one arch.
+        device_here: the device of this process; default: the settings'.
 
     Raises:
         UsageError: one does not; names the flag.
@@ -41,7 +45,7 @@ def check_settings(settings: RunSettings) -> None:
         raise UsageError(f"--allow-unreadable {settings.allow_unreadable}: expected 0 or more.")
     if settings.threads is not None and settings.threads < 1:
         raise UsageError(f"--threads {settings.threads}: expected 1 or more.")
-    find_device(settings.device)
+    find_device(device_here or settings.device)
 
 
 def _check_arch(settings: RunSettings) -> None:

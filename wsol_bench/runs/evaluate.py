@@ -61,7 +61,7 @@ def evaluate(
     engine.check(settings)
     each = settings.by_arch()
     for one in each:
-        check_settings(_opened_here(one))
+        check_settings(one, _device_here(one))
     with on_signals() as stop:
         source = open_source(settings, quiet=quiet)
         session = Session(source, stop, quiet, verbose)
@@ -95,7 +95,7 @@ class Session:
 
 
 def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
-    main = prepare(_opened_here(settings), session.source)
+    main = prepare(settings, session.source, _device_here(settings))
     networks = [
         prepared for prepared in (main, prepare_cam_arch(main)) if prepared and prepared.methods
     ]
@@ -137,10 +137,9 @@ def _mismatches(folder: RunFolder, source: Source) -> Disagreements:
     return disagreements(folder.row(first, COLUMNS), source.dataset.examples)
 
 
-def _opened_here(settings: RunSettings) -> RunSettings:
-    """The settings under which this process opens the network; it may only direct others."""
-    works_here = ENGINES[settings.engine].works_here(settings)
-    return settings if works_here else replace(settings, device="cpu")
+def _device_here(settings: RunSettings) -> str:
+    """The device on which this process opens the network; the CPU if others do the work."""
+    return settings.device if ENGINES[settings.engine].works_here(settings) else "cpu"
 
 
 def _make_records_of(
@@ -171,8 +170,7 @@ def _make_records_of(
                 settings=replace(prepared.settings, methods=tuple(row.spec for row in rows)),
                 pipeline=replace(prepared.pipeline, methods=tuple(rows)),
             )
-            asked = replace(own.settings, device=settings.device)
-            statistics = make_records(own, asked, folder, session.stop, quiet=session.quiet)
+            statistics = make_records(own, folder, session.stop, quiet=session.quiet)
     return statistics
 
 

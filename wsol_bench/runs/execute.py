@@ -64,13 +64,12 @@ def must_match(prepared: Prepared) -> dict[str, object]:
 
 
 def make_records(
-    prepared: Prepared, settings: RunSettings, folder: RunFolder, stop: Stop, *, quiet: bool
+    prepared: Prepared, folder: RunFolder, stop: Stop, *, quiet: bool
 ) -> RunStatistics:
     """Makes missing records; complete shards are kept.
 
     Args:
         prepared: one network, opened in this process.
-        settings: those of the network, with the device that workers use.
         folder: already created.
         stop: set when a signal requests a stop.
         quiet: print nothing on stderr.
@@ -79,7 +78,7 @@ def make_records(
         Interrupted: a stop was requested; all finished batches are kept.
         DataError, RunError: an error of a worker, the gate or the folder.
     """
-    pipeline = prepared.pipeline
+    pipeline, settings = prepared.pipeline, prepared.settings
     shards = shards_of(len(prepared.source.dataset.examples))
     files = folder.files(row.name for row in pipeline.methods)
     folder.storage.is_stopping = lambda: stop.asked

@@ -85,12 +85,13 @@ def _set_outputs(
     return replace(loaded, name=f"{loaded.name}, {network.outputs.title}")
 
 
-def prepare(settings: RunSettings, source: Source) -> Prepared:
+def prepare(settings: RunSettings, source: Source, device_here: str | None = None) -> Prepared:
     """Loads the network and binds each method to its layer.
 
     Args:
         settings: checked.
         source: the dataset and the weights' spec.
+        device_here: the device of this process; default: the settings'.
 
     Raises:
         WeightsError, DataError, UsageError: something is missing or bad; names it.
@@ -110,7 +111,7 @@ def prepare(settings: RunSettings, source: Source) -> Prepared:
     network.black = black_pixel(loaded.topology.preprocessing)
     asked = find_methods(settings.methods)
     bound, not_applicable = _bind(network, loaded, source.dataset, asked)
-    device = find_device(settings.device)
+    device = find_device(device_here or settings.device)
     protocol = protocol_of(settings, source.dataset)
     _check_kept(bound, settings, protocol)
     pipeline = Pipeline(
@@ -192,7 +193,8 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
         return None
     if not has_own_weights(ARCHS[name], main.source.weights):
         return None
-    return prepare(replace(main.settings, arch=name, methods=main.unsupported), main.source)
+    settings = replace(main.settings, arch=name, methods=main.unsupported)
+    return prepare(settings, main.source, str(main.pipeline.device))
 
 
 def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:

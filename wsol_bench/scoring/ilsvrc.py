@@ -11,6 +11,7 @@ IJCV 2015, section 4; the devkit's eval_localization_flat.m.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -56,11 +57,11 @@ def gt_known_loc(row: RowData, protocol: Protocol) -> Measured:
     return share(~right_boxes(row, protocol), row.counted)
 
 
-TOP1_CLS = Metric(
+_error = partial(Metric, unit=PERCENT, higher_is_better=False, source=_SOURCE, is_error=True)
+
+TOP1_CLS = _error(
     name="top1_cls",
     title="top-1 cls",
-    unit=PERCENT,
-    higher_is_better=False,
     needs=frozenset({"classes"}),
     reads=(),
     compute=top1_cls,
@@ -68,11 +69,9 @@ TOP1_CLS = Metric(
     is_error=True,
     by_image=True,
 )
-TOP5_CLS = Metric(
+TOP5_CLS = _error(
     name="top5_cls",
     title="top-{topk} cls",
-    unit=PERCENT,
-    higher_is_better=False,
     needs=frozenset({"classes"}),
     reads=("topk",),
     compute=top5_cls,
@@ -80,11 +79,9 @@ TOP5_CLS = Metric(
     is_error=True,
     by_image=True,
 )
-TOP1_LOC = Metric(
+TOP1_LOC = _error(
     name="top1_loc",
     title="top-1 loc",
-    unit=PERCENT,
-    higher_is_better=False,
     needs=frozenset({"classes", "boxes"}),
     reads=_LOCALIZATION,
     compute=top1_loc,
@@ -92,11 +89,9 @@ TOP1_LOC = Metric(
     is_error=True,
     by_image=True,
 )
-TOP5_LOC = Metric(
+TOP5_LOC = _error(
     name="top5_loc",
     title="top-{topk} loc",
-    unit=PERCENT,
-    higher_is_better=False,
     needs=frozenset({"classes", "boxes"}),
     reads=("topk", *_LOCALIZATION),
     compute=top5_loc,
@@ -104,11 +99,9 @@ TOP5_LOC = Metric(
     is_error=True,
     by_image=True,
 )
-GT_KNOWN_LOC = Metric(
+GT_KNOWN_LOC = _error(
     name="gt_known_loc",
     title="GT-known loc",
-    unit=PERCENT,
-    higher_is_better=False,
     needs=frozenset({"boxes"}),
     reads=_LOCALIZATION,
     compute=gt_known_loc,

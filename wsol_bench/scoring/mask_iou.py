@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.pixel_histograms import (
     EDGES,
-    PIXELS,
     SquareMasks,
     ious_of,
+    mask_metric,
     mean_over_images,
     pixel_histograms,
 )
@@ -103,27 +102,17 @@ def measure_best_mask_iou(row: RowData, protocol: Protocol) -> Measured:
 
 _SOURCE = "Everingham et al., IJCV 2010, section 4.2.2, on the square of Choe et al., CVPR 2020"
 
-MASK_IOU = Metric(
+MASK_IOU = mask_metric(
     name="mask_iou",
     title="Mask IoU",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps", "masks"}),
-    reads=(),
     compute=mask_iou,
-    columns=(PIXELS,),
     source=_SOURCE,
     note="Mask IoU: a mean over images at a threshold that is named beforehand.",
 )
-BEST_MASK_IOU = Metric(
+BEST_MASK_IOU = mask_metric(
     name="best_mask_iou",
     title="Best mask IoU",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps", "masks"}),
-    reads=(),
     compute=measure_best_mask_iou,
-    columns=(PIXELS,),
     source=_SOURCE,
     note="Best mask IoU: a mean over images at the threshold that is best on them.",
 )

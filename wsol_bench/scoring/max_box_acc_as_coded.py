@@ -6,6 +6,7 @@ without maps, such as the centred box, has the same box at every threshold.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -106,25 +107,19 @@ _NOTE = (
 )
 _SOURCE = "Choe et al., CVPR 2020; github.com/clovaai/wsolevaluation, evaluation.py"
 
-MAX_BOX_ACC_AS_CODED = Metric(
+_as_coded = partial(
+    Metric, unit=PERCENT, higher_is_better=True, needs=frozenset({"maps"}), reads=(), note=_NOTE
+)
+
+MAX_BOX_ACC_AS_CODED = _as_coded(
     name="max_box_acc_as_coded",
     title="MaxBoxAcc as coded",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps"}),
-    reads=(),
     compute=max_box_acc_as_coded,
     source=_SOURCE,
-    note=_NOTE,
 )
-MAX_BOX_ACC_V2_AS_CODED = Metric(
+MAX_BOX_ACC_V2_AS_CODED = _as_coded(
     name="max_box_acc_v2_as_coded",
     title="MaxBoxAccV2 as coded",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps"}),
-    reads=(),
     compute=max_box_acc_v2_as_coded,
     source=f"{_SOURCE}; arXiv 2007.04178",
-    note=_NOTE,
 )

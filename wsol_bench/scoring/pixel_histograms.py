@@ -10,12 +10,14 @@ github.com/clovaai/wsolevaluation (evaluation.py: `MaskEvaluator`, `get_mask`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
 from wsol_bench.scoring.measured import Measured, from_replicates
+from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.replicated_sums import (
     Numbers,
     ReplicatedSums,
@@ -97,6 +99,16 @@ PIXELS = ImageColumn(
     name="pixels", dtype=np.uint16, width=2 * BINS, needs_masks=True, of_map=_of_example
 )
 """The histograms of an example: a square has fewer pixels than 16 bits count."""
+
+mask_metric = partial(
+    Metric,
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps", "masks"}),
+    reads=(),
+    columns=(PIXELS,),
+)
+"""An entry of the table of metrics that reads these histograms."""
 
 
 def pooled(row: RowData, statistic: Statistic) -> Measured:

@@ -25,8 +25,7 @@ import numpy as np
 
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.metric import PERCENT, Metric
-from wsol_bench.scoring.pixel_histograms import PIXELS, pixels_kept, pooled
+from wsol_bench.scoring.pixel_histograms import mask_metric, pixels_kept, pooled
 from wsol_bench.scoring.replicated_sums import Numbers, ratio
 from wsol_bench.scoring.row_data import RowData
 
@@ -73,28 +72,18 @@ def measure_peak_iou(row: RowData, protocol: Protocol) -> Measured:
     return pooled(row, peak_iou)
 
 
-PXAP = Metric(
+PXAP = mask_metric(
     name="pxap",
     title="PxAP",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps", "masks"}),
-    reads=(),
     compute=measure_pxap,
-    columns=(PIXELS,),
     over="pixels",
     source="Choe et al., CVPR 2020, section 4; github.com/clovaai/wsolevaluation",
     note="PxAP: of the pixels of all images pooled, not a mean over images.",
 )
-PEAK_IOU = Metric(
+PEAK_IOU = mask_metric(
     name="peak_iou",
     title="Peak IoU",
-    unit=PERCENT,
-    higher_is_better=True,
-    needs=frozenset({"maps", "masks"}),
-    reads=(),
     compute=measure_peak_iou,
-    columns=(PIXELS,),
     over="pixels",
     source="the histograms of PxAP, Choe et al., CVPR 2020, section 4",
     note="Peak IoU: of the pixels of all images pooled, at the threshold that is best on them.",

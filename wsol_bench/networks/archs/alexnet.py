@@ -99,6 +99,8 @@ def alexnet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     return layered_net(layers)
 
 
+_ROLES = {"features": "relu5", "excitation": "relu5", "classifier": "fc8"}
+
 ALEXNET = Arch(
     name="alexnet",
     title="AlexNet",
@@ -107,12 +109,12 @@ ALEXNET = Arch(
     topologies={
         "demo": Topology(
             build=partial(alexnet, width=0.125),
-            roles={"features": "relu5", "excitation": "relu5", "classifier": "fc8"},
+            roles=_ROLES,
             preprocessing=demo_input(227),
         ),
         "caffe": Topology(
             build=alexnet,
-            roles={"features": "relu5", "excitation": "relu5", "classifier": "fc8"},
+            roles=_ROLES,
             preprocessing=caffe_input(227, CAFFE_MEAN_IMAGE),
             map_sizes={"features": (256, 13), "excitation": (256, 13)},
             published=PublishedError(42.9, 19.8, "BVLC Caffe, bvlc_alexnet, centre crop"),
@@ -131,18 +133,20 @@ ALEXNET = Arch(
     },
 )
 
+_CAM_ROLES = {"features": "relu7", "excitation": "relu5", "classifier": "fc9"}
+
 ALEXNET_CAM = Arch(
     name="alexnet_cam",
     title="AlexNet-plus-GAP",
     topologies={
         "demo": Topology(
             build=partial(alexnet_cam, width=0.25),
-            roles={"features": "relu7", "excitation": "relu5", "classifier": "fc9"},
+            roles=_CAM_ROLES,
             preprocessing=demo_input(227),
         ),
         "caffe": Topology(
             build=alexnet_cam,
-            roles={"features": "relu7", "excitation": "relu5", "classifier": "fc9"},
+            roles=_CAM_ROLES,
             preprocessing=caffe_input(227, CAFFE_MEAN_IMAGE),
             map_sizes={"features": (512, 11), "excitation": (384, 13)},
         ),

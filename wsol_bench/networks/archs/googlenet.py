@@ -128,26 +128,24 @@ def googlenet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
 TORCHVISION_OPTIONS = {"aux_logits": False, "transform_input": False}
 """The auxiliary heads are for training; the transform is in the preprocessing, where it is seen."""
 
+_ROLES = {
+    "features": "inception_5b/output",
+    "excitation": "pool2/3x3_s2",
+    "classifier": "loss3/classifier",
+}
+
 GOOGLENET = Arch(
     name="googlenet",
     title="GoogLeNet",
     topologies={
         "demo": Topology(
             build=partial(googlenet, width=0.25),
-            roles={
-                "features": "inception_5b/output",
-                "excitation": "pool2/3x3_s2",
-                "classifier": "loss3/classifier",
-            },
+            roles=_ROLES,
             preprocessing=demo_input(224),
         ),
         "caffe": Topology(
             build=googlenet,
-            roles={
-                "features": "inception_5b/output",
-                "excitation": "pool2/3x3_s2",
-                "classifier": "loss3/classifier",
-            },
+            roles=_ROLES,
             preprocessing=caffe_input(224, CAFFE_MEAN),
             map_sizes={"features": (1024, 7), "excitation": (192, 28)},
             published=PublishedError(31.3, 11.1, "BVLC Caffe, bvlc_googlenet, centre crop"),

@@ -78,6 +78,8 @@ def vgg16_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     return layered_net(layers[:-1] + cam_head(channels, classes, width))
 
 
+_ROLES = {"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"}
+
 VGG16 = Arch(
     name="vgg16",
     title="VGG-16",
@@ -86,12 +88,12 @@ VGG16 = Arch(
     topologies={
         "demo": Topology(
             build=partial(vgg16, width=0.1),
-            roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
+            roles=_ROLES,
             preprocessing=demo_input(224),
         ),
         "caffe": Topology(
             build=vgg16,
-            roles={"features": "relu5_3", "excitation": "pool4", "classifier": "fc8"},
+            roles=_ROLES,
             preprocessing=caffe_input(224, VGG_MEAN),
             map_sizes={"features": (512, 14), "excitation": (512, 14)},
             published=PublishedError(
@@ -112,18 +114,20 @@ VGG16 = Arch(
     },
 )
 
+_CAM_ROLES = {"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"}
+
 VGG16_CAM = Arch(
     name="vgg16_cam",
     title="VGG-16-GAP",
     topologies={
         "demo": Topology(
             build=partial(vgg16_cam, width=0.125),
-            roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
+            roles=_CAM_ROLES,
             preprocessing=demo_input(224),
         ),
         "caffe": Topology(
             build=vgg16_cam,
-            roles={"features": "CAM_relu", "excitation": "pool4", "classifier": "CAM_fc"},
+            roles=_CAM_ROLES,
             preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
             map_sizes={"features": (1024, 14), "excitation": (512, 14)},
             published=PublishedError(33.40, 12.20, "Selvaraju et al. 2017, Table 1, CAM"),
