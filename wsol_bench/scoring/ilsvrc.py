@@ -57,7 +57,14 @@ def gt_known_loc(row: RowData, protocol: Protocol) -> Measured:
     return share(~right_boxes(row, protocol), row.counted)
 
 
-_error = partial(Metric, unit=PERCENT, higher_is_better=False, source=_SOURCE, is_error=True)
+_error = partial(
+    Metric,
+    unit=PERCENT,
+    higher_is_better=False,
+    source=_SOURCE,
+    is_error=True,
+    by_image=True,
+)
 
 TOP1_CLS = _error(
     name="top1_cls",
@@ -65,9 +72,6 @@ TOP1_CLS = _error(
     needs=frozenset({"classes"}),
     reads=(),
     compute=top1_cls,
-    source=_SOURCE,
-    is_error=True,
-    by_image=True,
 )
 TOP5_CLS = _error(
     name="top5_cls",
@@ -75,9 +79,6 @@ TOP5_CLS = _error(
     needs=frozenset({"classes"}),
     reads=("topk",),
     compute=top5_cls,
-    source=_SOURCE,
-    is_error=True,
-    by_image=True,
 )
 TOP1_LOC = _error(
     name="top1_loc",
@@ -85,9 +86,6 @@ TOP1_LOC = _error(
     needs=frozenset({"classes", "boxes"}),
     reads=_LOCALIZATION,
     compute=top1_loc,
-    source=_SOURCE,
-    is_error=True,
-    by_image=True,
 )
 TOP5_LOC = _error(
     name="top5_loc",
@@ -95,9 +93,6 @@ TOP5_LOC = _error(
     needs=frozenset({"classes", "boxes"}),
     reads=("topk", *_LOCALIZATION),
     compute=top5_loc,
-    source=_SOURCE,
-    is_error=True,
-    by_image=True,
 )
 GT_KNOWN_LOC = _error(
     name="gt_known_loc",
@@ -105,9 +100,6 @@ GT_KNOWN_LOC = _error(
     needs=frozenset({"boxes"}),
     reads=_LOCALIZATION,
     compute=gt_known_loc,
-    source=_SOURCE,
-    is_error=True,
-    by_image=True,
 )
 
 
