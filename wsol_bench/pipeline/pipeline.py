@@ -114,52 +114,6 @@ def records_of(
             yield _gather(pipeline, drawing.popleft())
 
 
-def _prepare_ahead(
-    pipeline: Pipeline,
-    dataset: Dataset,
-    batches: Iterable[Sequence[Example]],
-    pool: ThreadPoolExecutor,
-) -> Iterator[list[_PreparedImage]]:
-    waiting: deque[list[Future[_PreparedImage]]] = deque()
-    for batch in batches:
-        waiting.append([pool.submit(_prepare, pipeline, dataset, example) for example in batch])
-        if len(waiting) > _BATCHES_AHEAD:
-            yield [future.result() for future in waiting.popleft()]
-    while waiting:
-        yield [future.result() for future in waiting.popleft()]
-
-
-def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> _PreparedImage:
-    if pipeline.network is None:
-        return _without_network(pipeline, dataset, example)
-    side = pipeline.side
-    try:
-        image, readable = dataset.open(example.image_id), True
-    except UnreadableImage:
-        image, readable = Image.new("RGB", (side, side)), False
-    size = Size(image.height, image.width) if readable else Size(0, 0)
-    classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
-    seed = seed_of(example.image_id)
-    question = Question(pipeline.view.tensors(image, side, pipeline.crop), classes, seed)
-    masks = masks_of(dataset, example) if pipeline.columns else None
-    return _PreparedImage(example, size, question, readable, masks)
-
-
-def _without_network(pipeline: Pipeline, dataset: Dataset, example: Example) -> _PreparedImage:
-    """An image that no network looks at: opened only where its size is not annotated."""
-    size, readable = example.size, True
-    if size is None:
-        try:
-            image = dataset.open(example.image_id)
-            size = Size(image.height, image.width)
-        except UnreadableImage:
-            size, readable = Size(0, 0), False
-    scores = np.zeros(0, np.float32) if pipeline.given is None else pipeline.given.of(example)
-    question = Question(np.zeros((0, 0, 0, 3), np.uint8), {}, scores=scores)
-    masks = masks_of(dataset, example) if pipeline.columns else None
-    return _PreparedImage(example, size, question, readable, masks)
-
-
 def _draw(
     pipeline: Pipeline,
     batch: list[PreparedImage],

@@ -61,7 +61,7 @@ def _prepare(pipeline: Pipeline, dataset: Dataset, example: Example) -> Prepared
     size = Size(image.height, image.width) if readable else Size(0, 0)
     classes = {name: target(example, dataset) for name, target in TARGET_CLASSES.items()}
     seed = seed_of(example.image_id)
-    question = Question(pipeline.view.tensors(image, side), classes, seed)
+    question = Question(pipeline.view.tensors(image, side, pipeline.crop), classes, seed)
     masks = masks_of(dataset, example) if pipeline.columns else None
     return PreparedImage(example, size, question, readable, masks)
 
