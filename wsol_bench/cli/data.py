@@ -12,7 +12,9 @@ from wsol_bench.settings import DEFAULT_DATA
 Ends = Literal["inclusive", "half-open"]
 
 data_app = App(
-    name="data", help="Check datasets, print their statistics, or render the demo.", group_commands=Group("Commands")
+    name="data",
+    help="Check datasets, print their statistics, or render the demo.",
+    group_commands=Group("Commands"),
 )
 
 
