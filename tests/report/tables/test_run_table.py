@@ -141,3 +141,17 @@ def test_columns_that_are_the_same_everywhere_stand_in_the_note(
     assert "network" not in one
     assert "vgg16; caffe:net.caffemodel; val-40; gradcam-iccv17; n 40" in " ".join(one.split())
     assert "network" in both
+
+
+def test_weights_that_follow_from_the_network_stand_in_the_note(
+    make_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = make_run("one", keep_maps=False, arch="one", weights="one.pt")
+    second = make_run("two", keep_maps=False, arch="two", weights="two.pt", seed=1)
+    paths = [str(each.path) for each in (first, second)]
+    assert main(["table", *paths, "--format=md"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("| network | method |")
+    assert "weights: one: one.pt; two: two.pt" in out
+    assert main(["table", *paths]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

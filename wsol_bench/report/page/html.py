@@ -61,6 +61,10 @@ def render(page: Page) -> str:
     )
 
 
+_LONGEST_TITLE = 60
+"""Characters of the networks' names in the title; more do not fit a line."""
+
+
 def _titles(page: Page) -> Mapping[str, str]:
     """The heading of every metric that the page shows."""
     protocols = [view.run.protocol for view in page.views]
@@ -70,7 +74,10 @@ def _titles(page: Page) -> Mapping[str, str]:
 
 def _title(page: Page) -> str:
     archs = list(dict.fromkeys(view.run.identity.arch for view in page.views))
-    return f"Where is the object? {', '.join(archs)}"
+    names = ", ".join(archs)
+    if len(names) > _LONGEST_TITLE:
+        names = f"{len(archs)} networks, {len(page.views)} runs"
+    return f"Where is the object? {names}"
 
 
 def _subtitle(page: Page) -> str:

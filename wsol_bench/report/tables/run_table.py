@@ -73,6 +73,9 @@ def _content(paths: Sequence[Path], options: TableOptions) -> RunTable:
     protocols = [run.protocol for run in runs]
     rows = table_rows(runs, metrics, sort=options.sort, average=options.average)
     differing = [name for name in NAMES if len({getattr(row, name) for row in rows}) > 1]
+    networks = {row.network for row in rows}
+    if "weights" in differing and len(_weights_of(rows)) == len(networks):
+        differing.remove("weights")  # follows from the network
     names = tuple(name for name in NAMES if name in _ALWAYS or name in differing)
     if len({tuple(getattr(row, name) for name in names) for row in rows}) < len(rows):
         names = ("run", *names)
@@ -85,6 +88,11 @@ def _content(paths: Sequence[Path], options: TableOptions) -> RunTable:
     )
 
 
+def _weights_of(rows: Sequence[TableRow]) -> dict[tuple[str, str], None]:
+    """Every pair of a network and its weights, in order."""
+    return dict.fromkeys((row.network, row.weights) for row in rows)
+
+
 def _notes(
     rows: Sequence[TableRow],
     names: Sequence[str],
@@ -94,9 +102,12 @@ def _notes(
     common = [
         f"{heading} {getattr(rows[0], name):,}" if name == "n" else str(getattr(rows[0], name))
         for name, heading in NAMES.items()
-        if name not in names and name != "runs"
+        if name not in names and name != "runs" and len({getattr(r, name) for r in rows}) == 1
     ]
     notes = ["; ".join(common)] if common else []
+    if "weights" not in names and len(_weights_of(rows)) > 1:
+        pairs = (f"{network}: {weights}" for network, weights in _weights_of(rows))
+        notes.append(f"weights: {'; '.join(pairs)}")
     intervals = any(row.runs == 1 for row in rows)
     spread = "mean ± standard deviation over runs" if any(row.runs > 1 for row in rows) else ""
     below = "with 95 % intervals" if intervals else ""
@@ -126,8 +137,8 @@ def _terminal(content: RunTable) -> Table:
         caption_justify="left",
         caption_style="dim",
     )
-    for name in content.names:
-        table.add_column(NAMES.get(name, name), overflow="fold")
+    names = ", ".join(NAMES.get(name, name) for name in _title_first(content.names))
+    table.add_column(names, overflow="fold")
     for title in content.metrics.values():
         heading = title.replace(" ", "\n")
         table.add_column(heading, justify="right", no_wrap=True)
@@ -137,6 +148,15 @@ def _terminal(content: RunTable) -> Table:
             f"[bold]{figure_of(cell)}[/bold]" if content.emphasised(cell) else figure_of(cell)
             for cell in cells
         )
-        table.add_row(*content.name_cells(row), *figures)
-        table.add_row(*[""] * len(content.names), *map(spread_of, cells), style="dim")
+        values = dict(zip(content.names, content.name_cells(row), strict=True))
+        title, *others = (values[name] for name in _title_first(content.names))
+        table.add_row(title, *figures)
+        table.add_row(
+            "\n".join(f"  {each}" for each in others), *map(spread_of, cells), style="dim"
+        )
     return table
+
+
+def _title_first(names: Sequence[str]) -> list[str]:
+    """The method before what tells rows of the same method apart."""
+    return sorted(names, key=lambda name: name != "title")
