@@ -15,7 +15,7 @@ from types import MappingProxyType
 from wsol_bench.errors import UsageError
 
 PATH_PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"maps": ("name", "per_class"), "boxes": ("name",)}
+    {"maps": ("name", "per_class"), "boxes": ("name", "box_ends", "any_class")}
 )
 """Prefix of a spec that names a path -> the options that may follow it."""
 

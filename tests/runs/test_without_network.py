@@ -69,7 +69,7 @@ def test_a_run_without_classes_is_read_by_every_command(
         "compare": ["compare", run, run],
         "table": ["table", run],
         "csv": ["export", run, str(tmp_path / "out.csv"), "--format=csv"],
-        "breakdown": ["breakdown", run, "--method=whole"],
+        "breakdown": ["breakdown", run, "--methods=whole"],
     }[command]
     assert main(arguments) == 0
 

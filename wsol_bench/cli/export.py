@@ -14,7 +14,9 @@ def export(
     out: Annotated[Path, PATH],
     /,
     *,
-    format: Literal["devkit", "coco", "coco-dataset", "fiftyone", "csv"] = "devkit",
+    format: Literal[
+        "devkit", "coco", "coco-dataset", "fiftyone", "csv", "maps", "maps-wsolevaluation"
+    ] = "devkit",
     methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     class_map: Annotated[Path | None, PATH] = None,
     data: str | None = None,
@@ -28,14 +30,16 @@ def export(
         each of five classes, else for the label's only; the others are then written as
         empty boxes, which changes no error.
     out
-        The file to write; for fiftyone a new folder.
+        The file to write; for fiftyone a new folder, for maps a folder.
     format
         devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
         coco: results JSON. coco-dataset: the ground-truth boxes as a COCO dataset, with the same
-        ids. fiftyone: a folder with a script that loads it. csv: a line per record.
+        ids. fiftyone: a folder with a script that loads it. csv: a line per record. maps: kept
+        maps, NAME.npy, float32, at their own resolution. maps-wsolevaluation: as its program reads
+        them, val/NAME.JPEG.npy, 224 x 224, scaled to 0..1.
     methods
-        Names of rows: one for devkit and coco; for fiftyone and csv comma-separated. Default:
-        all of the run's.
+        Names of rows: one for devkit, coco and maps; for fiftyone and csv comma-separated.
+        Default: all of the run's.
     class_map
         File of "WNID id" lines, for classes that are not ILSVRC's. Without one, COCO's
         ids of such classes count from 1 in the order of the WNIDs.

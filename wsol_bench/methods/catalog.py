@@ -1,6 +1,6 @@
 """The table of methods; a new one is its file and one line here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -30,6 +30,8 @@ from wsol_bench.methods.rise import RISE
 from wsol_bench.methods.ruled_backprop import DECONVNET, GUIDED_BACKPROP
 from wsol_bench.methods.score_cam import SCORE_CAM
 from wsol_bench.methods.smooth_grad import SMOOTH_GRAD
+from wsol_bench.methods.stored_boxes import stored_boxes
+from wsol_bench.methods.stored_maps import stored_maps
 from wsol_bench.methods.whole import WHOLE
 from wsol_bench.methods.xgrad_cam import XGRAD_CAM
 from wsol_bench.runtime.user_code import names_user_code
@@ -37,7 +39,10 @@ from wsol_bench.specs import NAME, Spec, parse_spec, short_name
 
 __all__ = ["METHODS"]
 
-OWN = "Your own: FILE.py:FUNCTION or package.module:FUNCTION."
+OWN = (
+    "Your own: FILE.py:FUNCTION or package.module:FUNCTION; maps:DIR and boxes:FILE take what "
+    "another program made."
+)
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -71,15 +76,23 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     }
 )
 
+PREFIXES: Mapping[str, Callable[[str], Method]] = MappingProxyType(
+    {"maps": stored_maps, "boxes": stored_boxes}
+)
+"""What stands before the first colon -> how the whole name becomes a method."""
+
 
 def find_method(name: str) -> Method:
-    """The method of a name, or of `FILE.py:FUNCTION` or `package.module:FUNCTION`.
+    """The method of a name, of `maps:DIR` or another of `PREFIXES`, or of a user's function.
 
     Raises:
         UsageError: there is none; lists the nearest names, and how to bring one's own.
     """
     if name in METHODS:
         return METHODS[name]
+    prefix, colon, rest = name.partition(":")
+    if colon and rest and prefix in PREFIXES:
+        return PREFIXES[prefix](name)
     if names_user_code(name):
         return from_spec(name)
     raise UsageError(f"{unknown_name('method', name, METHODS)} {OWN}")

@@ -116,7 +116,9 @@ def _check(found: Mapping[str, Scores], count: int, where: str) -> None:
                 f"number per class, {count:,} as the first image has."
             )
         if not np.isfinite(scores).all():
-            raise DataError(f"{where}: the scores of {shown(image_id)} are not all finite.")
+            raise DataError(
+                f"{where}: the scores of {shown(image_id)} are not all finite. Correct them."
+            )
 
 
 def _csv(content: bytes, class_ids: Sequence[str]) -> dict[str, Scores]:

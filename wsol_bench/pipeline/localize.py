@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wsol_bench.boxes.extract import extract_box
@@ -13,7 +12,7 @@ from wsol_bench.errors import RunError, UsageError
 from wsol_bench.geometry import Boxes, Window
 from wsol_bench.methods.bound import BoundMethod
 from wsol_bench.methods.entry import Frame
-from wsol_bench.pipeline.inference import Pipeline, as_kept
+from wsol_bench.pipeline.inference import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,17 @@ def localize(
 
 
 def read_map(pipeline: Pipeline, method: BoundMethod, frame: Frame) -> NDArray[np.float32]:
-    """The map that a method reads, as it is kept where maps are kept."""
+    """The map that a method reads.
+
+    Raises:
+        DataError: it is missing or bad.
+        UsageError: maps are kept, and this one has another size than the first.
+    """
     values = method.read(frame)
-    if not pipeline.keep_maps:
-        return values
-    if values.shape != method.learned.shape:
+    if pipeline.keep_maps and values.shape != method.learned.shape:
         sizes = [" x ".join(map(str, shape)) for shape in (method.learned.shape, values.shape)]
         raise UsageError(
             f"--keep-maps: the maps of {method.name} have several sizes, {sizes[0]} and, of "
             f"{frame.image_id}, {sizes[1]}. Expected one size; leave --keep-maps out."
         )
-    kept: NDArray[np.float32] = as_kept(torch.from_numpy(values)[None, None]).float().numpy()
-    return kept[0, 0]
+    return values

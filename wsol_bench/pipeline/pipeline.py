@@ -45,11 +45,12 @@ class BatchRecords:
 
     Attributes:
         records: one per image and method, image after image.
-        maps: method -> (n, t, u, v) half floats; empty where none are kept.
+        maps: method -> (n, t, u, v) half floats, float32 of a method that reads its maps; empty
+            where none are kept.
     """
 
     records: list[Record]
-    maps: dict[str, NDArray[np.float16]]
+    maps: dict[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _gather(pipeline: Pipeline, drawing: _Drawing) -> BatchRecords:
     }
     for name in located[0].read:
         read = np.stack([each.read[name] for each in located])
-        maps[name] = read[:, None].astype(np.float16)  # (n, 1, u, v)
+        maps[name] = read[:, None]  # (n, 1, u, v), as exact as the files have them
     return BatchRecords(records, maps)
 
 

@@ -13,28 +13,21 @@ maximum is the image's side minus 1. Only `_line` and `_prediction` subtract and
 Source: ILSVRC2015 devkit, readme.txt, sections 3.1-3.4; evaluation/eval_clsloc.m.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
-from wsol_bench.datasets.annotations import MAX_COORDINATE
 from wsol_bench.datasets.devkit_ids import DevkitIds
+from wsol_bench.datasets.devkit_lines import NO_CLASS, NUMBERS_PER_PREDICTION, lines_of, read_lines
 from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.report.exports.predictions import Corners, Prediction, Predictions
+from wsol_bench.report.exports.predictions import Prediction, Predictions
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.measured import Measured, share
-
-NUMBERS_PER_PREDICTION = 5
-"""A class and four corners."""
-
-NO_CLASS = 0
-"""The devkit's padding of short lines."""
 
 
 def write_predictions(predictions: Predictions, path: Path, ids: DevkitIds) -> None:
@@ -72,15 +65,8 @@ def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Prediction, ...]
         DataError: the file cannot be read or is empty, or a line is empty, has no whole
             number of groups, or holds an invalid number, id or pixel; names the line.
     """
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{shown(str(path))}: cannot be read as text ({error}).") from error
-    if not lines:
-        raise DataError(f"{shown(str(path))} is empty. Expected one line per image.")
     return tuple(
-        _predictions(line, f"{shown(str(path))}, line {number}", ids)
-        for number, line in enumerate(lines, start=1)
+        tuple(Prediction(each.label, each.box) for each in line) for line in read_lines(path, ids)
     )
 
 
@@ -111,7 +97,7 @@ def score_predictions(
     """
     ordered = sorted(examples, key=lambda example: example.image_id)
     named, hit = np.zeros((2, len(ordered), 2), np.bool_)  # (n, first or any of k) each
-    pairs = zip(ordered, _lines_of(predictions, ordered), strict=True)
+    pairs = zip(ordered, lines_of(predictions, ordered), strict=True)
     for at, (example, best) in enumerate(pairs):
         for column, k in enumerate((1, protocol.topk)):
             of_label = [each for each in best[:k] if each.label == example.label]
@@ -124,21 +110,6 @@ def score_predictions(
         "top1_loc": share(~hit[:, 0], counted),
         "top5_loc": share(~hit[:, 1], counted),
     }
-
-
-def _lines_of(
-    predictions: Sequence[Sequence[Prediction]], ordered: Sequence[Example]
-) -> Sequence[Sequence[Prediction]]:
-    if len(predictions) == len(ordered):
-        return predictions
-    last = max((example.index for example in ordered), default=0)
-    if len(predictions) < max(last, len(ordered)):
-        raise DataError(
-            f"the prediction file has {len(predictions):,} lines for {len(ordered):,} images, the "
-            f"last of which is number {last:,} of the validation list. Expected one line per "
-            "image, or one per image of the whole list."
-        )
-    return [predictions[example.index - 1] for example in ordered]
 
 
 def _hits(prediction: Prediction, example: Example, protocol: Protocol) -> bool:
@@ -159,42 +130,3 @@ def _text(value: float, less: int = 0) -> str:
     if value.is_integer():
         return str(int(value) - less)
     return format(Decimal(repr(value)) - less, "f")
-
-
-def _predictions(line: str, where: str, ids: DevkitIds) -> tuple[Prediction, ...]:
-    fields = line.split()
-    if not fields or len(fields) % NUMBERS_PER_PREDICTION:
-        raise DataError(
-            f"{where}: expected groups of five numbers, class xmin ymin xmax ymax, got "
-            f"{len(fields)} numbers. An image without a prediction is 0 0 0 0 0."
-        )
-    groups = range(0, len(fields), NUMBERS_PER_PREDICTION)
-    return tuple(_prediction(fields[at : at + NUMBERS_PER_PREDICTION], where, ids) for at in groups)
-
-
-def _prediction(fields: Sequence[str], where: str, ids: DevkitIds) -> Prediction:
-    identity = _number(fields[0], where)
-    if identity != NO_CLASS and identity not in ids.index_of:
-        raise DataError(
-            f"{where}: {shown(fields[0][:40])} is not a class id. Expected one of "
-            f"{shown(ids.source)} ({min(ids.index_of)} to {max(ids.index_of)}), or 0 for none."
-        )
-    x0, y0 = (_number(field, where) for field in fields[1:3])
-    x1, y1 = (_one_more(field, where) for field in fields[3:5])
-    box: Corners = (x0, y0, x1, y1)
-    return Prediction(ids.index_of.get(int(identity), -1), box)
-
-
-def _one_more(field: str, where: str) -> float:
-    value = _number(field, where)
-    return value + 1.0 if value.is_integer() else float(Decimal(field) + 1)
-
-
-def _number(field: str, where: str) -> float:
-    try:
-        value = float(field)
-    except ValueError:
-        value = math.nan
-    if not abs(value) <= MAX_COORDINATE:  # also false for NaN
-        raise DataError(f"{where}: expected a class id or a pixel, got {shown(field[:40])!r}.")
-    return value

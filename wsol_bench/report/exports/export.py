@@ -1,5 +1,7 @@
 """`export`: a run in the formats of other evaluation tools, browsers and tables."""
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,12 @@ from wsol_bench.report.exports.coco import (
 from wsol_bench.report.exports.csv_columns import record_columns, write_csv
 from wsol_bench.report.exports.devkit import write_predictions
 from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
+from wsol_bench.report.exports.maps import write_maps, write_scoremaps
 from wsol_bench.report.exports.predictions import Corners, Predictions, predictions_of
 from wsol_bench.runtime.names import shown
 from wsol_bench.runtime.progress import log
+
+_ILSVRC = re.compile(r"ILSVRC2012_val_[0-9]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +117,47 @@ def _fiftyone(export: Export, networks: Sequence[NetworkRecords]) -> None:
     log(f"To open it: python {export.out / LOADER}")
 
 
+def _maps(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    records, method = _one_method(export, networks)
+    count = write_maps(records, method, export.out)
+    log(f"{export.out}: {count:,} maps. To score them: --methods maps:{export.out}")
+
+
+def _scoremaps(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    records, method = _one_method(export, networks)
+    count = write_scoremaps(records, method, export.out, _paths_of(export, records))
+    log(f"{export.out}: {count:,} maps of 224 x 224, for wsolevaluation's --scoremap_root.")
+
+
+def _paths_of(export: Export, records: NetworkRecords) -> Mapping[str, str]:
+    """Image id -> the path that wsolevaluation's metadata has; ILSVRC's is val/NAME.JPEG."""
+    ids = records.of(records.methods[0], ("image_id",))["image_id"].to_pylist()
+    if all(_ILSVRC.fullmatch(image_id) for image_id in ids):
+        return {image_id: f"val/{image_id}.JPEG" for image_id in ids}
+    images = open_images(records.folder.manifest(), export.data, quiet=True).images
+    present = images.ids()
+    return {
+        image_id: os.path.relpath(images.where(image_id), images.place)
+        for image_id in ids
+        if image_id in present
+    }
+
+
+def _one_method(export: Export, networks: Sequence[NetworkRecords]) -> tuple[NetworkRecords, str]:
+    """The network's records and the name of the one method requested."""
+    if len(export.methods) != 1:
+        known = ", ".join(name for each in networks for name in each.methods)
+        raise UsageError(f"export: this format needs --methods with one of the run's: {known}.")
+    (method,) = export.methods
+    return next(each for each in networks if method in each.methods), method
+
+
 def _predictions(
     export: Export, networks: Sequence[NetworkRecords], *, only_with_boxes: bool = False
 ) -> tuple[Predictions, pa.Table]:
     """The predictions of the one method requested, and its records."""
-    if len(export.methods) != 1:
-        known = ", ".join(name for network in networks for name in network.methods)
-        raise UsageError(f"export: this format needs --methods with one of the run's: {known}.")
-    (method,) = export.methods
-    table = next(network for network in networks if method in network.methods).of(method)
+    records, method = _one_method(export, networks)
+    table = records.of(method)
     boxes = class_boxes_of(table)
     if boxes is None and only_with_boxes:
         raise UsageError(
@@ -153,6 +190,8 @@ FORMS: Mapping[str, Callable[[Export, Sequence[NetworkRecords]], None]] = Mappin
         "coco-dataset": _coco_dataset,
         "fiftyone": _fiftyone,
         "csv": _csv,
+        "maps": _maps,
+        "maps-wsolevaluation": _scoremaps,
     }
 )
 """Values of `--format`."""
