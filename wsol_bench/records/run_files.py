@@ -46,6 +46,10 @@ class RunFiles:
         """The rows whose maps are kept."""
         return tuple(row for row in self.rows if row.makes_map and self.keep_maps)
 
+    def find_row(self, name: str) -> ManifestRow:
+        """The row of this name, which must be one of them."""
+        return next(row for row in self.rows if row.name == name)
+
     def read_file(self, name: str) -> bytes:
         """The content of a file.
 

@@ -4,10 +4,9 @@ examples/NNNNNNNN.parquet   a fixed range of the dataset's examples, with classe
 rows/r000/NNNNNNNN.parquet  one row's records of these examples
 maps/r000/NNNNNNNN.npy      its maps, where they are kept
 
-The header of every Parquet file identifies its run: the digest of the run's identity and of
-the row, the shard's number, the digest of its ids and of its maps. A file that lies in the
-wrong place, or comes from another run, is known by its header. Once the run is finished, its
-manifest holds the digest of each of these files, so that one that was edited is known too.
+The header of every Parquet file holds the digests of the run's identity, the row, the ids and the
+maps, and the shard's number, so a file of another run or place is detected. The manifest of a
+finished run holds the digest of each file, so an edited one is detected too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -172,7 +171,7 @@ class ShardFiles(RunFiles):
 
     def row(self, number: int, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One row's records of a shard; see `table`."""
-        return self._joined(number, (self._find(name),), columns)
+        return self._joined(number, (self.find_row(name),), columns)
 
     def maps(self, number: int, name: str) -> NDArray[np.float16]:
         """The kept maps of one row and shard, (n, t, u, v).
@@ -180,7 +179,7 @@ class ShardFiles(RunFiles):
         Raises:
             DataError: none were kept, or the file is unreadable, damaged or not the run's own.
         """
-        row = self._find(name)
+        row = self.find_row(name)
         file = _maps(number, row)
         if not self.keep_maps:
             raise DataError(f"{self.path}: no maps are kept. Run again with --keep-maps.")
@@ -199,9 +198,6 @@ class ShardFiles(RunFiles):
 
     def _images_of(self, number: int) -> int:
         return min(self.shard, self.images - number * self.shard)
-
-    def _find(self, name: str) -> ManifestRow:
-        return next(row for row in self.rows if row.name == name)
 
     def _joined(
         self, number: int, rows: Sequence[ManifestRow], columns: Sequence[str] | None
