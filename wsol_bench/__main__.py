@@ -4,7 +4,8 @@ import signal
 import sys
 from types import FrameType
 
-from wsol_bench.errors import EXIT_INTERRUPTED
+from wsol_bench.errors import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+from wsol_bench.runtime.memory import OUT_OF_MEMORY, is_out_of_memory
 from wsol_bench.runtime.streams import open_closed_streams
 
 
@@ -17,6 +18,11 @@ def start() -> int:
         from wsol_bench.cli.main import main
 
         return main()
+    except (MemoryError, ImportError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(f"wsol-bench: {OUT_OF_MEMORY}", file=sys.stderr)
+        return EXIT_RUN_FAILED
     except KeyboardInterrupt:
         print("wsol-bench: interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED

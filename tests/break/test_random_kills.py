@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("WSOL_BENCH_TEST_KILLS", "60"))
 SEED = 16_060
-PATIENCE = 180.0
+PATIENCE = 300.0
 LAUNCH = Path(__file__).parent / "launch.py"
 
 Process = tuple[int, str]
@@ -52,6 +52,15 @@ def alive(pid: int) -> bool:
     return any(one == pid for one, _ in processes())
 
 
+@dataclass(frozen=True)
+class Started:
+    """A run: its process, what waits for its exit code, and what it has said."""
+
+    pid: int
+    wait: Callable[[], int]
+    said: Callable[[], str]
+
+
 @dataclass
 class Campaign:
     """The folder that is being made, what was killed, and what outlived its run."""
@@ -71,46 +80,49 @@ class Campaign:
     def shards(self) -> int:
         return len(list(self.folder.glob("examples/*.parquet")))
 
-    def start(self, *more: str, ray: bool = False) -> subprocess.Popen:
-        """The program in a process of its own, or over Ray; what it says goes to a file."""
+    def start(self, *more: str, ray: bool) -> "Started":
+        """The program, forked where it is in memory already; Ray needs a process of its own."""
+        if not ray:
+            run = self.program.start(self.folder, *more)
+            return Started(run.pid, run.wait, lambda: run.said)
         command = [sys.executable, str(LAUNCH), "4", *self.program.arguments, *more]
-        command += [f"--out={self.folder}", *(["--engine=ray"] if ray else [])]
+        command += [f"--out={self.folder}", "--engine=ray"]
         with (self.tmp_path / "said").open("w") as said:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=said,
-                text=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"},
             )
+        return Started(process.pid, process.wait, (self.tmp_path / "said").read_text)
 
-    def strike(self, run: subprocess.Popen, kind: str, victims: Callable[[], list[int]]) -> bool:
+    def strike(self, run: "Started", kind: str, victims: Callable[[], list[int]]) -> bool:
         """Kills one of the victims once another shard is there; whether the run still ran."""
         there, end = self.shards, time.monotonic() + PATIENCE
-        while run.poll() is None and (self.shards <= there or not victims()):
-            assert time.monotonic() < end, (self.tmp_path / "said").read_text()
+        while alive(run.pid) and (self.shards <= there or not victims()):
+            assert time.monotonic() < end, run.said()
             time.sleep(0.01)
         time.sleep(self.dice.uniform(0.0, 0.1))
-        choice = victims() if run.poll() is None else []
+        choice = victims() if alive(run.pid) else []
         if not choice:
             return False
         os.kill(self.dice.choice(choice), signal.SIGKILL)
         self.kills[kind] += 1
         return True
 
-    def end(self, run: subprocess.Popen, family: dict[Process, str]) -> str:
-        """Waits for the run and for all processes that it had started."""
-        out, _ = run.communicate(timeout=PATIENCE)
-        end = time.monotonic() + 60
+    def end(self, run: "Started", family: dict[Process, str]) -> int:
+        """Waits for the run and for all processes that it had started; its exit code."""
+        code = run.wait()
+        end = time.monotonic() + PATIENCE
         while (left := set(family) & set(processes())) and time.monotonic() < end:
             time.sleep(0.1)
         self.orphans += [family[one] for one in left]
         for pid, _ in left:
             os.kill(pid, signal.SIGKILL)
-        return out
+        return code
 
-    def attack(self, kind: str) -> int:
-        """One run with one kill; its exit code."""
+    def attack(self, kind: str) -> tuple[int, str]:
+        """One run with one kill; its exit code and what it said."""
         flags, ray, named = KINDS[kind]
         run = self.start(*flags, ray=ray)
         family: dict[Process, str] = {}
@@ -123,8 +135,7 @@ class Campaign:
 
         self.strike(run, kind, victims)
         family.update(family_of(run.pid))
-        self.end(run, family)
-        return run.returncode
+        return self.end(run, family), run.said()
 
 
 KINDS: dict[str, tuple[tuple[str, ...], bool, str]] = {
@@ -137,6 +148,7 @@ KINDS: dict[str, tuple[tuple[str, ...], bool, str]] = {
 }
 """Kind -> flags, whether over Ray, and what the victim's command contains; the run's own
 process where that is empty."""
+WEIGHTS = (6, 3, 3, 1, 1, 1)
 SURVIVED = ("worker", "Ray actor")
 """Kinds that a run survives."""
 
@@ -148,10 +160,12 @@ def test_random_kills_lose_double_and_orphan_nothing(
     lost = doubled = finished = 0
     kinds = list(KINDS)
     while campaign.kills.total() < KILLS:
-        kind = kinds[campaign.kills.total() % len(kinds)]
+        kind = campaign.dice.choices(kinds, WEIGHTS)[0]
         before = campaign.kills[kind]
-        code = campaign.attack(kind)
-        said = (tmp_path / "said").read_text()
+        code, said = campaign.attack(kind)
+        if "Ray did not start" in said:  # on a machine that is too busy; nothing was killed
+            print(f"{kind}: Ray did not start", flush=True)
+            continue
         assert "Traceback" not in said
         if campaign.kills[kind] > before and kind not in SURVIVED:
             assert code == (1 if kind == "raylet" else -signal.SIGKILL), said

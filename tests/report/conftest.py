@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -219,13 +220,16 @@ def _write_files(made, maps, methods, protocol, dataset, keep_maps, changes) -> 
     pq.write_table(to_table(records), made.path / "records" / "00000.parquet")
     for method, values in maps.items():
         np.save(made.path / "maps" / f"00000-{method}.npy", values)
+    ids = list(dataset.class_ids)
+    if changes.pop("other_data", False):
+        ids = [f"other {each}" for each in ids]
     identity = {
         "arch": "vgg16",
         "weights": "caffe:/secret/folder/net.caffemodel",
         "weights_sha256": "0123456789abcdef" * 4,
         "preprocessing": {"size": SIDE},
         "dataset": dataset.name,
-        "dataset_sha256": index_sha256(dataset),
+        "dataset_sha256": index_sha256(SimpleNamespace(examples=dataset.examples, class_ids=ids)),
         "images": len(dataset.examples),
         "classes": len(dataset.class_ids),
         "is_ilsvrc": False,
@@ -250,7 +254,7 @@ def _write_files(made, maps, methods, protocol, dataset, keep_maps, changes) -> 
         "settings": {"arch": identity["arch"], "data": str(made.data), "keep_maps": keep_maps},
         "versions": {"python": "3", "wsol_bench": "0"},
         "device": "cpu",
-        "wnids": list(dataset.class_ids),
+        "wnids": ids,
         "class_names": list(dataset.class_names),
         "result": {"rows": rows, "not_applicable": {"cam": "CAM needs <one> linear layer"}},
         "seconds": 3.0,

@@ -49,7 +49,7 @@ class PairedRow:
         """A row measured from its records alone, without its maps."""
 
         def images() -> RowImages:
-            return RowImages.of([table.filter(pc.equal(table["method"], method))])
+            return RowImages.of(lambda: [table.filter(pc.equal(table["method"], method))])
 
         return cls(name, images, lambda each: each.measure(outcomes_of(table, method), protocol))
 
@@ -212,7 +212,7 @@ def _counted(each: PerImage, order: Order) -> NDArray[np.bool_]:
 
 
 def _check_same_images(first: MeasuredRow, second: MeasuredRow) -> None:
-    one, other = first.images.sorted_ids(), second.images.sorted_ids()
+    one, other = (row.images.ids[row.images.order] for row in (first, second))
     if not np.array_equal(one, other):
         stray = str(np.setxor1d(one, other)[0])
         has, lacks = (first, second) if stray in one else (second, first)
@@ -249,7 +249,7 @@ def _check_equal(
     if len(apart):
         at = apart[0]
         alike = first.images.same_as(second.images)
-        name = first.images.ids[int(at)] if alike else first.images.sorted_ids()[at]
+        name = first.images.ids[at] if alike else first.images.ids[first.images.order][at]
         raise DataError(
             f"{first.name} and {second.name} differ in the {what} of {name} ({ours[at]} and "
             f"{theirs[at]}). A paired comparison needs one dataset and one blacklist."

@@ -14,6 +14,7 @@ from wsol_bench.analysis.row_data import row_data
 from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.errors import DataError
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
+from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import SCORED
 from wsol_bench.scoring.measured import Measured, joined
 from wsol_bench.scoring.metric import BoundMetric, measure_all
@@ -56,7 +57,8 @@ def rows_to_pair(
 
     @cache
     def images() -> RowImages:
-        return RowImages.of(network.shards(network.methods[0], ("image_id", "label")))
+        columns, first = ("image_id", "label"), network.methods[0]
+        return RowImages.of(lambda: network.shards(first, columns))
 
     @cache
     def figures(method: str) -> dict[str, Measured]:
@@ -78,4 +80,7 @@ def measured_in_pieces(
             metrics, row_data(network, method, table), protocol
         ).items():
             found.setdefault(name, []).append(figure)
-    return {name: joined(pieces) for name, pieces in found.items()}
+    figures = {name: joined(pieces) for name, pieces in found.items()}
+    row = next(row for row in network.rows if row["method"] == method)
+    require_stated(network.folder, row, figures)
+    return figures

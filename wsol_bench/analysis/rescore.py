@@ -29,9 +29,11 @@ from wsol_bench.records.opened_run import (
     NetworkRecords,
     boxes_of,
     joined_maps,
+    own_protocol,
     true_boxes_of,
 )
 from wsol_bench.records.result import Result, Row
+from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.parallel import in_threads
@@ -119,7 +121,7 @@ class _Scored:
 
 def _score_row(
     network: NetworkRecords,
-    row: Mapping[str, str],
+    row: Mapping[str, Any],
     protocol: Protocol,
     metrics: Sequence[BoundMetric],
     tuned_on: RowData | None,
@@ -143,6 +145,8 @@ def _score_row(
         localized += localized_in(table)
         unreadable += unreadable_in(table)
     figures = {name: replace(joined(each), per_image=None) for name, each in measured.items()}
+    if protocol == own_protocol(network):
+        require_stated(network.folder, row, figures)
     return _Scored(
         Row(row["arch"], row["weights"], method, row["title"], figures),
         data,

@@ -1,13 +1,13 @@
 """The images of a row, by which the records of two rows are paired."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Order = NDArray[np.intp] | slice
@@ -21,29 +21,38 @@ class RowImages:
     """The images of n records, in their order. Rows of one run share one such object.
 
     Attributes:
-        ids: (n,) strings, which take a quarter of the memory that numpy's do.
+        open: gives the records of one row, in pieces; called again where ids are needed.
         labels: (n,).
+        ascends: whether the ids do, so that none is there twice and they need no sorting.
     """
 
-    ids: pa.ChunkedArray
+    open: Callable[[], Iterable[pa.Table]]
     labels: NDArray[np.int32]
+    ascends: bool
 
     @classmethod
-    def of(cls, tables: Iterable[pa.Table]) -> "RowImages":
-        """Those of the records of one row, which may come in pieces."""
-        ids, labels = [], []
-        for table in tables:
-            ids += table["image_id"].chunks
+    def of(cls, open_pieces: Callable[[], Iterable[pa.Table]]) -> "RowImages":
+        """Reads labels and looks at the ids, of which one piece is in memory."""
+        labels, ascends, last = [np.empty(0, np.int32)], True, ""
+        for table in open_pieces():
+            ids = table["image_id"].to_pylist()
             labels.append(table["label"].to_numpy().astype(np.int32))
-        joined = np.concatenate(labels) if labels else np.empty(0, np.int32)
-        return cls(pa.chunked_array(ids, pa.string()), joined)
+            ascends = ascends and all(one < other for one, other in pairwise([last, *ids]))
+            last = ids[-1] if ids else last
+        return cls(open_pieces, np.concatenate(labels), ascends)
+
+    @cached_property
+    def ids(self) -> NDArray[np.str_]:
+        """(n,)."""
+        names = (name for table in self.open() for name in table["image_id"].to_pylist())
+        return np.array(list(names), dtype=np.str_)
 
     @cached_property
     def repeated(self) -> str | None:
         """An image that is there twice with one label, or None."""
-        if self._ascends:
+        if self.ascends:
             return None
-        keys = Counter(zip(self.ids.to_pylist(), self.labels.tolist(), strict=True))
+        keys = Counter(zip(self.ids.tolist(), self.labels.tolist(), strict=True))
         if len(keys) == len(self.labels):
             return None
         ((name, _), _), *_ = keys.most_common(1)
@@ -52,22 +61,10 @@ class RowImages:
     @cached_property
     def order(self) -> Order:
         """By id, then by label."""
-        if self._ascends:
-            return AS_IT_IS
-        return np.lexsort((self.labels, np.array(self.ids.to_pylist(), dtype=np.str_)))
-
-    @cached_property
-    def _ascends(self) -> bool:
-        before = self.ids.slice(0, max(len(self.ids) - 1, 0))
-        return bool(pc.all(pc.less(before, self.ids.slice(1))).as_py() in (True, None))
+        return AS_IT_IS if self.ascends else np.lexsort((self.labels, self.ids))
 
     def same_as(self, other: "RowImages") -> bool:
         """Whether the other row has the same images and labels in the same order."""
         if self is other:
             return True
-        return self.ids.equals(other.ids) and np.array_equal(self.labels, other.labels)
-
-    def sorted_ids(self) -> NDArray[np.str_]:
-        """The ids in `order`."""
-        ids: NDArray[np.str_] = np.array(self.ids.to_pylist(), dtype=np.str_)[self.order]
-        return ids
+        return np.array_equal(self.labels, other.labels) and np.array_equal(self.ids, other.ids)

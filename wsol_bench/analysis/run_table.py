@@ -204,5 +204,5 @@ def _p_values(
 
 
 def _measured(run: ReportRun, row: ReportRow, metric: str) -> MeasuredRow:
-    images = RowImages.of([row.table])
+    images = RowImages.of(lambda: [row.table])
     return MeasuredRow(f"{row.title} in {run.label}", images, row.figures[metric])

@@ -12,6 +12,7 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
 from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
+from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
 from wsol_bench.scoring.measured import Measured
@@ -146,6 +147,7 @@ def _open(path: Path, metrics: Sequence[BoundMetric]) -> ReportRun:
                 row["title"] if arch == networks[0].identity.arch else f"{row['title']} ({arch})"
             )
             figures = measure_all(tuple(every.values()), row_data(network, method), protocol)
+            require_stated(network.folder, row, figures)
             found[method] = ReportRow(method, title, arch, network, table, figures)
     _check_same_images(path, list(found.values()))
     rows = tuple(found[method] for method in networks[0].order)

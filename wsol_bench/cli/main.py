@@ -33,6 +33,7 @@ from wsol_bench.errors import (
     UsageError,
     WsolBenchError,
 )
+from wsol_bench.runtime.memory import OUT_OF_MEMORY, is_out_of_memory
 from wsol_bench.runtime.streams import standard_streams
 from wsol_bench.settings import REMOVED
 
@@ -171,6 +172,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         return _fail(f"interrupted.{_how_to_go_on(tokens)}", EXIT_INTERRUPTED, debug)
     except Exception as error:  # the last resort: a bug of ours, reported without a traceback
+        if is_out_of_memory(error):
+            return _fail(OUT_OF_MEMORY, EXIT_RUN_FAILED, debug)
         kind = type(error).__name__
         return _fail(
             f"unexpected {kind}: {error}. Run again with --debug and report what it shows.",

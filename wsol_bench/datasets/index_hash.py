@@ -1,13 +1,29 @@
 """The identity of a dataset: its content, independent of the layout of its files."""
 
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import Protocol as Interface
 
 import numpy as np
 
-from wsol_bench.datasets.example import Dataset
+from wsol_bench.datasets.example import Example
 
 
-def index_sha256(dataset: Dataset) -> str:
+class Index(Interface):
+    """What a dataset is identified by."""
+
+    @property
+    def class_ids(self) -> Sequence[str]:
+        """Of its classes; position is the class index."""
+        ...
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """All of them."""
+        ...
+
+
+def index_sha256(dataset: Index) -> str:
     """The sha256 of the examples' ids, labels (as class ids) and boxes.
 
     The order of examples, the order of an image's boxes, the images' bytes and

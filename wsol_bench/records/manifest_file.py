@@ -4,12 +4,15 @@ One that was edited or damaged is not believed.
 """
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import SCHEMA_VERSION, Manifest, converted, digest_of
 from wsol_bench.records.schema1 import upgraded
+
+_ROW_FILE = re.compile(r"r[0-9]{3,9}")
 
 MAX_BYTES = 1 << 28
 """Size limit of a manifest: a quarter of a gigabyte, far above any dataset's classes."""
@@ -40,7 +43,10 @@ def decode_manifest(content: bytes, path: Path) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}). Remove the folder and run again.") from error
     if not isinstance(plain, dict) or "identity" not in plain:
-        raise DataError(f"{path}: has no 'identity'; was it written by wsol_bench?")
+        raise DataError(
+            f"{path}: has no 'identity'; was it written by wsol_bench? Put the original back, or "
+            "remove the folder and run again."
+        )
     schema = plain.get("schema", 1)
     if schema == 1:
         return upgraded(plain, path)
@@ -56,4 +62,10 @@ def decode_manifest(content: bytes, path: Path) -> Manifest:
             f"{path}: its content does not have its digest, so it was edited or damaged. Put the "
             "original back, or remove the folder and run again."
         )
+    for row in manifest.rows:
+        if _ROW_FILE.fullmatch(row.file) is None:
+            raise DataError(
+                f"{path}: the files of row {row.name!r:.40} are called {row.file!r:.40}; a run "
+                "calls them r000, r001 and so on. Run again into a new folder."
+            )
     return manifest

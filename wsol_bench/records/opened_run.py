@@ -16,6 +16,8 @@ from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.manifest import Identity, Manifest, ManifestRow
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
+from wsol_bench.records.schema1 import ShardFilesOfSchema1, check_records
+from wsol_bench.records.stated_figures import check_figures
 
 __all__ = ["open_networks"]
 
@@ -53,7 +55,10 @@ class NetworkRecords:
         """A row of the manifest."""
         row = self.manifest.row(name)
         if row is None:
-            raise DataError(f"{self.folder.path / MANIFEST}: has no row {name}.")
+            raise DataError(
+                f"{self.folder.path / MANIFEST}: has no row {name}. Put the original "
+                "back, or run again into a new folder."
+            )
         return row
 
     def has_map(self, name: str) -> bool:
@@ -126,10 +131,19 @@ def _networks(
     networks = []
     for arch in dict.fromkeys(str(row["arch"]) for row in rows):
         own = arch == manifest.identity.arch
+        if not own and (Path(arch).name != arch or arch == ".."):
+            raise DataError(
+                f"{path / MANIFEST}: {arch!r:.40} is no name of an arch's folder. Put "
+                "the original back, or run again into a new folder."
+            )
         folder = RunFolder(path if own else path / arch)
         folder.open()
         mine = tuple(row for row in rows if row["arch"] == arch)
-        networks.append(NetworkRecords(folder, manifest if own else folder.manifest(), mine, order))
+        its = manifest if own else folder.manifest()
+        if its.schema == 1:
+            check_records(ShardFilesOfSchema1(folder.path, folder.storage), its)
+            check_figures(folder, its, mine)
+        networks.append(NetworkRecords(folder, its, mine, order))
     return tuple(networks)
 
 

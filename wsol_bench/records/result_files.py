@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.protocols.catalog import ERRORS
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.result import RESULT_SCHEMA
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
+from wsol_bench.records.stated_figures import check_figures
 from wsol_bench.records.storage.locate import is_uri
 from wsol_bench.scoring.metric import PERCENT
 
@@ -157,8 +159,8 @@ def _result_of_run(path: Path) -> str:
     """The JSON text of the run's result; of all results where the run had several archs."""
     archs = _archs_in(path)
     if not archs:
-        return json.dumps(_finished_result(path))
-    results = [_finished_result(arch) for arch in archs]
+        return json.dumps(_checked_result(path))
+    results = [_checked_result(arch) for arch in archs]
     return json.dumps({"schema": RESULT_SCHEMA, "results": results})
 
 
@@ -171,6 +173,16 @@ def _archs_in(path: Path) -> list[Path]:
     if is_uri(path) or (path / MANIFEST).exists():
         return []
     return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
+
+
+def _checked_result(path: Path) -> object:
+    """The result of a run, whose figures are those of its records; a folder may have none."""
+    result = _finished_result(path)
+    if RunFolder(path).has_records():
+        for network in open_networks(path):
+            if network.manifest.schema > 1:  # those of schema 1 are checked when opened
+                check_figures(network.folder, network.manifest, network.rows)
+    return result
 
 
 def _finished_result(path: Path) -> object:

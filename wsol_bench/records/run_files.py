@@ -1,6 +1,6 @@
 """Files of some rows of a run: reading, decoding and writing them, with messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from wsol_bench.records.manifest import ManifestRow
 from wsol_bench.records.storage.entry import Storage
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.records.table import UNREADABLE
+from wsol_bench.runtime.names import shown
 
 SUFFIX = ".parquet"
 REMEDY = "Give the command that made the run again; it makes this shard anew."
@@ -71,7 +72,9 @@ class RunFiles:
         try:
             return decode(content)
         except UNREADABLE as error:
-            raise Damaged(f"{self.path / name}: not readable ({error}). {self.remedy}") from error
+            raise Damaged(
+                f"{self.path / name}: not readable ({reason_of(error)}). {self.remedy}"
+            ) from error
 
     def write_file(self, name: str, content: bytes) -> None:
         """Writes a file and the folders above it.
@@ -85,6 +88,22 @@ class RunFiles:
 
     def numbers_in(self, folder: str) -> list[int]:
         """The numbers of the shards that have a Parquet file in a folder."""
-        names = (name for name in self.storage.names(folder) if name.endswith(SUFFIX))
-        stems = (name.removesuffix(SUFFIX) for name in names)
-        return sorted(int(stem) for stem in stems if stem.isdecimal())
+        return numbers_in(self.storage.names(folder), "08d")
+
+
+def numbers_in(names: Iterable[str], form: str) -> list[int]:
+    """The numbers of Parquet files that are named as a run names them; any others are passed over.
+
+    Args:
+        names: of a folder's files.
+        form: of a number, such as "08d"; "1.parquet" is no second name of "00000001.parquet".
+    """
+    stems = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+    numbers = (int(stem) for stem in stems if stem.isascii() and stem.isdecimal())
+    return sorted({number for number in numbers if f"{number:{form}}" in stems})
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of an error, such as Arrow's, whose messages have several."""
+    lines = str(error).splitlines()
+    return shown(lines[0]).rstrip(".")[:200] if lines else type(error).__name__

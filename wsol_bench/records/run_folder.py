@@ -121,7 +121,10 @@ class RunFolder:
         try:
             content = self.storage.read(MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise DataError(f"{path}: not found, so {self.path} is no run's folder.") from error
+            raise DataError(
+                f"{path}: not found, so {self.path} is no run's folder. "
+                "Give the folder of a run, or restore the file: no records are read without it."
+            ) from error
         return decode_manifest(content, path)
 
     def files(self, names: Iterable[str] | None = None) -> ShardFiles:

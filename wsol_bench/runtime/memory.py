@@ -1,12 +1,19 @@
-"""Reuse of freed memory."""
+"""Reuse of freed memory, and the end of memory."""
 
-import ctypes
+import re
 import sys
 
 # Names and numbers of glibc's malloc.h.
 _TRIM_THRESHOLD = -1
 _MMAP_MAX = -4
 _NEVER = 2**31 - 1
+
+OUT_OF_MEMORY = (
+    "out of memory. Everything finished is kept. Try a smaller --batch-size or fewer --workers, or "
+    "raise the limit of this shell (ulimit -v)."
+)
+_SAID = re.compile("failed to map segment|[Cc]annot allocate memory|can't allocate memory")
+"""What the loader of libraries and torch say where memory has ended."""
 
 
 def keep_freed_memory() -> None:
@@ -19,7 +26,18 @@ def keep_freed_memory() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
+    import ctypes  # only runs of a network come here
+
     malloc = getattr(ctypes.CDLL(None), "mallopt", None)
     if malloc is not None:
         malloc(_MMAP_MAX, 0)
         malloc(_TRIM_THRESHOLD, _NEVER)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that memory has ended."""
+    while error is not None:
+        if isinstance(error, MemoryError) or _SAID.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

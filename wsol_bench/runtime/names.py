@@ -1,8 +1,12 @@
 """The printable form of file and image names in messages, tables and JSON."""
 
 from collections.abc import Sequence
+from hashlib import sha256
+from urllib.parse import quote
 
 NAMES_SHOWN = 3
+_LONGEST = 120
+"""Characters of a file name; with a suffix it fits every file system."""
 
 
 def shown(name: str) -> str:
@@ -41,3 +45,22 @@ def last_part(path: str) -> str:
     if colon and rest:
         return f"{prefix}:{last_part(rest)}"
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path
+
+
+def file_name(name: str) -> str:
+    """The name of a file for any name: of a method, an image, a class.
+
+    Names come from files of others. What could leave a folder, hide a file or mean something
+    to a shell or a file system is escaped as in a URL; equal file names mean equal names.
+
+    Example:
+        >>> file_name("grad_cam"), file_name("../../x"), file_name("")
+        ('grad_cam', '%2E.%2F..%2Fx', '%')
+    """
+    escaped = quote(name, safe="=,+@ ", errors="surrogateescape") or "%"
+    if escaped.startswith("."):
+        escaped = f"%2E{escaped[1:]}"
+    if len(escaped) > _LONGEST:
+        digest = sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        escaped = f"{escaped[: _LONGEST - 17]}%{digest}"
+    return escaped

@@ -93,7 +93,7 @@ def share(
         counted: (n,) whether the image counts; default: every image.
         details: see `Measured`.
     """
-    kept = np.ones(len(values), np.bool_) if counted is None else counted
+    kept = np.broadcast_to(True, len(values)) if counted is None else counted
     rate = Rate(int(np.count_nonzero(values & kept)), int(np.count_nonzero(kept)))
     found = Measured.of_rate(rate)
     each = PerImage(values, kept)
@@ -115,7 +115,8 @@ def joined(pieces: Sequence[Measured]) -> Measured:
     if len(each) < len(pieces):
         raise ValueError("only shares of images can be joined")
     values = np.concatenate([one.values for one in each])
-    return share(values, np.concatenate([one.counted for one in each]))
+    counted = np.concatenate([one.counted for one in each])
+    return share(values, None if counted.all() else counted)
 
 
 def mean(

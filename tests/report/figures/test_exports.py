@@ -154,7 +154,8 @@ def test_a_fiftyone_box_is_the_records_as_shares_of_the_sides(
 def test_the_fiftyone_script_compiles_and_names_every_field(folder: Path) -> None:
     text = (folder / "load_in_fiftyone.py").read_text()
     compile(text, "load_in_fiftyone.py", "exec")
-    assert "FIELDS = ('true_boxes', 'grad_cam', 'c_mwp', 'center')" in text
+    fields = ("true_boxes", "predicted", "grad_cam", "c_mwp", "center")
+    assert f"FIELDS = { ({name: f'{name}.json' for name in fields})!r}" in text
 
 
 def test_images_in_a_tar_are_written_out_for_fiftyone(

@@ -218,7 +218,7 @@ def test_a_pairs_verdict_follows_holm(make_run: Any) -> None:
 
 
 def test_runs_over_other_images_are_not_paired(make_run: Any) -> None:
-    runs = open_runs([make_run("a").path, make_run("b", dataset_sha256="0" * 64).path])
+    runs = open_runs([make_run("a").path, make_run("b", other_data=True).path])
     titles = [table.title for table in pair_tables(runs, "top1_loc")]
     assert titles == ["a", "b"]
     assert "because their images differ: a and b." in why_not_across(runs)

@@ -1,7 +1,5 @@
 """Records as flat columns, for a CSV file or a data frame."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +10,7 @@ from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import Manifest
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
+from wsol_bench.report.csv_text import csv_text
 from wsol_bench.runtime.names import shown
 
 FAILURE_METRIC = "top1_loc"
@@ -88,14 +87,13 @@ def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
     forms = [_FORMS.get(name, _plain) for name in columns]
-    for values in zip(*columns.values(), strict=True):
-        writer.writerow([form(value) for form, value in zip(forms, values, strict=True)])
+    lines = (
+        [form(value) for form, value in zip(forms, values, strict=True)]
+        for values in zip(*columns.values(), strict=True)
+    )
     try:
-        path.write_text(buffer.getvalue(), encoding="utf-8")
+        path.write_text(csv_text([list(columns), *lines]), encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{shown(str(path))}: cannot be written ({reason}).") from error

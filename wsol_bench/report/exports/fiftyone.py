@@ -21,7 +21,7 @@ from typing import Any
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
-from wsol_bench.runtime.names import shown
+from wsol_bench.runtime.names import file_name, shown
 
 TRUE_BOXES, PREDICTED = "true_boxes", "predicted"
 LOADER = "load_in_fiftyone.py"
@@ -43,13 +43,14 @@ import fiftyone
 HERE = Path(__file__).resolve().parent
 NAME = {name!r}
 FIELDS = {fields!r}
+"""Field -> file of its labels."""
 
 
 def merge(dataset, field, form):
     dataset.merge_dir(
         dataset_type=form,
         data_path=str(HERE / "data.json"),
-        labels_path=str(HERE / "labels" / f"{{field}}.json"),
+        labels_path=str(HERE / "labels" / FIELDS[field]),
         label_field=field,
     )
 
@@ -57,7 +58,8 @@ def merge(dataset, field, form):
 def load(name):
     dataset = fiftyone.Dataset(name, persistent=True)
     for field in FIELDS:
-        merge(dataset, field, fiftyone.types.FiftyOneImageDetectionDataset)
+        if field != {predicted!r}:
+            merge(dataset, field, fiftyone.types.FiftyOneImageDetectionDataset)
     merge(dataset, {predicted!r}, fiftyone.types.FiftyOneImageClassificationDataset)
     dataset.add_dynamic_sample_fields()
     return dataset
@@ -89,17 +91,17 @@ def write_fiftyone(
     ]
     rows = [row for row in found if row["map_state"] != MapState.UNREADABLE]
     labels = _labels(rows)
-    boxes = tuple(field for field in labels if field != PREDICTED)
+    files = {field: f"{file_name(field)}.json" for field in labels}
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
             raise DataError(f"{shown(str(out))}: the folder is not empty. Give a new one.")
         (out / "labels").mkdir()
         for field, values in labels.items():
-            _write_json(out / "labels" / f"{field}.json", {"labels": values})
+            _write_json(out / "labels" / files[field], {"labels": values})
         paths = {key: _image_file(key, dataset, out) for key in labels[PREDICTED]}
         _write_json(out / "data.json", {f"{key}{_SUFFIX}": path for key, path in paths.items()})
-        script = _SCRIPT.format(loader=LOADER, name=name, fields=boxes, predicted=PREDICTED)
+        script = _SCRIPT.format(loader=LOADER, name=name, fields=files, predicted=PREDICTED)
         (out / LOADER).write_text(script, encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
@@ -126,7 +128,7 @@ def _image_file(image_id: str, dataset: ImageDataset, out: Path) -> str:
     own = Path(dataset.images.where(image_id))
     if own.is_file():
         return str(own.resolve())
-    copy = out / "data" / f"{image_id}{own.suffix or _SUFFIX}"
+    copy = out / "data" / f"{file_name(image_id)}{own.suffix or _SUFFIX}"
     copy.parent.mkdir(exist_ok=True)
     copy.write_bytes(dataset.images.read(image_id))
     return copy.relative_to(out).as_posix()

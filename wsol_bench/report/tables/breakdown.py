@@ -23,11 +23,12 @@ from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import find
 from wsol_bench.records.opened_run import open_networks, own_protocol
+from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.report.tables.result import figure_text, interval_text, stacked
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
-from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.measured import Measured, share
 from wsol_bench.scoring.metric import BoundMetric, MetricHead, heads
 
 SCHEMA = 2
@@ -86,6 +87,13 @@ def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> 
         localized += localized_in(table)
         kinds.update(count_failures(table, method, protocol))
     images = MeasuredImages.joined(pieces)
+    row = next(row for row in network.rows if row["method"] == method)
+    shares = {
+        name: share(each.values, each.counted)
+        for name, each in images.values.items()
+        if each.is_binary
+    }
+    require_stated(network.folder, row, shares)
     shown = heads([each for each in asked if each.name in images.values], protocol)
     names = network.manifest.class_names
     return MethodBreakdown(

@@ -1,7 +1,5 @@
 """Output of `reproduce`: our figures compared with published ones."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,9 @@ from rich.table import Table
 from wsol_bench.protocols.overrides import resolve
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
+from wsol_bench.report.csv_text import csv_text
 from wsol_bench.runs.reproduce import ComparedFigure, ReproducedRow
+from wsol_bench.runtime.names import file_name
 from wsol_bench.scoring.catalog import metrics_in, title_of
 from wsol_bench.scoring.published import PublishedTable
 
@@ -90,7 +90,7 @@ def save_reproduction(found: Reproduction, folder: Path) -> tuple[Path, ...]:
     """
     storage, paths = storage_of(folder), []
     for suffix, form in FORMS.items():
-        path = folder / f"{Path(found.name).stem}.{suffix}"
+        path = folder / f"{file_name(Path(found.name).stem)}.{suffix}"
         with writing(path):
             storage.make("")
             storage.write(path.name, form(found).encode())
@@ -139,9 +139,7 @@ def as_markdown(found: Reproduction) -> str:
 
 def as_csv(found: Reproduction) -> str:
     """Comma-separated values, one line per figure."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([HEADINGS, *_flat(found)])
-    return buffer.getvalue()
+    return csv_text([HEADINGS, *_flat(found)])
 
 
 def as_latex(found: Reproduction) -> str:

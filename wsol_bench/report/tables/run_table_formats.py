@@ -1,7 +1,5 @@
 """The formats in which `table` writes its rows for a paper: Markdown, CSV, LaTeX, JSON, HTML."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wsol_bench.analysis.run_table import TableCell, TableRow
+from wsol_bench.report.csv_text import csv_text
 
 SCHEMA = 1
 
@@ -104,19 +103,17 @@ def _bracketed(cell: TableCell) -> str:
 
 def as_csv(table: RunTable) -> str:
     """Comma-separated values: every name, and per metric the figure, its ends and its p."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     per_metric = ("", "_low", "_high", "_sd", "_p_holm")
     names = ("network", "weights", "method", "dataset", "protocol", "n", "runs")
-    writer.writerow([*names, *(f"{m}{end}" for m in table.metrics for end in per_metric)])
+    lines: list[list[Any]] = [[*names, *(f"{m}{end}" for m in table.metrics for end in per_metric)]]
     for row in table.rows:
         entries: list[Any] = [getattr(row, name) for name in names]
         for metric in table.metrics:
             values = _cell_json(row.cells[metric])
             low, high = values["ci"] or (None, None)
             entries += [values["value"], low, high, values["sd"], values["p_holm"]]
-        writer.writerow(["" if entry is None else entry for entry in entries])
-    return buffer.getvalue()
+        lines.append(entries)
+    return csv_text(lines)
 
 
 def as_latex(table: RunTable) -> str:
