@@ -79,6 +79,9 @@ class RunSettings:
             repeated.
         classes: File of class id and output, as JSON or lines of class_id,output, for a network
             with other outputs than the dataset's classes. Images of other classes are left out.
+        target: File of class id and output, as --classes takes it, for a network whose outputs
+            are no classes of the dataset: the maps are those of the named outputs, which
+            classes may share, and classes are not ranked.
         scores: all ranks the scores over all outputs of the network, dataset over those of the
             dataset's classes. With --arch none the FILE (.csv, .npz or GenPromp's .json) of each
             image's scores.
@@ -131,6 +134,7 @@ class RunSettings:
     metrics: Annotated[tuple[str, ...], WHAT, SPECS, Parameter(show_default=False)] = ()
     set: Annotated[tuple[str, ...], WHAT, Parameter(negative=(), show_default=False)] = ()
     classes: Annotated[Path | None, WHAT, PATH] = None
+    target: Annotated[Path | None, WHAT, PATH] = None
     scores: Annotated[str, WHAT, Parameter(show_default=False)] = "all"
     side: Annotated[int | None, INPUT, WHOLE] = None
     mean: Annotated[tuple[float, ...] | None, INPUT, NUMBERS] = None

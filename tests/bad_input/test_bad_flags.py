@@ -24,6 +24,8 @@ FLAGS = {
     "weights of no network": ("run", "--arch=none", "--weights=torchvision", "--data=DIR"),
     "scores beside a network's": (*RUN, "--scores=mine.csv"),
     "a threshold above the maximum": (*RUN, "--set=threshold=1.5"),
+    "outputs named twice over": (*RUN, "--target=a.csv", "--classes=b.csv"),
+    "maps that a metric reads and nobody keeps": (*RUN, "--metrics=max_box_acc"),
     "maps that nobody keeps": (*RUN, "--keep-maps"),
     "an empty path": (*RUN, "--out="),
 }

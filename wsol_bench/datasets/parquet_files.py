@@ -32,7 +32,7 @@ def read_rows(path: Path, columns: list[str] | None, groups: int | None) -> pa.T
     try:
         with pq.ParquetFile(path) as file:
             count = file.num_row_groups if groups is None else groups
-            return file.read_row_groups(list(range(count)), columns=columns)
+            return file.read_row_groups(list(range(count)), columns=columns, use_threads=False)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     # pyarrow raises its own and Python's errors on damaged files.
@@ -91,7 +91,7 @@ def _images(file: str, group: int) -> pa.ChunkedArray:
     """The bytes of one row group's images."""
     try:
         with pq.ParquetFile(file) as opened:
-            table = opened.read_row_group(group, columns=["image.bytes"])
+            table = opened.read_row_group(group, columns=["image.bytes"], use_threads=False)
     except Exception as error:
         raise _unreadable(Path(file), str(error)) from error
     return pa.compute.struct_field(table["image"], "bytes")

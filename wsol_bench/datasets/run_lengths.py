@@ -61,7 +61,7 @@ def parse_counts(text: str) -> list[int]:
 
 
 def fill_polygon(mask: Mask, points: NDArray[np.float64]) -> None:
-    """Adds the pixels whose centre lies inside a polygon.
+    """Adds the pixels whose centre lies inside a polygon, or, where none does, its corners'.
 
     Args:
         mask: (height, width), changed in place.
@@ -71,4 +71,8 @@ def fill_polygon(mask: Mask, points: NDArray[np.float64]) -> None:
 
     x, y = (points - 0.5).T
     rows, columns = polygon(y, x, mask.shape)  # type: ignore[no-untyped-call]
+    if not len(rows):  # smaller than a pixel, but an object all the same
+        height, width = mask.shape
+        columns, rows = (np.floor(points).astype(np.intp)).T
+        columns, rows = np.clip(columns, 0, width - 1), np.clip(rows, 0, height - 1)
     mask[rows, columns] = True

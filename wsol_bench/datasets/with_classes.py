@@ -23,7 +23,7 @@ def with_classes(dataset: Dataset, class_ids: Container[str]) -> tuple[Dataset, 
     names = [dataset.class_ids[label] for label in absent]
     images = len(dataset.examples) - len(kept)
     if not kept:
-        raise DataError("--classes: the dataset has no image of a class in the file.")
+        raise DataError("--classes or --target: the dataset has no image of a class in the file.")
     smaller = copy(dataset)
     smaller.examples = kept
     return smaller, (

@@ -21,6 +21,9 @@ from wsol_bench.runtime.names import first_names, shown
 NONE = -1
 """In place of the output of a class that has none."""
 
+TARGETS = "targets"
+"""Of outputs that name whose maps are made, and no classes."""
+
 LOWEST = -1e30
 """The score of a class that has no output: ranked behind every other, and finite in any mean."""
 
@@ -32,7 +35,8 @@ class Outputs:
     Attributes:
         of_class: class -> output, or `NONE`.
         count: how many outputs the network has.
-        among: "all" ranks all outputs, "dataset" those of the dataset's classes alone.
+        among: "all" ranks all outputs, "dataset" those of the dataset's classes alone; `TARGETS`
+            ranks none, for its outputs are no classes of the dataset.
     """
 
     of_class: tuple[int, ...]
@@ -42,7 +46,7 @@ class Outputs:
     @property
     def order(self) -> tuple[int, ...]:
         """The output of each column of the scores."""
-        if self.among == "dataset":
+        if self.among in ("dataset", TARGETS):
             return self.of_class
         used = frozenset(self.of_class)
         return (*self.of_class, *(each for each in range(self.count) if each not in used))
@@ -52,6 +56,8 @@ class Outputs:
         """The text in tables."""
         digest = sha256(repr(self.of_class).encode()).hexdigest()[:8]
         mapped = sum(each != NONE for each in self.of_class)
+        if self.among == TARGETS:
+            return f"maps of outputs named for {mapped:,} classes, {digest}"
         over = f"all {self.count:,}" if self.among == "all" else f"{mapped:,} of {self.count:,}"
         return f"scores over {over} outputs, classes {digest}"
 
@@ -73,21 +79,38 @@ def map_classes(
     Raises:
         DataError: an output is out of range or stands for two classes, or no class is known.
     """
+    known = _known(table, class_ids, count, "--classes")
+    if len(set(known.values())) < len(known):
+        raise DataError("--classes: one output stands for several classes of the dataset.")
+    return Outputs(tuple(known.get(each, NONE) for each in class_ids), count, among)
+
+
+def map_targets(table: Mapping[str, int], class_ids: Sequence[str], count: int) -> Outputs:
+    """The outputs whose maps are made for a dataset's classes; classes may share one.
+
+    Raises:
+        DataError: an output is out of range, or no class is known.
+    """
+    known = _known(table, class_ids, count, "--target")
+    return Outputs(tuple(known.get(each, NONE) for each in class_ids), count, TARGETS)
+
+
+def _known(
+    table: Mapping[str, int], class_ids: Sequence[str], count: int, flag: str
+) -> dict[str, int]:
     known = {each: table[each] for each in class_ids if each in table}
     if not known:
         raise DataError(
-            f"--classes: none of the dataset's classes is in the file: the dataset has "
+            f"{flag}: none of the dataset's classes is in the file: the dataset has "
             f"{first_names(list(class_ids))}, the file {first_names(list(table))}."
         )
     for class_id, output in known.items():
         if not 0 <= output < count:
             raise DataError(
-                f"--classes: {shown(class_id)}: output {output}; the network has {count:,} "
+                f"{flag}: {shown(class_id)}: output {output}; the network has {count:,} "
                 f"outputs, 0 to {count - 1:,}."
             )
-    if len(set(known.values())) < len(known):
-        raise DataError("--classes: one output stands for several classes of the dataset.")
-    return Outputs(tuple(known.get(each, NONE) for each in class_ids), count, among)
+    return known
 
 
 def check_output_count(count: int, classes: int, weights: str) -> None:
@@ -109,8 +132,12 @@ def check_output_count(count: int, classes: int, weights: str) -> None:
     )
 
 
-def read_table(path: Path) -> dict[str, int]:
+def read_table(path: Path, flag: str = "--classes") -> dict[str, int]:
     """A table of class id and output: a JSON object, or lines of `class_id,output`.
+
+    Args:
+        path: of the file.
+        flag: that names it, for messages.
 
     Raises:
         DataError: the file cannot be read, or a line is no such pair.
@@ -118,17 +145,17 @@ def read_table(path: Path) -> dict[str, int]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"--classes {shown(str(path))}: cannot be read ({error}).") from error
+        raise DataError(f"{flag} {shown(str(path))}: cannot be read ({error}).") from error
     try:
         pairs = json.loads(text).items() if text.lstrip().startswith("{") else _lines(text)
         table = {str(class_id): int(output) for class_id, output in pairs}
     except (ValueError, TypeError) as error:
         raise DataError(
-            f"--classes {shown(str(path))}: expected a JSON object of class id and output, or "
+            f"{flag} {shown(str(path))}: expected a JSON object of class id and output, or "
             f"lines of class id, comma, output ({error})."
         ) from error
     if not table:
-        raise DataError(f"--classes {shown(str(path))}: is empty.")
+        raise DataError(f"{flag} {shown(str(path))}: is empty.")
     return table
 
 

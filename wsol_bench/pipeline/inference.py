@@ -42,6 +42,8 @@ class Pipeline:
         class_boxes: whether to draw also the boxes of the best classes.
         deterministic: whether to take only operations that repeat themselves to the bit.
         columns: what is kept of each map for metrics.
+        ranks_classes: whether records hold the best classes; False where the outputs are no
+            classes of the dataset.
         given: the scores of each image, in place of a network's; None where there are none.
     """
 
@@ -55,6 +57,7 @@ class Pipeline:
     class_boxes: bool = False
     deterministic: bool = False
     columns: tuple[ImageColumn, ...] = ()
+    ranks_classes: bool = True
     given: GivenScores | None = None
 
     @property
@@ -82,6 +85,11 @@ class Pipeline:
     def view(self) -> View:
         """The protocol's view."""
         return VIEWS[self.protocol.view]
+
+    @property
+    def ranked(self) -> int:
+        """How many of the best classes a record holds."""
+        return self.protocol.topk if self.ranks_classes else 0
 
     @property
     def map_methods(self) -> tuple[BoundMethod, ...]:

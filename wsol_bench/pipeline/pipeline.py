@@ -33,7 +33,6 @@ from wsol_bench.scoring.ilsvrc import label_iou
 
 __all__ = ["BatchRecords", "Pipeline", "records_of"]
 
-
 _NO_CLASS = -1
 """In place of an output that is no class of the dataset, and of the best classes of an image that
 could not be read; never the label."""
@@ -121,7 +120,7 @@ def _draw(
     pending: list[Pending],
     pool: ThreadPoolExecutor,
 ) -> _Drawing:
-    answers = [each.wait(pipeline.protocol.topk) for each in pending]
+    answers = [each.wait(pipeline.ranked) for each in pending]
     places = ((part, i) for part in answers for i in range(part.images))
     return _Drawing(
         answers,

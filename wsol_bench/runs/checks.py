@@ -36,6 +36,7 @@ def check_settings(settings: RunSettings, device_here: str | None = None) -> Non
             f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
         )
     check_metrics(settings, protocol)
+    _check_target(settings)
     _check_methods(settings)
     if not settings.methods:
         raise UsageError(f"--methods: expected names, such as {', '.join(METHODS)}.")
@@ -57,6 +58,24 @@ def _check_arch(settings: RunSettings) -> None:
             "arch: a module from Python lives in this process alone. For workers or Ray, write a "
             "function that returns it into a file and give arch='FILE.py:FUNCTION'."
         )
+
+
+def _check_target(settings: RunSettings) -> None:
+    if settings.target is None:
+        return
+    others = {
+        "--classes": settings.classes is not None,
+        "--boxes top5": settings.boxes == "top5",
+        "--gate": settings.gate is not None,
+        "--scores": settings.scores != AMONG[0],
+        f"--arch {NO_NETWORK}": settings.arch == NO_NETWORK,
+    }
+    for flag, given in others.items():
+        if given:
+            raise UsageError(
+                f"--target: ranks no classes and names outputs of a network, so {flag} does not go "
+                "with it. Leave one of the two out."
+            )
 
 
 def _check_methods(settings: RunSettings) -> None:

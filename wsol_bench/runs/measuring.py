@@ -11,6 +11,9 @@ from wsol_bench.protocols.overrides import resolve
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.settings import RunSettings
 
+POINT_METRICS = ("pointing_game", "energy_pointing_game")
+"""What a run with --target is measured by besides the metrics that need no classes."""
+
 MASK_METRICS = ("pxap", "peak_iou")
 """What a run on a dataset with masks is measured by besides its protocol's metrics."""
 
@@ -18,8 +21,8 @@ MASK_METRICS = ("pxap", "peak_iou")
 def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = True) -> Protocol:
     """The protocol of the settings, with the metrics that the run is measured by.
 
-    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides, and without
-    classes those that need them are left out.
+    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides. Without
+    classes those that need them are left out, and under --target `POINT_METRICS` are added.
     """
     protocol = resolve(settings.protocol, settings.set)
     if settings.metrics:
@@ -29,7 +32,9 @@ def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = 
         for bound in metrics_of(protocol)
         if has_classes or "classes" not in bound.metric.needs
     )
-    return replace(protocol, metrics=(*metrics, *(MASK_METRICS if has_masks(dataset) else ())))
+    points = POINT_METRICS if settings.target else ()
+    masks = MASK_METRICS if has_masks(dataset) else ()
+    return replace(protocol, metrics=(*metrics, *points, *masks))
 
 
 def check_metrics(settings: RunSettings, protocol: Protocol) -> None:

@@ -16,7 +16,7 @@ from wsol_bench.networks.archs.entry import Arch
 from wsol_bench.networks.archs.preprocessing import changed_fields
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS, black_pixel
-from wsol_bench.networks.outputs import check_output_count, map_classes
+from wsol_bench.networks.outputs import check_output_count, map_classes, map_targets
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
 from wsol_bench.pipeline.given_scores import read_scores
 from wsol_bench.pipeline.pipeline import Pipeline
@@ -76,6 +76,9 @@ def _set_outputs(
     """Puts the network's outputs into the dataset's order where they differ, and adds a note."""
     class_ids = source.dataset.class_ids
     count = loaded.outputs
+    if settings.target is not None and source.outputs is not None:
+        network.outputs = map_targets(source.outputs, class_ids, count)
+        return replace(loaded, name=f"{loaded.name}, {network.outputs.title}")
     if source.outputs is None or (settings.classes is None and count == len(class_ids)):
         check_output_count(count, len(class_ids), loaded.name)
         return loaded
@@ -112,7 +115,7 @@ def prepare(settings: RunSettings, source: Source, device_here: str | None = Non
     asked = find_methods(settings.methods)
     bound, not_applicable = _bind(network, loaded, source.dataset, asked)
     device = find_device(device_here or settings.device)
-    protocol = protocol_of(settings, source.dataset)
+    protocol = protocol_of(settings, source.dataset, has_classes=settings.target is None)
     _check_kept(bound, settings, protocol)
     pipeline = Pipeline(
         network=network.to(device),
@@ -125,6 +128,7 @@ def prepare(settings: RunSettings, source: Source, device_here: str | None = Non
         class_boxes=settings.boxes == "top5",
         deterministic=_is_deterministic(settings, device),
         columns=columns_of(metrics_of(protocol), with_masks=has_masks(source.dataset)),
+        ranks_classes=settings.target is None,
     )
     return Prepared(
         settings=settings,

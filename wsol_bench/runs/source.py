@@ -63,11 +63,17 @@ def open_source(settings: RunSettings, *, quiet: bool) -> Source:
     dataset: Dataset = opened
     weights = settings.weights or (named.weights if named else FALLBACK_WEIGHTS)
     note = named.note if named else ""
-    table = read_table(settings.classes) if settings.classes else _official_outputs(dataset)
+    table = _table_of(settings, dataset)
     if table is not None:
         dataset, left_out = with_classes(dataset, table)
         note = " ".join(filter(None, (note, left_out)))
     return Source(dataset, weights, note, table)
+
+
+def _table_of(settings: RunSettings, dataset: Dataset) -> Mapping[str, int] | None:
+    if settings.target:
+        return read_table(settings.target, "--target")
+    return read_table(settings.classes) if settings.classes else _official_outputs(dataset)
 
 
 def _require_sizes(dataset: ImageDataset) -> None:

@@ -25,7 +25,7 @@ from wsol_bench.runtime.names import shown
 
 LABELS = "val_list.txt"
 
-_LINE = re.compile(r"[^\s;,]+\.[A-Za-z]+\s+\d+\s+\d+\s*;(\s*-?[\d.]+){4,}")
+_LINE = re.compile(r"[^\s;,]+\.[A-Za-z]+\s+\d+\s+\d+\s*;\s*-?[\d.]+(\s+-?[\d.]+){3,}")
 
 
 def recognises(path: Path) -> bool:

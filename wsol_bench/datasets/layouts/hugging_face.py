@@ -93,7 +93,9 @@ def _entries(file: Path) -> list[tuple[RowPlace, object, object]]:
     try:
         with parquet.ParquetFile(file) as opened:
             for group in range(opened.num_row_groups):
-                table = opened.read_row_group(group, columns=["image.path", "label"])
+                table = opened.read_row_group(
+                    group, columns=["image.path", "label"], use_threads=False
+                )
                 names = [each and each["path"] for each in table["image"].to_pylist()]
                 pairs = zip(names, table["label"].to_pylist(), strict=True)
                 found += [
