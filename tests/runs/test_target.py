@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from wsol_bench.analysis.run_images import find_images
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.result import Result
@@ -57,8 +58,12 @@ def test_classes_are_not_ranked_and_points_are_measured(made):
 
 
 def test_several_classes_may_have_one_output_and_the_others_are_left_out(made):
-    result, _ = made("n01440764,2\nn01443537,2\n", target=...)
+    result, run = made("n01440764,2\nn01443537,2\n", target=...)
     assert result.n == 6
+    dataset, reason = find_images(open_networks(run)[0].manifest, None, quiet=True)
+    assert not reason
+    assert dataset is not None
+    assert len(dataset.examples) == 6
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.datasets.masks import MaskPair
 from wsol_bench.datasets.named import folder_of
+from wsol_bench.datasets.with_classes import with_classes
 from wsol_bench.errors import DataError, WsolBenchError
 from wsol_bench.geometry import Size
 from wsol_bench.records.manifest import Manifest
 from wsol_bench.runtime.names import last_part, shown
+from wsol_bench.settings import NO_NETWORK
 
 
 def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDataset:
@@ -34,15 +36,7 @@ def open_images(manifest: Manifest, data: str | None, *, quiet: bool) -> ImageDa
             f"{shown(str(path))}: the run's images are not there. Name their folder or tar with "
             "--data."
         )
-    source = manifest.data
-    dataset = open_dataset(
-        path,
-        source.layout,
-        limit=source.limit,
-        allow_missing=True,
-        split=source.split,
-        box_ends=source.box_ends,
-    )
+    dataset = _opened(manifest, path)
     if data is not None:
         _require_same_index(dataset, manifest, data)
     return dataset
@@ -62,17 +56,9 @@ def find_images(
     Raises:
         DataError, UsageError: `data` cannot be opened, or holds other images.
     """
-    source = manifest.data
-    name = last_part(source.path)
+    name = last_part(manifest.data.path)
     try:
-        dataset = open_dataset(
-            _folder(manifest, data, quiet),
-            source.layout,
-            limit=source.limit,
-            allow_missing=True,
-            split=source.split,
-            box_ends=source.box_ends,
-        )
+        dataset = _opened(manifest, _folder(manifest, data, quiet))
     except WsolBenchError:
         if data is not None:
             raise
@@ -82,6 +68,21 @@ def find_images(
     if data is not None:
         _require_same_index(dataset, manifest, data)
     return None, f"{name} now holds other images or boxes than the run's"
+
+
+def _opened(manifest: Manifest, path: Path) -> ImageDataset:
+    """The dataset at a path, read as the run read it; images may be absent."""
+    source = manifest.data
+    dataset = open_dataset(
+        path,
+        source.layout,
+        limit=source.limit,
+        allow_missing=True,
+        split=source.split,
+        box_ends=source.box_ends,
+        images_needed=manifest.identity.arch != NO_NETWORK,
+    )
+    return with_classes(dataset, source.only_classes)[0] if source.only_classes else dataset
 
 
 def run_masks(manifest: Manifest, table: pa.Table) -> Iterator[MaskPair]:

@@ -15,7 +15,14 @@ def export(
     /,
     *,
     format: Literal[
-        "devkit", "coco", "coco-dataset", "fiftyone", "csv", "maps", "maps-wsolevaluation"
+        "devkit",
+        "coco",
+        "coco-dataset",
+        "wsol-metadata",
+        "fiftyone",
+        "csv",
+        "maps",
+        "maps-wsolevaluation",
     ] = "devkit",
     methods: Annotated[list[str] | None, Parameter(negative=())] = None,
     class_map: Annotated[Path | None, PATH] = None,
@@ -34,9 +41,11 @@ def export(
     format
         devkit: five groups of class and box a line, devkit class ids, 0-based inclusive.
         coco: results JSON. coco-dataset: the ground-truth boxes as a COCO dataset, with the same
-        ids. fiftyone: a folder with a script that loads it. csv: a line per record. maps: kept
-        maps, NAME.npy, float32, at their own resolution. maps-wsolevaluation: as its program reads
-        them, val/NAME.JPEG.npy, 224 x 224, scaled to 0..1.
+        ids. wsol-metadata: the images' paths, classes, sizes and boxes, or masks without boxes, as
+        wsolevaluation reads them, in a new folder. fiftyone: a folder with a script that loads it.
+        csv: a line per record. maps: kept maps, NAME.npy, float32, at their own resolution.
+        maps-wsolevaluation: as its program reads them, val/NAME.JPEG.npy, 224 x 224, scaled to
+        0..1.
     methods
         Names of rows: one for devkit, coco and maps; for fiftyone and csv comma-separated.
         Default: all of the run's.

@@ -2,13 +2,16 @@
 
 from collections.abc import Container
 from copy import copy
+from typing import TypeVar
 
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import first_names
 
+AnyDataset = TypeVar("AnyDataset", bound=Dataset)
 
-def with_classes(dataset: Dataset, class_ids: Container[str]) -> tuple[Dataset, str]:
+
+def with_classes(dataset: AnyDataset, class_ids: Container[str]) -> tuple[AnyDataset, str]:
     """The dataset with the examples of some classes alone, and a note on what is left out.
 
     The classes keep their indices.

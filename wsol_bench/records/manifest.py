@@ -140,6 +140,7 @@ class DataSource:
         box_ends: what `--box-ends` was, or None.
         has_masks: whether the dataset has masks.
         corners: how maximum corners are meant in its files.
+        only_classes: the classes of its examples, where those of others were left out.
     """
 
     path: str
@@ -149,6 +150,7 @@ class DataSource:
     box_ends: str | None = None
     has_masks: bool = False
     corners: BoxEnds = "inclusive"
+    only_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Runs archs over a dataset: opens, executes, stores and scores them."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,13 +12,18 @@ from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disa
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.masks import has_masks
 from wsol_bench.engine.catalog import ENGINES
-from wsol_bench.engine.resources import gpus_here
 from wsol_bench.errors import DataError, UsageError, find
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result
 from wsol_bench.records.run_folder import RunFolder, as_plain
+from wsol_bench.runs.announcements import (
+    announce_arch,
+    announce_gpus,
+    announce_source,
+    report_unreadable,
+)
 from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.execute import RunStatistics, make_records
 from wsol_bench.runs.identify import rows_of, versions
@@ -26,12 +31,8 @@ from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
 from wsol_bench.runs.results import merge_results, score_records, with_earlier_rows
 from wsol_bench.runs.source import Source, open_source
 from wsol_bench.runtime.interrupt import Stop, on_signals
-from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
 from wsol_bench.settings import RunSettings
-
-_REPORTED = 10
-"""Unreadable images that are reported one by one."""
 
 
 def evaluate(
@@ -66,11 +67,11 @@ def evaluate(
         source = open_source(settings, quiet=quiet)
         session = Session(source, stop, quiet, verbose)
         if not quiet:
-            _announce(source)
-            _announce_gpus(settings)
+            announce_source(source)
+            announce_gpus(settings)
         results = tuple(_evaluate_arch(one, session) for one in each)
         if not quiet:
-            _report_unreadable(results, source)
+            report_unreadable(results, source)
             for line in session.notes:
                 log(line)
         return results
@@ -105,7 +106,7 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
     if not session.quiet:
-        _announce_arch(main, missing, session.verbose)
+        announce_arch(main, missing, session.verbose)
     with _folder_of(settings, session.stop) as path:
         folders = [
             RunFolder(path),
@@ -174,6 +175,13 @@ def _make_records_of(
     return statistics
 
 
+def _only_classes(settings: RunSettings, dataset: Dataset) -> tuple[str, ...]:
+    if settings.classes is None and settings.target is None:
+        return ()
+    labels = sorted({each.label for each in dataset.examples})
+    return tuple(dataset.class_ids[label] for label in labels)
+
+
 def _data_of(settings: RunSettings, dataset: Dataset) -> DataSource:
     return DataSource(
         path=settings.data,
@@ -182,6 +190,7 @@ def _data_of(settings: RunSettings, dataset: Dataset) -> DataSource:
         split=settings.split,
         box_ends=settings.box_ends,
         has_masks=has_masks(dataset),
+        only_classes=_only_classes(settings, dataset),
         corners=getattr(dataset, "corners", "inclusive"),
     )
 
@@ -227,36 +236,6 @@ def _same_but_revisions(before: Mapping[str, Any] | None, now: Mapping[str, Any]
     return before is not None and {**before, "revisions": None} == {**now, "revisions": None}
 
 
-def _announce(source: Source) -> None:
-    if source.note:
-        log(source.note)
-    missing = source.dataset.missing_ids
-    if missing:
-        images = "annotated image is" if len(missing) == 1 else "annotated images are"
-        log(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
-
-
-def _announce_gpus(settings: RunSettings) -> None:
-    """A user with eight GPUs may not know that seven are idle."""
-    gpus = gpus_here(settings) if ENGINES[settings.engine].works_here(settings) else 0
-    if gpus > 1 and settings.workers is None:
-        log(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
-
-
-def _announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
-    if verbose and main.ignored:
-        log(f"Not needed from the weights: {', '.join(main.ignored)}")
-    for note in main.notes:
-        log(f"{main.arch.name}: {note}.")
-    for row in main.methods:
-        passes = row.passes
-        if passes is not None:
-            each = f"{passes:,} forward passes" if passes else "one forward pass per channel"
-            log(f"{row.name}: {each} per image beside the first.")
-    for name, reason in missing.items():
-        log(f"{name}: n/a on {main.arch.name}. {reason}.")
-
-
 @contextmanager
 def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
     if settings.out is not None:
@@ -274,16 +253,3 @@ def _folder_of(settings: RunSettings, stop: Stop) -> Iterator[Path]:
         stop.at_once(lambda: rmtree(path, ignore_errors=True)),
     ):
         yield Path(path)
-
-
-def _report_unreadable(results: Sequence[Result], source: Source) -> None:
-    ids = dict.fromkeys(name for result in results for name in result.unreadable)
-    for image_id in list(ids)[:_REPORTED]:
-        try:
-            source.dataset.open(image_id)
-        except DataError as error:
-            log(f"Unreadable, counted as wrong: {error}")
-        else:  # mended meanwhile
-            log(f"Unreadable when its turn came, counted as wrong: {image_id}.")
-    if len(ids) > _REPORTED:
-        log(f"Unreadable, counted as wrong: {len(ids) - _REPORTED:,} more.")

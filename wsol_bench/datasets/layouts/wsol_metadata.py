@@ -69,7 +69,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     truths: dict[str, list[Corners]] = {}
     masks, ends = None, None
     if rows and len(rows[0].fields) == 5:
-        ends = selection.box_ends or _usual_ends(listed)
+        ends = selection.box_ends or usual_ends(listed)
         truths = _boxes(rows, ends)
     elif selection.box_ends:
         raise DataError(f"{shown(str(folder / BOXES))} holds masks. Leave --box-ends out.")
@@ -159,7 +159,8 @@ def _sizes(path: Path) -> dict[str, Size]:
     return sizes
 
 
-def _usual_ends(paths: Iterable[str]) -> BoxEnds:
+def usual_ends(paths: Iterable[str]) -> BoxEnds:
+    """How the program's own metadata has the maximum corners of images with these paths."""
     return "inclusive" if all(_ILSVRC.fullmatch(path) for path in paths) else "half-open"
 
 

@@ -97,13 +97,16 @@ def coco_dataset(
     columns = ("image_id", "index", "label", "height", "width", "true_boxes")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    numbered: set[int] = set()
     for image_id, index, label, height, width, flat in zip(
         *(table[name].to_pylist() for name in columns), strict=True
     ):
         if not height * width:
             continue
-        name = file_names[image_id]
-        images.append({"id": index, "file_name": name, "width": width, "height": height})
+        if index not in numbered:  # an image of several classes has a record for each
+            numbered.add(index)
+            name = file_names[image_id]
+            images.append({"id": index, "file_name": name, "width": width, "height": height})
         for at in range(0, len(flat), 4):
             x0, y0, x1, y1 = flat[at : at + 4]
             box = [x0, y0, x1 - x0, y1 - y0]

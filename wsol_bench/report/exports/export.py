@@ -14,6 +14,7 @@ from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.classes import official_classes
 from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.errors import UsageError, find
+from wsol_bench.geometry import Size
 from wsol_bench.records.opened_run import NetworkRecords, open_one
 from wsol_bench.report.exports.coco import (
     Categories,
@@ -27,6 +28,7 @@ from wsol_bench.report.exports.devkit import write_predictions
 from wsol_bench.report.exports.fiftyone import LOADER, write_fiftyone
 from wsol_bench.report.exports.maps import write_maps, write_scoremaps
 from wsol_bench.report.exports.predictions import Corners, Predictions, predictions_of
+from wsol_bench.report.exports.wsol_metadata import write_wsol_metadata
 from wsol_bench.runtime.names import shown
 from wsol_bench.runtime.progress import log
 
@@ -102,6 +104,18 @@ def _coco_dataset(export: Export, networks: Sequence[NetworkRecords]) -> None:
         "class"
     )
     write_coco(coco_dataset(table, _categories(export, networks), file_names, what), export.out)
+
+
+def _wsol_metadata(export: Export, networks: Sequence[NetworkRecords]) -> None:
+    table = networks[0].of(networks[0].methods[0])
+    dataset = open_images(networks[0].folder.manifest(), export.data, quiet=True)
+    known = {(each.image_id, each.label): each for each in dataset.examples}
+    columns = (table[name].to_pylist() for name in ("image_id", "label", "height", "width"))
+    examples = [
+        (known[image_id, label], Size(height, width))
+        for image_id, label, height, width in zip(*columns, strict=True)
+    ]
+    write_wsol_metadata(dataset, examples, export.out)
 
 
 def _csv(export: Export, networks: Sequence[NetworkRecords]) -> None:
@@ -188,6 +202,7 @@ FORMS: Mapping[str, Callable[[Export, Sequence[NetworkRecords]], None]] = Mappin
         "devkit": _devkit,
         "coco": _coco,
         "coco-dataset": _coco_dataset,
+        "wsol-metadata": _wsol_metadata,
         "fiftyone": _fiftyone,
         "csv": _csv,
         "maps": _maps,
