@@ -29,14 +29,8 @@ LAYERS = (
 
 TABLES = ("wsol_bench.methods.catalog",)
 SHARED_BY_METHODS = (
-    "bound",
-    "entry",
-    "options",
-    "own",
-    "passes",
-    "recording",
-    "smoothing",
-    "tokens",
+    *("bound", "entry", "libraries", "options", "own", "passes", "recording", "smoothing"),
+    *("tokens",),
 )
 """Modules of the methods' room that are no methods."""
 

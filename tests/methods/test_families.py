@@ -2,6 +2,7 @@
 
 import warnings
 from collections import OrderedDict
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -411,3 +412,23 @@ def test_a_backward_rule_of_relu_is_not_applicable_without_one(name):
     network = Network(hand_set(WEIGHTS), "linear", has_relu=False)
     with pytest.raises(NotApplicable, match="acts on ReLUs; this network has none"):
         METHODS[name].check(network, "features")
+
+
+def test_tscam_is_the_summed_attention_times_the_semantic_map_of_the_class():
+    # Two layers of two heads over a class token and two cells; only its row counts.
+    def attention(first: float, second: float) -> torch.Tensor:
+        heads = torch.zeros(1, 2, 3, 3)
+        heads[0, 0, 0, 1:], heads[0, 1, 0, 1:] = torch.tensor([[first, 0.0], [0.0, second]])
+        return heads
+
+    semantic = torch.tensor([[[[9.0, 9.0]], [[2.0, -4.0]]]])
+    forward = SimpleNamespace(
+        features=lambda layer: semantic,
+        attention=lambda: (attention(0.5, 0.25), attention(0.5, 0.75)),
+        network=SimpleNamespace(outputs=None),
+        grid=(1, 2),
+        prefix_tokens=1,
+    )
+    found = METHODS["tscam"].maps(forward, "head", torch.tensor([1]))
+    # Means over heads, summed over layers: 0.25 + 0.25 and 0.125 + 0.375.
+    assert found.tolist() == [[[1.0, -2.0]]]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from wsol_bench.errors import UsageError, unknown_name
+from wsol_bench.methods.ablation_cam import ABLATION_CAM
 from wsol_bench.methods.attention_rollout import ATTENTION_ROLLOUT
 from wsol_bench.methods.backprop import BACKPROP
 from wsol_bench.methods.bound import BoundMethod, with_options
@@ -13,6 +14,10 @@ from wsol_bench.methods.center import CENTER
 from wsol_bench.methods.eigen_cam import EIGEN_CAM
 from wsol_bench.methods.entry import Method
 from wsol_bench.methods.excitation import C_MWP, MWP
+from wsol_bench.methods.from_captum import from_captum
+from wsol_bench.methods.from_pytorch_grad_cam import from_pytorch_grad_cam
+from wsol_bench.methods.from_torchcam import from_torchcam
+from wsol_bench.methods.from_zennit import from_zennit
 from wsol_bench.methods.grad_cam import GRAD_CAM, GRAD_CAM_OTHER, GRAD_CAM_SHUFFLED
 from wsol_bench.methods.grad_cam_pp import GRAD_CAM_PP
 from wsol_bench.methods.gradient_attention import GRADIENT_ATTENTION
@@ -32,6 +37,7 @@ from wsol_bench.methods.score_cam import SCORE_CAM
 from wsol_bench.methods.smooth_grad import SMOOTH_GRAD
 from wsol_bench.methods.stored_boxes import stored_boxes
 from wsol_bench.methods.stored_maps import stored_maps
+from wsol_bench.methods.tscam import TSCAM
 from wsol_bench.methods.whole import WHOLE
 from wsol_bench.methods.xgrad_cam import XGRAD_CAM
 from wsol_bench.runtime.user_code import names_user_code
@@ -41,7 +47,8 @@ __all__ = ["METHODS"]
 
 OWN = (
     "Your own: FILE.py:FUNCTION or package.module:FUNCTION; maps:DIR and boxes:FILE take what "
-    "another program made."
+    "another program made; captum:NAME, pytorch_grad_cam:NAME, torchcam:NAME and zennit:COMPOSITE "
+    "are methods of other libraries."
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -64,9 +71,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "layer_cam": LAYER_CAM,
         "eigen_cam": EIGEN_CAM,
         "score_cam": SCORE_CAM,
+        "ablation_cam": ABLATION_CAM,
         "cam": CAM,
         "attention_rollout": ATTENTION_ROLLOUT,
         "gradient_attention": GRADIENT_ATTENTION,
+        "tscam": TSCAM,
         "center": CENTER,
         "whole": WHOLE,
         "random_box": RANDOM_BOX,
@@ -77,7 +86,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 
 PREFIXES: Mapping[str, Callable[[str], Method]] = MappingProxyType(
-    {"maps": stored_maps, "boxes": stored_boxes}
+    {
+        "maps": stored_maps,
+        "boxes": stored_boxes,
+        "captum": from_captum,
+        "pytorch_grad_cam": from_pytorch_grad_cam,
+        "torchcam": from_torchcam,
+        "zennit": from_zennit,
+    }
 )
 """What stands before the first colon -> how the whole name becomes a method."""
 
