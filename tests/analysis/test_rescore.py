@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from wsol_bench.analysis.ablation import ablate, variants
-from wsol_bench.analysis.rescore import redrawn, with_rule
+from wsol_bench.analysis.redrawing import redraw
+from wsol_bench.analysis.rescore import rescore, with_rule
 from wsol_bench.cli.main import main
 from wsol_bench.protocols.catalog import PROTOCOLS, Protocol
 from wsol_bench.records.opened_run import (
@@ -22,6 +25,8 @@ from wsol_bench.records.opened_run import (
     own_protocol,
 )
 from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.runtime.progress import Progress
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import wilson_interval
 
 METHODS = "backprop,c_mwp,mwp,grad_cam,grad_cam_other,center,whole"
@@ -42,7 +47,8 @@ def kept_run(
 def anew(network: NetworkRecords, method: str, protocol: Protocol) -> pa.Table:
     """A row's records under a protocol that draws other boxes."""
     maps = joined_maps(network, method) if network.has_map(method) else None
-    return redrawn(network, network.of(method), protocol, maps)
+    (table,) = redraw(network, network.of(method), [protocol], maps)
+    return table
 
 
 @pytest.fixture
@@ -109,7 +115,7 @@ def test_a_higher_threshold_draws_smaller_boxes(kept_run: Path) -> None:
 def test_an_ablation_moves_one_choice_at_a_time_and_holds_the_runs_own(kept_run: Path) -> None:
     networks = open_networks(kept_run)
     own = own_protocol(networks[0])
-    found = list(ablate(networks))
+    found = ablate(networks)
     assert {variant.choice for variant in found if variant.is_own} == {
         variant.choice for variant in found
     }
@@ -123,6 +129,28 @@ def test_an_ablation_moves_one_choice_at_a_time_and_holds_the_runs_own(kept_run:
     for _, _, protocol in variants(own):
         changed = replace(protocol, name=own.name)
         assert changed.view == own.view
+
+
+def test_an_ablation_in_one_pass_has_the_figures_of_a_pass_per_variant(kept_run: Path) -> None:
+    networks = open_networks(kept_run)
+    own = own_protocol(networks[0])
+    specs = ("top1_loc", "mean_best_iou", "max_box_acc:threshold=fixed")
+    metrics = metrics_in(specs)
+    passes: list[int] = []
+    read: list[int] = []
+
+    @contextmanager
+    def show(expected: int) -> Iterator[Progress]:
+        passes.append(expected)
+        yield lambda maps, note=None, /: read.append(maps)
+
+    together = ablate(networks, metrics, show)
+    assert passes == [sum(read)]
+    for variant, (choice, value, protocol) in zip(together, variants(own), strict=True):
+        assert (variant.choice, variant.value) == (choice, value)
+        alone = rescore(networks, protocol, metrics)
+        assert variant.result == alone, (choice, value)
+    assert len({str(variant.result.rows) for variant in together}) > 10  # the choices do matter
 
 
 def test_ablate_prints_a_table_for_each_map(

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from wsol_bench.boxes.components import COMPONENTS, largest_component
-from wsol_bench.boxes.extract import extract_box, map_state
+from wsol_bench.boxes.extract import extract_box, extract_boxes, map_state
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.boxes.upsampling import enlarge
 from wsol_bench.errors import RunError
-from wsol_bench.geometry import Size
+from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.catalog import PROTOCOLS, BoxRule
+from wsol_bench.protocols.resample import KERNELS
 
 RULE = PROTOCOLS["gradcam-iccv17"].box_rule
 CONNECTIVITIES = (4, 8)
@@ -379,3 +380,23 @@ def test_another_thread_runs_while_a_box_is_drawn(work):
     # Not counted: a tenth at both ends, where the lock is held to call and return.
     edge = 0.1 * (end - start)
     assert sum(start + edge < each < end - edge for each in woken) >= 3
+
+
+def test_boxes_of_several_rules_are_those_of_each_rule_alone() -> None:
+    random = np.random.default_rng(0)
+    rules = [
+        BoxRule(threshold, reference, strict, upsampling, connectivity, component)
+        for threshold, reference in ((0.15, "max"), (0.6, "max"), (1.0, "mean"), (40.0, "mean"))
+        for strict in (False, True)
+        for upsampling in KERNELS
+        for connectivity in CONNECTIVITIES
+        for component in COMPONENTS
+    ]
+    maps = [random.standard_normal((4, 5)).astype(np.float32), -np.ones((3, 3), np.float32)]
+    window = Window(2.0, 1.0, 22.0, 18.0)
+    for values in maps:
+        together = extract_boxes(values, Size(20, 26), rules, window)
+        for rule, (box, state) in zip(rules, together, strict=True):
+            alone, alone_state = extract_box(values, Size(20, 26), rule, window)
+            assert (box.tolist(), state) == (alone.tolist(), alone_state), rule
+    assert len({tuple(box) for box, _ in extract_boxes(maps[0], Size(20, 26), rules)}) > 8

@@ -121,3 +121,30 @@ def test_a_message_breaks_between_words_on_a_terminal_alone(
     assert " ".join(lines) == message.strip()
     log(message)
     assert capsys.readouterr().err == f"{message}\n"
+
+
+def test_brief_progress_says_nothing_of_work_that_is_soon_done(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress("Reading maps", 4, unit="maps", brief=True) as advance:
+        clock[0] = 9
+        advance(4)
+    assert capsys.readouterr().err == ""
+    with progress("Reading maps", 4, unit="maps", brief=True) as advance:
+        clock[0] = 20
+        advance(1)
+        assert "1/4 maps" in capsys.readouterr().err
+        clock[0] = 22
+        advance(3)
+    assert "4/4 maps" in capsys.readouterr().err
+
+
+def test_brief_progress_leaves_no_bar_on_a_terminal() -> None:
+    shown = {}
+    for brief in (False, True):
+        with on_terminal() as terminal, progress("Reading maps", 4, brief=brief) as advance:
+            advance(4)
+        shown[brief] = terminal.getvalue()
+    erase = "\x1b[2K"
+    assert shown[True].rstrip().endswith(erase)
+    assert not shown[False].rstrip().endswith(erase)

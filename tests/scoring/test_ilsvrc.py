@@ -1,5 +1,7 @@
 """Records to errors: cases of the devkit worked by hand, and its loop over five boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,13 @@ from hypothesis.extra.numpy import arrays
 from wsol_bench.geometry import box_iou
 from wsol_bench.protocols.catalog import ERRORS, PROTOCOLS, Protocol
 from wsol_bench.scoring.catalog import metrics_in
-from wsol_bench.scoring.ilsvrc import rank_classes, right_classes
+from wsol_bench.scoring.ilsvrc import (
+    TRUTHS,
+    label_iou,
+    label_ious,
+    rank_classes,
+    right_classes,
+)
 from wsol_bench.scoring.intervals import Rate
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.metric import measure_all
@@ -168,3 +176,18 @@ def test_among_equal_scores_the_lower_classes_are_the_five_best(label, first, be
 
 def test_fewer_classes_than_asked_are_all_ranked():
     assert rank_classes(np.array([[1, 3, 2]], np.float32), 5).tolist() == [[1, 2, 0]]
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_the_ious_of_several_boxes_are_those_of_each_to_the_bit(
+    truth: str, inclusive: bool
+) -> None:
+    random = np.random.default_rng(3)
+    corners = random.uniform(0, 50, (60, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(-3, 40, (60, 2))], axis=1)
+    protocol = replace(PROTOCOLS["gradcam-iccv17"], truth=truth, inclusive=inclusive)
+    for truths in (boxes[:0], boxes[:1], boxes[1:6]):
+        alone = [label_iou(box, truths, protocol) for box in boxes]
+        assert label_ious(boxes, truths, protocol).tolist() == alone
+    assert 0 < sum(alone) < len(alone)

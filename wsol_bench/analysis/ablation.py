@@ -1,13 +1,15 @@
 """How each figure changes when one choice of the protocol changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from wsol_bench.analysis.rescore import rescore, with_rule
+from wsol_bench.analysis.rescore import passes_over_maps, rescore_each, with_rule
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.resample import KERNELS
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
 from wsol_bench.records.result import Result
+from wsol_bench.runtime.progress import Progress, silent
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.metric import BoundMetric
 
@@ -33,21 +35,30 @@ class Variant:
 
 
 def ablate(
-    networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric] = ()
-) -> Iterator[Variant]:
+    networks: Sequence[NetworkRecords],
+    metrics: Sequence[BoundMetric] = (),
+    show: Callable[[int], AbstractContextManager[Progress]] = lambda passes: nullcontext(silent),
+) -> list[Variant]:
     """Scores a run under its own protocol with one choice changed at a time.
+
+    All variants share one pass over the records and maps.
 
     Args:
         networks: a run with kept maps.
         metrics: those to measure; default: the protocol's that a box can change.
+        show: gives what shows the progress of so many passes over a map.
 
     Raises:
         DataError: the run kept no maps.
     """
     own = own_protocol(networks[0])
     asked = metrics or [each for each in metrics_of(own) if "upsampling" in each.reads]
-    for choice, value, protocol in variants(own):
-        yield Variant(choice, value, protocol == own, rescore(networks, protocol, asked))
+    moved = list(variants(own))
+    protocols = list(dict.fromkeys(protocol for _, _, protocol in moved))
+    with show(passes_over_maps(networks, protocols, asked)) as advance:
+        results = rescore_each(networks, protocols, asked, advance=advance)
+    of = dict(zip(protocols, results, strict=True))
+    return [Variant(choice, value, each == own, of[each]) for choice, value, each in moved]
 
 
 def variants(own: Protocol) -> Iterator[tuple[str, str, Protocol]]:

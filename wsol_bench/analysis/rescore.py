@@ -6,44 +6,31 @@ needs other input tensors, another view, cannot be had from either.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import repeat
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from wsol_bench.analysis.kept_maps import KeptMap, sizes_of
-from wsol_bench.analysis.map_progress import Advance, counted, no_progress, with_counted_maps
 from wsol_bench.analysis.pieces import pieces_of
+from wsol_bench.analysis.redrawing import maps_for, redraw
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.analysis.tuning import tuning_rows
-from wsol_bench.boxes.map_state import MapState
-from wsol_bench.errors import DataError, UsageError
-from wsol_bench.geometry import Boxes
-from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import (
-    UNREAD,
-    NetworkRecords,
-    boxes_of,
-    joined_maps,
-    own_protocol,
-    true_boxes_of,
-)
+from wsol_bench.errors import UsageError
+from wsol_bench.protocols.catalog import BoxRule, Protocol
+from wsol_bench.records.opened_run import NetworkRecords, own_protocol
 from wsol_bench.records.result import Result, Row
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runtime.machine import own_version
-from wsol_bench.runtime.parallel import in_threads
+from wsol_bench.runtime.progress import Progress, silent
 from wsol_bench.scoring.catalog import metrics_of
-from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.measured import Measured, joined
-from wsol_bench.scoring.metric import BoundMetric, heads, measure_all, reasons_of
+from wsol_bench.scoring.metric import BoundMetric, heads, reasons_of
 from wsol_bench.scoring.row_data import RowData
 
-__all__ = ["rescore"]
+__all__ = ["rescore", "rescore_each"]
 
 
 def rescore(
@@ -52,7 +39,7 @@ def rescore(
     metrics: Sequence[BoundMetric] = (),
     tune_on: Sequence[NetworkRecords] = (),
     *,
-    advance: Advance = no_progress,
+    advance: Progress = silent,
 ) -> Result:
     """The result of a run's records and maps under a protocol.
 
@@ -62,22 +49,80 @@ def rescore(
         metrics: those to measure; default: the protocol's.
         tune_on: a run of the same network and rows on other images, for metrics with a
             tuned threshold.
-        advance: called for each map that is read; `maps_to_read` counts them.
+        advance: called with the number of maps just read, as often as
+            `passes_over_maps` says.
 
     Raises:
         DataError: the protocol or a metric needs maps that were not kept.
         UsageError: the protocol has another view, or more classes than were kept; or the
             run to tune on is none of this kind.
     """
-    metrics = metrics or metrics_of(protocol)
+    (result,) = rescore_each(
+        networks, (protocol,), metrics or metrics_of(protocol), tune_on, advance=advance
+    )
+    return result
+
+
+def rescore_each(
+    networks: Sequence[NetworkRecords],
+    protocols: Sequence[Protocol],
+    metrics: Sequence[BoundMetric],
+    tune_on: Sequence[NetworkRecords] = (),
+    *,
+    advance: Progress = silent,
+) -> list[Result]:
+    """The result under each of several protocols, as `rescore` gives it, in one pass.
+
+    Records and maps are read once, a map is upsampled once for all box rules that upsample it
+    alike, and a metric that reads none of what moves is measured once.
+
+    Args:
+        networks, metrics, tune_on, advance: see `rescore`.
+        protocols: in the order of the results; each must have the view that the run had.
+    """
     tuned = tuning_rows(networks, tune_on)
-    found: dict[str, _Scored] = {}
+    found: dict[str, list[_Scored]] = {}
     for network in networks:
-        require_view(network, protocol)
+        for protocol in protocols:
+            require_view(network, protocol)
         for row in network.rows:
             method = row["method"]
-            found[method] = _score_row(network, row, protocol, metrics, tuned.get(method), advance)
-    first, order = networks[0], networks[0].order
+            scored = _score_row(network, row, protocols, metrics, tuned.get(method), advance)
+            found[method] = scored
+    return [
+        _result(networks[0], protocol, metrics, {name: each[at] for name, each in found.items()})
+        for at, protocol in enumerate(protocols)
+    ]
+
+
+def passes_over_maps(
+    networks: Sequence[NetworkRecords],
+    protocols: Sequence[Protocol],
+    metrics: Sequence[BoundMetric],
+) -> int:
+    """How often `rescore_each` advances: once per map and pass over it."""
+    passes = 0
+    for network in networks:
+        other = any(network.identity.protocol.box_rule != each.box_rule for each in protocols)
+        measured = {
+            _what_it_reads(bound, protocol)
+            for bound in metrics
+            for protocol in protocols
+            if _reads_maps(bound)
+        }
+        draws = other and any("boxes" in bound.metric.needs for bound in metrics)
+        rows = sum(network.has_map(method) for method in network.methods)
+        passes += network.identity.images * rows * (len(measured) + draws)
+    return passes
+
+
+def _result(
+    first: NetworkRecords,
+    protocol: Protocol,
+    metrics: Sequence[BoundMetric],
+    found: Mapping[str, "_Scored"],
+) -> Result:
+    order = first.order
     images = found[first.methods[0]]
     pairs = [(found[method].data, found[method].row.figures) for method in order]
     reasons = reasons_of(metrics, pairs, protocol)
@@ -122,38 +167,99 @@ class _Scored:
 def _score_row(
     network: NetworkRecords,
     row: Mapping[str, Any],
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     metrics: Sequence[BoundMetric],
     tuned_on: RowData | None,
-    advance: Advance,
-) -> _Scored:
+    advance: Progress,
+) -> list[_Scored]:
     method = row["method"]
     predicts = any("boxes" in bound.metric.needs for bound in metrics)
-    draws = predicts and network.has_map(method) and not _same_boxes(network, protocol)
-    maps = counted(_kept(network, method, protocol), advance) if draws else None
-    measured: dict[str, list[Measured]] = {}
-    states: Counter[str] = Counter()
-    localized = 0
-    unreadable: list[str] = []
+    maps = maps_for(network, method, protocols) if predicts else None
+    pieces = [_Pieces() for _ in protocols]
     for kept in pieces_of(network, method, metrics):
-        table = redrawn(network, kept, protocol, maps) if predicts else kept
-        data = with_counted_maps(row_data(network, method, table, tuned_on), advance)
-        require_classes(network, data, protocol, metrics)
-        for name, figure in measure_all(metrics, data, protocol).items():
-            measured.setdefault(name, []).append(figure)
-        states.update(count_states(table, [method])[method])
-        localized += localized_in(table)
-        unreadable += unreadable_in(table)
-    figures = {name: replace(joined(each), per_image=None) for name, each in measured.items()}
-    if protocol == own_protocol(network):
-        require_stated(network.folder, row, figures)
-    return _Scored(
-        Row(row["arch"], row["weights"], method, row["title"], figures),
-        data,
-        dict(states),
-        localized,
-        tuple(unreadable),
-    )
+        known: dict[Hashable, Measured | None] = {}
+        tables = redraw(network, kept, protocols, maps, advance) if predicts else repeat(kept)
+        for protocol, table, each in zip(protocols, tables, pieces, strict=False):
+            data = row_data(network, method, table, tuned_on)
+            require_classes(network, data, protocol, metrics)
+            each.add(method, table, data, _measured(metrics, data, protocol, known, advance))
+    found = [each.scored(row) for each in pieces]
+    for protocol, scored in zip(protocols, found, strict=True):
+        if protocol == own_protocol(network):
+            require_stated(network.folder, row, scored.row.figures)
+    return found
+
+
+def _measured(
+    metrics: Sequence[BoundMetric],
+    data: RowData,
+    protocol: Protocol,
+    known: dict[Hashable, Measured | None],
+    advance: Progress,
+) -> dict[str, Measured]:
+    """Name -> figure; one that reads only what it read before is taken from `known`."""
+    found = {}
+    for bound in metrics:
+        key = _what_it_reads(bound, protocol)
+        if key not in known:
+            known[key] = bound.measure(data, protocol)
+            if data.has_maps and _reads_maps(bound):
+                advance(data.n)
+        figure = known[key]
+        if figure is not None:
+            found[bound.name] = figure
+    return found
+
+
+def _what_it_reads(bound: BoundMetric, protocol: Protocol) -> Hashable:
+    """All of a protocol that decides a metric's figure."""
+    if "boxes" in bound.metric.needs:
+        return bound.name, protocol
+    fields = {**_fields(protocol.box_rule), **_fields(protocol)}
+    return bound.name, tuple(fields[name] for name in bound.reads)
+
+
+def _fields(of: Protocol | BoxRule) -> dict[str, Hashable]:
+    return {each.name: getattr(of, each.name) for each in fields(of)}
+
+
+def _reads_maps(bound: BoundMetric) -> bool:
+    return "maps" in bound.metric.needs
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """What the pieces of one row give, one after the other."""
+
+    measured: dict[str, list[Measured]] = field(default_factory=dict)
+    states: Counter[str] = field(default_factory=Counter)
+    localized: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    data: RowData = field(init=False)
+
+    def add(
+        self, method: str, table: pa.Table, data: RowData, figures: Mapping[str, Measured]
+    ) -> None:
+        """Adds a piece: its records, and what was measured on them."""
+        for name, figure in figures.items():
+            self.measured.setdefault(name, []).append(figure)
+        self.states.update(count_states(table, [method])[method])
+        self.localized += localized_in(table)
+        self.unreadable += unreadable_in(table)
+        self.data = data
+
+    def scored(self, row: Mapping[str, Any]) -> _Scored:
+        """The row of all pieces, of which there is at least one."""
+        figures = {
+            name: replace(joined(each), per_image=None) for name, each in self.measured.items()
+        }
+        return _Scored(
+            Row(row["arch"], row["weights"], row["method"], row["title"], figures),
+            self.data,
+            dict(self.states),
+            self.localized,
+            tuple(self.unreadable),
+        )
 
 
 def require_classes(
@@ -173,68 +279,6 @@ def require_classes(
         )
 
 
-def redrawn(
-    network: NetworkRecords,
-    table: pa.Table,
-    protocol: Protocol,
-    maps: Iterator[NDArray[np.float32]] | None,
-) -> pa.Table:
-    """Records of one method under a protocol: their boxes, IoUs and map states anew.
-
-    Args:
-        network: their network.
-        table: some of them.
-        protocol: the other one.
-        maps: gives the maps of these records next; None where their boxes stay.
-    """
-    if maps is None and _same_ious(network, protocol):
-        return table
-    boxes, states = boxes_of(table), table["map_state"].to_pylist()
-    truths = list(true_boxes_of(table))
-    if maps is not None:
-        kept = (
-            KeptMap(values, size, true)
-            for size, true, values in zip(sizes_of(table), truths, maps, strict=False)
-        )
-        found = list(_extract_all(network, kept, protocol))
-        boxes = np.array([box for box, _ in found]).reshape(-1, 4)
-        states = [str(state) for _, state in found]
-    ious = [label_iou(box, true, protocol) for box, true in zip(boxes, truths, strict=True)]
-    columns = dict(zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True))
-    columns |= {"iou": np.array(ious, dtype=np.float64), "map_state": states}
-    for name, values in columns.items():
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, name, pa.array(values))
-    return table
-
-
-def _kept(
-    network: NetworkRecords, method: str, protocol: Protocol
-) -> Iterator[NDArray[np.float32]]:
-    if not network.identity.keep_maps:
-        raise DataError(
-            f"{network.folder.path}: {protocol.name} draws other boxes, which needs the maps, and "
-            "none are kept. Run again with --keep-maps."
-        )
-    return joined_maps(network, method)
-
-
-def _extract_all(
-    network: NetworkRecords, kept: Iterator[KeptMap], protocol: Protocol
-) -> Iterator[tuple[Boxes, MapState]]:
-    from wsol_bench.boxes.extract import extract_box  # numba, which records alone do not need
-
-    view, identity = VIEWS[protocol.view], network.identity
-
-    def extract(one: KeptMap) -> tuple[Boxes, MapState]:
-        if one.size == UNREAD:
-            return np.zeros(4), MapState.UNREADABLE
-        window = view.window(one.size, identity.side, identity.crop)
-        return extract_box(one.values, one.size, protocol.box_rule, window)
-
-    return in_threads(extract, kept)
-
-
 def require_view(network: NetworkRecords, protocol: Protocol) -> None:
     """Checks that a run has the view that a protocol needs.
 
@@ -248,15 +292,6 @@ def require_view(network: NetworkRecords, protocol: Protocol) -> None:
             f"{protocol.view!r}, which is other inputs for the network. Run it again with "
             f"--protocol {protocol.name}."
         )
-
-
-def _same_boxes(network: NetworkRecords, protocol: Protocol) -> bool:
-    return network.identity.protocol.box_rule == protocol.box_rule
-
-
-def _same_ious(network: NetworkRecords, protocol: Protocol) -> bool:
-    own = network.identity.protocol
-    return (own.truth, own.inclusive) == (protocol.truth, protocol.inclusive)
 
 
 def with_rule(protocol: Protocol, **changes: Any) -> Protocol:

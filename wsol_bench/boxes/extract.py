@@ -1,6 +1,6 @@
 """Extraction of a box from a map: upsampling, threshold, connected component."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from wsol_bench.errors import RunError
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule
 
-__all__ = ["MapState", "extract_box", "map_state"]
+__all__ = ["MapState", "extract_box", "extract_boxes", "map_state"]
 
 
 def map_state(values: Map) -> MapState:
@@ -68,13 +68,43 @@ def extract_box(
     enlarged, state = upsampled(values, size, rule, window or Window.whole(size))
     if enlarged is None:
         return whole_image_box(size), state
+    return _box_in(enlarged, size, rule)
+
+
+def extract_boxes(
+    values: Map, size: Size, rules: Sequence[BoxRule], window: Window | None = None
+) -> list[tuple[Boxes, MapState]]:
+    """The predicted box under each of several rules: what `extract_box` returns for each.
+
+    The map is upsampled once for all rules that bring it to the image's size in the same way.
+
+    Args:
+        values, size, window: see `extract_box`.
+        rules: any number.
+
+    Raises:
+        RunError: the map holds NaN or infinite values.
+    """
+    covered = window or Window.whole(size)
+    ways = {(rule.upsampling, rule.reference): rule for rule in rules}
+    enlarged = {way: upsampled(values, size, rule, covered) for way, rule in ways.items()}
+    found = []
+    for rule in rules:
+        once, state = enlarged[rule.upsampling, rule.reference]
+        none = whole_image_box(size), state
+        found.append(none if once is None else _box_in(once, size, rule))
+    return found
+
+
+def _box_in(enlarged: "UpsampledMap", size: Size, rule: BoxRule) -> tuple[Boxes, MapState]:
+    """The box of a map that is upsampled and not degenerate, and its state."""
     # In float64: rounded to float32, 0.15 x 100 is above 15 and would exclude 15.
     threshold = rule.threshold * enlarged.reference
     minimum = float(np.nextafter(threshold, np.inf)) if rule.strict else threshold
     if minimum > enlarged.maximum:
         return whole_image_box(size), MapState.EMPTY
     box = COMPONENTS[rule.component](enlarged.values, minimum, rule.connectivity == 8)
-    return enlarged.in_image(np.array(box, dtype=np.float64)), state
+    return enlarged.in_image(np.array(box, dtype=np.float64)), MapState.OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class Progress(Interface):
         ...
 
 
+def silent(images: int, note: str | None = None, /) -> None:
+    """A `Progress` that shows nothing."""
+
+
 def log(message: str) -> None:
     """Prints one message on stderr; a terminal gets line breaks between words."""
     if sys.stderr.isatty():
@@ -47,7 +51,7 @@ def log(message: str) -> None:
 
 @contextmanager
 def progress(
-    what: str, total: int, *, quiet: bool = False, unit: str = "images"
+    what: str, total: int, *, quiet: bool = False, unit: str = "images", brief: bool = False
 ) -> Iterator[Progress]:
     """Shows the progress of `total` images, or other units of work, while inside.
 
@@ -56,16 +60,18 @@ def progress(
         total: the number of images.
         quiet: show nothing.
         unit: what is counted, in the plural.
+        brief: leave nothing behind: a terminal's bar goes at the end, and elsewhere work
+            that takes less than a line's interval says nothing.
 
     Yields:
         a function to call with the number of images just finished and a note.
     """
     console = Console(stderr=True)
     if quiet:
-        yield lambda images, note=None, /: None
+        yield silent
     elif console.is_terminal:
         console.width = min(console.width, _MAX_WIDTH)
-        with Live(console=console) as live:
+        with Live(console=console, transient=brief) as live:
             yield _Bar(what, total, live, unit).advance
     elif in_notebook():
         line = NotebookLine()
@@ -74,7 +80,7 @@ def progress(
         finally:
             line.clear()
     else:
-        yield _Lines(what, total, unit).advance
+        yield _Lines(what, total, unit, brief).advance
 
 
 class _Count:
@@ -188,14 +194,17 @@ class _NotebookBar:
 class _Lines:
     """A line every few seconds, for log files."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
+    def __init__(self, what: str, total: int, unit: str, brief: bool) -> None:
         self.what, self.count, self.reported = what, _Count(total, unit), time.monotonic()
+        self.brief = brief
         self.note = ""
 
     def advance(self, images: int, note: str | None = None, /) -> None:
         self.count.add(images)
         self.note = self.note if note is None else note
-        if not self.count.finished and self.count.last - self.reported < _SECONDS_BETWEEN_LINES:
+        took = self.count.seconds
+        ends = self.count.finished and (not self.brief or took >= _SECONDS_BETWEEN_LINES)
+        if not ends and self.count.last - self.reported < _SECONDS_BETWEEN_LINES:
             return
         self.reported = self.count.last
         last = [self.note] if self.note and not self.count.finished else []

@@ -130,6 +130,15 @@ def label_iou(box: Boxes, true_boxes: Boxes, protocol: Protocol) -> float:
     return float(box_iou(predicted, TRUTHS[protocol.truth](true_boxes)).max(initial=0.0))
 
 
+def label_ious(boxes: Boxes, true_boxes: Boxes, protocol: Protocol) -> NDArray[np.float64]:
+    """What `label_iou` gives for each of several boxes, (b, 4), of one image; (b,)."""
+    predicted = boxes + np.array([0.0, 0.0, 1.0, 1.0]) if protocol.inclusive else boxes
+    best = np.zeros(len(boxes))
+    for true_box in TRUTHS[protocol.truth](true_boxes):
+        best = np.maximum(best, box_iou(true_box, predicted))
+    return best
+
+
 def _largest(boxes: Boxes) -> Boxes:
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return boxes[[int(areas.argmax())]] if len(boxes) else boxes

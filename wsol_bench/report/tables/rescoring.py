@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.analysis.ablation import Variant, ablate
-from wsol_bench.analysis.map_progress import maps_to_read
-from wsol_bench.analysis.rescore import rescore
+from wsol_bench.analysis.rescore import passes_over_maps, rescore
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
@@ -31,7 +32,7 @@ from wsol_bench.records.opened_run import (
 from wsol_bench.records.result import Result, Row, to_json
 from wsol_bench.report.exports.devkit import read_predictions, score_predictions
 from wsol_bench.report.tables.result import print_result
-from wsol_bench.runtime.progress import progress
+from wsol_bench.runtime.progress import Progress, progress
 from wsol_bench.scoring.catalog import metrics_in, metrics_of
 from wsol_bench.scoring.metric import (
     BOX_FIELDS,
@@ -95,15 +96,20 @@ def print_score(
         if tune_on is not None:
             asked = with_tuned(asked)
         require_read([change.partition("=")[0].strip() for change in changes], asked)
-        tuned_on = open_one(tune_on) if tune_on else ()
-        maps = maps_to_read(networks, wanted, asked)
-        with progress(f"Scoring {folder.name}", maps, quiet=not maps, unit="maps") as advance:
-            results.append(rescore(networks, wanted, asked, tuned_on, advance=advance))
+        other = open_one(tune_on) if tune_on else ()
+        with _over_maps(folder, passes_over_maps(networks, [wanted], asked)) as advance:
+            results.append(rescore(networks, wanted, asked, other, advance=advance))
     if as_json:
         print(json.dumps(to_json(results), ensure_ascii=False))
         return
     for result in results:
         print_result(result)
+
+
+def _over_maps(folder: Path, passes: int) -> AbstractContextManager[Progress]:
+    """The progress of so many passes over a map, on stderr; nothing where there are none."""
+    what = f"Scoring {folder.name}"
+    return progress(what, passes, quiet=not passes, unit="maps", brief=True)
 
 
 def protocol_for(
@@ -236,7 +242,7 @@ def _ablation_json(path: Path, metrics: Sequence[BoundMetric]) -> dict[str, Any]
                 if any(row.method in each.methods and each.has_map(row.method) for each in networks)
             ],
         }
-        for variant in ablate(networks, metrics)
+        for variant in ablate(networks, metrics, partial(_over_maps, path))
     ]
     own = own_protocol(networks[0])
     return {"run": path.name, "protocol": own.name, "variants": variants}
@@ -244,7 +250,7 @@ def _ablation_json(path: Path, metrics: Sequence[BoundMetric]) -> dict[str, Any]
 
 def _print_ablation(path: Path, metrics: Sequence[BoundMetric]) -> None:
     networks = open_networks(path)
-    found = list(ablate(networks, metrics))
+    found = ablate(networks, metrics, partial(_over_maps, path))
     console = Console()
     own = own_protocol(networks[0])
     console.print(f"{path}: {own.name}, n = {networks[0].identity.images:,}", highlight=False)
