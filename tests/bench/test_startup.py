@@ -23,9 +23,25 @@ def test_the_seconds_of_a_command_are_those_of_the_clock_and_of_the_processor() 
 
 
 def test_a_command_that_fails_is_named_with_its_last_line() -> None:
-    with pytest.raises(RunError, match=r"raise SystemExit.*exit code 1 \(broken\)"):
+    with pytest.raises(RunError, match=r"start-up, broken: exit code 1 \(broken\)"):
         measure_startup({"broken": ("-c", "raise SystemExit('broken')")}, repeats=1)
 
 
 def test_what_commands_wait_for_is_among_them() -> None:
-    assert {"import torch", "--help", "list archs", "run of one image"} <= set(COMMANDS)
+    expected = {"import torch", "--help", "list archs", "score RUN", "run until its first batch"}
+    assert expected <= set(COMMANDS)
+
+
+def test_each_command_ends_well_and_a_run_ends_with_its_first_batch() -> None:
+    rounds: list[tuple[int, int]] = []
+    costs = measure_startup(repeats=1, on_round=lambda *done: rounds.append(done))
+    assert list(costs) == list(COMMANDS)
+    assert rounds == [(1, 2), (2, 2)]
+
+
+def test_no_round_begins_after_the_budget_once_two_count() -> None:
+    rounds: list[int] = []
+    measure_startup(
+        {"nothing": ("-c", "")}, 9, budget=0.0, on_round=lambda done, _: rounds.append(done)
+    )
+    assert rounds == [1, 2, 3]

@@ -41,8 +41,10 @@ PARTS = (*TASKS, "operations", "pipeline", "sweep", "startup")
 """The choices of `--parts`."""
 QUICK_PARTS = ("core", "startup")
 """The default; `all` measures every part."""
-QUICK_SECONDS = 100.0
+QUICK_SECONDS = 80.0
 """Seconds after which the default begins no further round of its tasks."""
+QUICK_STARTUP_SECONDS = 45.0
+"""Seconds after which the default begins no further round of commands."""
 ALL_PARTS = tuple(part for part in PARTS if part != "core")
 """`--parts all`; the part `methods` holds the tasks of `core`."""
 
@@ -129,7 +131,7 @@ def _measure_case(
 
     peers = Peers(case, settings.against)
     is_quick = set(settings.parts) <= set(QUICK_PARTS) and not settings.against
-    budget = QUICK_SECONDS if is_quick else inf
+    budget, of_commands = (QUICK_SECONDS, QUICK_STARTUP_SECONDS) if is_quick else (inf, inf)
     tasks: dict[str, Task] = {PLAIN: case.plain_forward}
     for part, make in TASKS.items():
         tasks |= make(case) if begins(part) else {}
@@ -138,7 +140,7 @@ def _measure_case(
         case.forward,
         case.rounds,
         case.device,
-        on_round=_countdown(log),
+        on_round=_countdown(log, "costs"),
         budget=budget,
     )
     ratios = {name: times.ratio(name) for name in tasks}
@@ -153,19 +155,23 @@ def _measure_case(
         counted=counted,
         pipeline=pipeline,
         sweep=_sweep(case, settings) if begins("sweep") else None,
-        startup=measure_startup() if begins("startup") else None,
+        startup=(
+            measure_startup(budget=of_commands, on_round=_countdown(log, "startup"))
+            if begins("startup")
+            else None
+        ),
         peers=peers.costs(times, PLAIN),
     )
 
 
-def _countdown(log: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Reports the time left after each round."""
+def _countdown(log: Callable[[str], None], what: str) -> Callable[[int, int], None]:
+    """Reports the time left after each round of some tasks."""
     begun = time.monotonic()
 
     def report(done: int, total: int) -> None:
         left = (time.monotonic() - begun) / done * (total - done)
         if done < total:
-            log(f"round {done} of {total}, {timedelta(seconds=round(left))} left")
+            log(f"{what}: round {done} of {total}, {timedelta(seconds=round(left))} left")
 
     return report
 

@@ -1,11 +1,14 @@
-"""The seconds from a command to its output, or to the end of a run of one image."""
+"""The seconds from a command to its output, and from `run` to its first batch."""
 
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -14,19 +17,46 @@ from wsol_bench.errors import RunError
 from wsol_bench.runtime.subprograms import environment_of
 
 REPEATS = 3
+_MIN_REPEATS = 2
+"""Repeats that are made however long they take."""
 
 _WSOL_BENCH = ("-P", "-m", "wsol_bench")
-_RUN = ("run", "--arch=alexnet", "--weights=demo", "--data=demo", "--limit=1", "--quiet")
+_DEMO = ("run", "--arch=alexnet", "--weights=demo", "--data=demo", "--methods=grad_cam,center")
+_RUN = (*_DEMO, "--limit=8", "--batch-size=8", "--quiet")
+
+_UNTIL_FIRST_BATCH = """
+import os, sys
+from contextlib import contextmanager
+from wsol_bench.runtime import progress
+
+@contextmanager
+def ends(*arguments, **options):
+    yield lambda *done: os._exit(0)
+
+progress.progress = ends
+from wsol_bench.cli.main import main
+main(sys.argv[1:])
+sys.exit("the run ended without a batch")
+"""
+"""A program that ends where the command's progress first advances."""
+
 COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "import torch": ("-c", "import torch"),
         "--help": (*_WSOL_BENCH, "--help"),
         "list protocols": (*_WSOL_BENCH, "list", "protocols"),
         "list archs": (*_WSOL_BENCH, "list", "archs"),
-        "run of one image": (*_WSOL_BENCH, *_RUN, "--methods=grad_cam"),
+        "score RUN": (*_WSOL_BENCH, "score", "RUN"),
+        "pairs RUN": (*_WSOL_BENCH, "pairs", "RUN"),
+        "breakdown RUN": (*_WSOL_BENCH, "breakdown", "RUN", "--methods=grad_cam"),
+        "compare RUN RUN": (*_WSOL_BENCH, "compare", "RUN", "RUN"),
+        "export RUN": (*_WSOL_BENCH, "export", "RUN", "RUN.csv", "--format=csv"),
+        "run until its first batch": ("-P", "-c", _UNTIL_FIRST_BATCH, *_RUN),
+        "run of 8 images": (*_WSOL_BENCH, *_RUN),
     }
 )
-"""Name -> the arguments of Python. The first is what most of the others wait for."""
+"""Name -> the arguments of Python; RUN is a run of the demo. The first is what the last two
+wait for, and none of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +82,47 @@ class StartupCost:
 
 
 def measure_startup(
-    commands: Mapping[str, Sequence[str]] = COMMANDS, repeats: int = REPEATS
+    commands: Mapping[str, Sequence[str]] = COMMANDS,
+    repeats: int = REPEATS,
+    *,
+    budget: float = inf,
+    on_round: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, StartupCost]:
     """Runs each command some times in turn, after one round that fills caches.
+
+    Args:
+        commands: name -> arguments of Python, where RUN and RUN.csv stand for a run's folder
+            and for a file that does not exist.
+        repeats: at most so many.
+        budget: seconds after which no round is begun, once two count.
+        on_round: called after each round with the number of those done and of all.
 
     Raises:
         RunError: a command fails.
     """
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for number in range(repeats + 1):
-        for name, arguments in commands.items():
-            seconds = _timed(arguments)
-            if number:
-                taken[name].append(seconds)
+    begun = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        run, out = Path(folder) / "run", Path(folder) / "run.csv"
+        if any("RUN" in arguments for arguments in commands.values()):
+            _timed("the run that is scored", [*_WSOL_BENCH, *_RUN, f"--out={run}"])
+        for number in range(repeats + 1):
+            if number > _MIN_REPEATS and time.perf_counter() - begun > budget:
+                break
+            for name, arguments in commands.items():
+                out.unlink(missing_ok=True)
+                paths = {"RUN": str(run), "RUN.csv": str(out)}
+                seconds = _timed(name, [paths.get(each, each) for each in arguments])
+                if number:
+                    taken[name].append(seconds)
+            on_round(number + 1, repeats + 1)
     return {
         name: StartupCost(Spread.of([each[0] for each in all_]), Spread.of([e[1] for e in all_]))
         for name, all_ in taken.items()
     }
 
 
-def _timed(arguments: Sequence[str]) -> tuple[float, float]:
+def _timed(name: str, arguments: Sequence[str]) -> tuple[float, float]:
     """Seconds by the clock and of the processor."""
     before, begun = _processor_seconds(), time.perf_counter()
     finished = subprocess.run(
@@ -79,7 +130,7 @@ def _timed(arguments: Sequence[str]) -> tuple[float, float]:
     )
     if finished.returncode:
         last = (finished.stderr.splitlines() or ["no message"])[-1]
-        raise RunError(f"{' '.join(arguments)}: exit code {finished.returncode} ({last}).")
+        raise RunError(f"start-up, {name}: exit code {finished.returncode} ({last}).")
     return time.perf_counter() - begun, _processor_seconds() - before
 
 

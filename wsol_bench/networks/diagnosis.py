@@ -11,7 +11,6 @@ from math import log
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from wsol_bench.errors import UsageError
 from wsol_bench.networks.archs.entry import Preprocessing
@@ -68,6 +67,8 @@ class Finding:
         """Whether it is better than another by more than chance, image by image."""
         if self.wrong >= other.wrong:
             return False
+        from scipy.stats import wilcoxon  # at the start of a run nothing needs it yet
+
         return bool(wilcoxon(other.losses, self.losses, alternative="greater").pvalue < _CHANCE)
 
 

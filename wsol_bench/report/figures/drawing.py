@@ -18,6 +18,8 @@ __all__ = ["Drawing"]
 FORMATS = ("png", "svg", "pdf")
 DPI = 300
 """Resolution of images in every format, and of a whole PNG."""
+MIN_WIDTH, MAX_WIDTH = 1.0, 40.0
+"""Allowed widths of a figure in inches: below, nothing is legible; above, it is a typing error."""
 SCREEN_DPI = 150
 """Resolution of the PNG that a notebook shows."""
 
@@ -40,6 +42,18 @@ _SMALLER: dict[str, Callable[[bytes], bytes]] = {
     "svg": svg_pictures.with_jpegs,
 }
 """Format -> the recompression of its images."""
+
+
+def check_width(width_in: float) -> None:
+    """Checks the width of a figure.
+
+    Raises:
+        UsageError: it is too small, too large, or not a number.
+    """
+    if not MIN_WIDTH <= width_in <= MAX_WIDTH:
+        raise UsageError(
+            f"--width-in {width_in:g}: expected {MIN_WIDTH:g} to {MAX_WIDTH:g} inches."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from wsol_bench.errors import UsageError, find
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import boxes_of, true_boxes_of
-from wsol_bench.report.figures.drawing import Drawing, require_target
+from wsol_bench.report.figures.drawing import Drawing, check_width, require_target
 from wsol_bench.report.figures.figure_key import Key
 from wsol_bench.report.figures.overlay import Pixels, overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
@@ -29,8 +29,6 @@ from wsol_bench.runtime.progress import log
 
 PAPER_WIDTH = 6.875
 """Default width of a figure in inches: the text width of a two-column page (CVPR, ICCV)."""
-MIN_WIDTH, MAX_WIDTH = 1.0, 40.0
-"""Allowed widths of a figure in inches: below, nothing is legible; above, it is a typing error."""
 DEFAULT_IMAGES = "worst"
 
 
@@ -102,18 +100,6 @@ def print_figure(path: Path, options: FigureOptions, out: Path) -> None:
     require_target(out)
     draw_run(path, options).save(out)
     print(shown(str(out)))
-
-
-def check_width(width_in: float) -> None:
-    """Checks the width of a figure.
-
-    Raises:
-        UsageError: it is too small, too large, or not a number.
-    """
-    if not MIN_WIDTH <= width_in <= MAX_WIDTH:
-        raise UsageError(
-            f"--width-in {width_in:g}: expected {MIN_WIDTH:g} to {MAX_WIDTH:g} inches."
-        )
 
 
 def _only_run(path: Path) -> ReportRun:

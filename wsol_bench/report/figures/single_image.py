@@ -13,8 +13,7 @@ from rich.table import Table
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.geometry import Boxes
-from wsol_bench.report.figures.drawing import Drawing, require_target
-from wsol_bench.report.figures.figure import check_width
+from wsol_bench.report.figures.drawing import Drawing, check_width, require_target
 from wsol_bench.report.figures.figure_key import Key
 from wsol_bench.report.figures.overlay import overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
