@@ -40,10 +40,11 @@ def written(page: str) -> str:
 
 
 def _table(kind: str, folder: str) -> str:
-    cases = [json.loads(path.read_text("utf-8")) for path in (RESULTS / folder).glob("*.json")]
+    files = sorted((RESULTS / folder).glob("*.json"))
+    cases = [json.loads(path.read_text("utf-8")) for path in files]
     if not cases:
         return "Not measured yet.\n"
-    order = ARCH_SETS["all"]
+    order = [*ARCH_SETS["all"], *(case["arch"] for case in cases)]
     return KINDS[kind](sorted(cases, key=lambda case: (order.index(case["arch"]), case["batch"])))
 
 
@@ -170,6 +171,41 @@ def profiles(profiled: Sequence[Case]) -> str:
     return _markdown(["stage", "thread", "% of the wall clock", "ms an image"], rows)
 
 
+def startup(cases: Sequence[Case]) -> str:
+    """The seconds of commands."""
+    rows = [
+        [
+            name,
+            _spread(each["cpu_seconds"], each["cpu_spread"]),
+            _spread(each["seconds"], each["seconds_spread"]),
+        ]
+        for case in cases
+        for name, each in (case["startup"] or {}).items()
+    ]
+    return _markdown(["command", "CPU seconds", "seconds"], rows)
+
+
+def precision(cases: Sequence[Case]) -> str:
+    """Half precision: the forward pass, and each method's boxes against those in float32."""
+    head = ["", "precision", "forwards in float32", "method", "boxes equal, %"]
+    rows = []
+    for case in cases:
+        forward = _spread(case["forward"], case["forward_spread"])
+        for method, boxes in case["methods"].items():
+            rows.append(
+                [
+                    f"{_headed(case)}, {case['images']} images",
+                    case["precision"],
+                    forward,
+                    method,
+                    f"{boxes['equal']:.1f}",
+                    f"{boxes['within_a_pixel']:.1f}",
+                    f"{boxes['mean_iou']:.3f}",
+                ]
+            )
+    return _markdown([*head, "within a pixel, %", "mean IoU of both boxes"], rows)
+
+
 KINDS: Mapping[str, Callable[[Sequence[Case]], str]] = {
     "machine": machine,
     "counted": counted,
@@ -179,6 +215,8 @@ KINDS: Mapping[str, Callable[[Sequence[Case]], str]] = {
     "peers": peers,
     "sweep": sweeps,
     "profile": profiles,
+    "startup": startup,
+    "precision": precision,
 }
 
 

@@ -4,12 +4,15 @@ Multiply-adds that torch performs, in forward passes of the same network. A figu
 only when the work does; docs/cost.md has the seconds.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 
-from wsol_bench.bench.case import BenchSettings, cases
+from wsol_bench.bench.case import BenchSettings, Case, cases
+from wsol_bench.bench.counted_costs import ARCHS, TABLE, count_methods, differences
 from wsol_bench.bench.operations import Peak, count
+from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.runs.source import open_source
 from wsol_bench.settings import RunSettings
@@ -49,3 +52,35 @@ def test_methods_perform_the_multiply_adds_of_the_table(arch: str, small_dataset
         performed = count(case, Peak(1.0, 1.0)).performed_forwards
     expected = COSTS[arch]
     assert {name: round(performed[name], 3) for name in expected} == expected
+
+
+def test_a_pass_of_a_method_of_many_costs_what_it_must(case: Case) -> None:
+    specs = ["score_cam", "rise:n=8", "occlusion:patch=16:stride=16"]
+    specs += ["smooth_grad:n=2", "smooth_grad:n=4"]
+    rows = [
+        row.to(case.network, case.topology.roles, side=case.inputs.shape[-1])
+        for row in find_methods(specs)
+    ]
+    costs = list(count_methods(case.network, rows, case.inputs.shape[-1]).values())
+    # One forward pass, then one per channel of the features, per mask and per patch: features
+    # of the first pass are not computed again.
+    assert costs[:3] == [pytest.approx(1 + passes, rel=0.005) for passes in (12, 8, 4)]
+    gradient = (costs[4] - costs[3]) / 2
+    assert 2 < gradient < 2.5  # forward and backward
+
+
+def test_the_table_has_every_method_that_makes_a_map() -> None:
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    assert list(table) == list(ARCHS)
+    counted = {row.partition(":")[0] for costs in table.values() for row in costs}
+    assert counted == {row.name for row in find_methods(METHODS) if row.makes_map}
+    assert all(cost >= 1 for costs in table.values() for cost in costs.values())
+
+
+def test_a_figure_that_differs_or_is_new_is_named() -> None:
+    old = {"a": {"cam": 1.0, "mwp": 2.0}}
+    assert differences(old, old) == []
+    assert differences(old, {"a": {"cam": 1.0, "mwp": 2.5, "rise": 9.0}}) == [
+        "a, mwp: 2.0 became 2.5 forwards",
+        "a, rise: None became 9.0 forwards",
+    ]

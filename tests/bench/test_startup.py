@@ -32,6 +32,7 @@ def test_what_commands_wait_for_is_among_them() -> None:
     assert expected <= set(COMMANDS)
 
 
+@pytest.mark.slow
 def test_each_command_ends_well_and_a_run_ends_with_its_first_batch() -> None:
     rounds: list[tuple[int, int]] = []
     costs = measure_startup(repeats=1, on_round=lambda *done: rounds.append(done))

@@ -154,7 +154,7 @@ def _minimum_seconds(work: Callable[[], Tensor], repeats: int) -> float:
     return min(taken)
 
 
-class _Counter(TorchDispatchMode):
+class MacCounter(TorchDispatchMode):
     """Counts the multiply-adds of all torch operations inside.
 
     torch's FlopCounterMode also hooks modules, which autograd.grad does not support.
@@ -255,7 +255,7 @@ def _performed(case: Case, names: tuple[str, ...]) -> int:
     forward = ask(case.inputs[:1])  # not counted: the first pass may prepare weights
     for name in names:
         maps_of(case, forward, name, one)
-    with _Counter() as counter:
+    with MacCounter() as counter:
         forward = ask(case.inputs[:1])
         for name in names:
             maps_of(case, forward, name, one)
