@@ -19,7 +19,7 @@ from torch import Tensor
 from wsol_bench.bench.operations import MacCounter
 from wsol_bench.errors import EXIT_FINE, EXIT_REGRESSION
 from wsol_bench.methods.bound import BoundMethod
-from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import exact_float32
 from wsol_bench.networks.requests import Requests
@@ -41,6 +41,8 @@ FEW_PASSES: Mapping[str, str] = {
     "rise": "rise:n=8",
 }
 """Method of many passes -> its spec with few of them; Score-CAM's number is the layer's."""
+MANY_PASSES = "alexnet"
+"""The arch on which methods of many passes are counted: the cheapest to run."""
 TABLE = Path(__file__).parents[2] / "results/counted-costs.json"
 _DIGITS = 3
 _UPDATE = "python -m wsol_bench.bench.counted_costs --update"
@@ -51,15 +53,15 @@ Costs = dict[str, float]
 
 def count_arch(arch: str) -> Costs:
     """The costs of every method that a network supports, a name of `ARCHS`."""
-    specs = tuple(FEW_PASSES.get(name, name) for name in METHODS)
+    rows = [row for row in find_methods(METHODS) if arch == MANY_PASSES or row.passes is None]
+    specs = tuple(FEW_PASSES.get(row.name, row.name) for row in rows if row.makes_map)
     settings = RunSettings(arch=arch, weights=ARCHS[arch], methods=specs, device="cpu", limit=1)
     pipeline = prepare(settings, open_source(settings, quiet=True)).pipeline
     network = pipeline.network
     if network is None:
         raise ValueError(f"{arch} is no network")
-    rows = [row for row in pipeline.methods if row.makes_map]
     with exact_float32():
-        return count_methods(network, rows, pipeline.side)
+        return count_methods(network, pipeline.methods, pipeline.side)
 
 
 def count_methods(network: Network, rows: Sequence[BoundMethod], side: int) -> Costs:
@@ -84,7 +86,8 @@ def _macs(network: Network, inputs: Tensor, row: BoundMethod | None) -> int:
         if row:
             row.maps(forward, torch.zeros(1, dtype=torch.int64))
 
-    work()  # not counted: the first pass may prepare weights
+    if row is None or row.passes is None:
+        work()  # not counted: the first pass may prepare weights
     with MacCounter() as counter:
         work()
     return counter.macs
