@@ -30,7 +30,7 @@ from wsol_bench.scoring.measured import Measured, joined
 from wsol_bench.scoring.metric import BoundMetric, heads, reasons_of
 from wsol_bench.scoring.row_data import RowData
 
-__all__ = ["rescore", "rescore_each"]
+__all__ = ["rescore"]
 
 
 def rescore(

@@ -13,7 +13,7 @@ from wsol_bench.errors import RunError
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule
 
-__all__ = ["MapState", "extract_box", "extract_boxes", "map_state"]
+__all__ = ["MapState", "extract_box", "map_state"]
 
 
 def map_state(values: Map) -> MapState:
