@@ -88,7 +88,7 @@ class Tiny:
         self.images = torch.randn(3, 3, side, side, generator=seeded).to(dtype)
 
     def layer(self, method: MapMethod) -> str:
-        return self.roles[method.role] if method.role else PIXELS
+        return self.roles.get(method.role, self.roles["features"]) if method.role else PIXELS
 
     @cached_property
     def placed(self) -> dict[str, str]:

@@ -11,6 +11,9 @@ from wsol_bench.methods.options import Value, written
 from wsol_bench.methods.recording import RecordingForward, recorded
 from wsol_bench.networks.requests import PIXELS, Requests
 
+_FEATURES = "features"
+"""The role whose layer serves a role that the arch does not name."""
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -100,7 +103,7 @@ class BoundMethod:
         if not isinstance(self.method, MapMethod):
             return self
         role = self.method.role
-        layer = self.layer or (roles.get(role) if role else PIXELS)
+        layer = self.layer or (roles.get(role, roles.get(_FEATURES)) if role else PIXELS)
         if layer is None:
             raise NotApplicable(f"no layer was found for {role}; name one with layer=NAME")
         self.method.check(network, layer)

@@ -189,6 +189,20 @@ class Forward:
         rows = weight.detach()[outputs.to(weight.device)].flatten(1)
         return rows if known.all() else rows * _along(known, rows)
 
+    def class_planes(self, classes: Tensor) -> Tensor:
+        """The plane of each image's class in a convolution that is the classifier, (n, u, v).
+
+        The classifier must be a requested layer; a class without an output has a plane of zeros.
+
+        Args:
+            classes: (n,) int64.
+        """
+        planes = self.features(self._network.classifier)  # (n, C, u, v)
+        known, outputs = self._outputs_of(classes.cpu())
+        rows = torch.arange(len(outputs), device=planes.device)
+        chosen = planes[rows, outputs.to(planes.device)]
+        return chosen if known.all() else chosen * _along(known, chosen)
+
     def again(self, inputs: Tensor) -> Tensor:
         """Scores of other tensors, for methods that need more passes.
 

@@ -27,7 +27,7 @@ class OpenNetwork:
         precision: how exactly it computes.
         cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
         tokens: the prefix and grid of a transformer's tokens, or None.
-        averaged: the layer whose cells' mean the classifier maps to the scores, as CAM needs; ""
+        averaged: the layer whose pooled cells the classifier maps to the scores, as CAM needs; ""
             where there is none or that is unknown.
         outputs: the order of its outputs by the dataset's classes, or None for their own.
         has_relu: whether a ReLU is computed, None where that is unknown.

@@ -79,6 +79,9 @@ def open_network(
         way = _traced(by_hooks, probed, layers, found)
     if "features" in layers:  # excitation is not available with hooks; the method reports that
         layers.setdefault("excitation", _excitation(way, found) or layers["features"])
+    averaged = _averaged(by_hooks, probed, layers, found)
+    if averaged:
+        layers.setdefault("averaged", averaged)
     network = Network(
         way,
         by_hooks.classifier,
@@ -86,7 +89,7 @@ def open_network(
         cells=found.cells,
         tokens=found.tokens,
         has_relu=probed.relu_calls > 0,
-        averaged=_averaged(by_hooks, probed, layers, found),
+        averaged=averaged,
     )
     return Opened(network, layers, probed.layers, probed.scores.shape[1], _notes(probed, network))
 
@@ -126,18 +129,32 @@ def _excitation(way: Hooked | Traced, found: Roles) -> str | None:
 
 
 def _averaged(by_hooks: Hooked, probed: Probe, layers: Mapping[str, str], found: Roles) -> str:
-    """The features' layer, where the scores are the classifier's of its cells' mean; else ""."""
-    features = layers.get("features", "")
-    linear = by_hooks.module_of(by_hooks.classifier) if by_hooks.classifier else None
-    if not isinstance(linear, nn.Linear) or features not in found.cells:
+    """The layer whose pooled cells give the scores, as CAM needs; "" where there is none.
+
+    The features' layer, where the scores are the linear classifier's of its cells' mean or maximum
+    (GAP, GMP); the classifier itself, where it is a convolution with a plane per class and the
+    scores are the mean or maximum of the planes.
+    """
+    if not by_hooks.classifier:
+        return ""
+    classifier = by_hooks.module_of(by_hooks.classifier)
+    layer = layers.get("features", "") if isinstance(classifier, nn.Linear) else by_hooks.classifier
+    if layer not in found.cells:
         return ""
     with torch.no_grad():
-        requests = Requests(features=frozenset({features}))
-        output = by_hooks.run(probed.inputs, requests, RuleInForce()).layers[features]
-        means = to_maps(output, found.cells[features]).mean((2, 3))  # (1, k)
-        if means.shape[1] != linear.in_features:
-            return ""
-        return features if _equal(linear(means), probed.scores) else ""
+        requests = Requests(features=frozenset({layer}))
+        output = by_hooks.run(probed.inputs, requests, RuleInForce()).layers[layer]
+        maps = to_maps(output, found.cells[layer])
+        for pooled in (maps.mean((2, 3)), maps.amax((2, 3))):  # (1, k)
+            if not isinstance(classifier, nn.Linear):
+                scores = pooled
+            elif pooled.shape[1] == classifier.in_features:
+                scores = classifier(pooled)
+            else:
+                return ""
+            if _equal(scores, probed.scores):
+                return layer
+    return ""
 
 
 def _equal(values: Tensor, expected: Tensor) -> bool:

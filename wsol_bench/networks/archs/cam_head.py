@@ -5,6 +5,8 @@ layer names and group count of deploy_vgg16CAM.prototxt and
 deploy_googlenetCAM.prototxt.
 """
 
+from typing import Literal
+
 from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
     average_pool,
@@ -12,6 +14,7 @@ from wsol_bench.networks.archs.layers import (
     dropout,
     flatten,
     linear,
+    max_pool,
     relu,
     scaled,
 )
@@ -19,8 +22,14 @@ from wsol_bench.networks.archs.layers import (
 CHANNELS = 1024
 
 
-def cam_head(inputs: int, classes: int, width: float) -> list[Layer]:
-    """Convolution, global average pooling and one linear layer.
+_SIDE = 14
+"""Of the trunk's last maps."""
+
+
+def cam_head(
+    inputs: int, classes: int, width: float, *, pooling: Literal["mean", "max"] = "mean"
+) -> list[Layer]:
+    """Convolution, global pooling and one linear layer.
 
     GoogLeNet's head has no dropout in the deploy file; in evaluation it is nothing.
 
@@ -28,12 +37,16 @@ def cam_head(inputs: int, classes: int, width: float) -> list[Layer]:
         inputs: channels of the trunk's last maps.
         classes: number of classes.
         width: scale of the channels.
+        pooling: GAP, or GMP: trained with the maximum, a network needs one cell of an object, with
+            the mean all of it (Zhou et al. 2016, section 2).
     """
+    side = _SIDE
+    pool = average_pool("CAM_pool", side) if pooling == "mean" else max_pool("CAM_pool", side, side)
     channels = scaled(CHANNELS, width)
     return [
         convolution("CAM_conv", (inputs, channels), 3, padding=1, groups=2),
         relu("CAM_relu"),
-        average_pool("CAM_pool", 14),
+        pool,
         dropout("CAM_dropout"),
         flatten(),
         linear("CAM_fc", (channels, classes)),

@@ -7,7 +7,7 @@ from typing import Any
 from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.networks.archs.alexnet import ALEXNET, ALEXNET_CAM
 from wsol_bench.networks.archs.entry import Arch
-from wsol_bench.networks.archs.googlenet import GOOGLENET, GOOGLENET_CAM
+from wsol_bench.networks.archs.googlenet import GOOGLENET, GOOGLENET_CAM, GOOGLENET_GMP
 from wsol_bench.networks.archs.none import NO_NETWORK
 from wsol_bench.networks.archs.own import factory_arch, module_arch
 from wsol_bench.networks.archs.squeezenet import SQUEEZENET1_1
@@ -27,6 +27,7 @@ ARCHS: dict[str, Arch] = {
     "vgg16_cam": VGG16_CAM,
     "alexnet_cam": ALEXNET_CAM,
     "googlenet_cam": GOOGLENET_CAM,
+    "googlenet_gmp": GOOGLENET_GMP,
 }
 
 PREFIXES: Mapping[str, Callable[[Spec], Arch]] = MappingProxyType(

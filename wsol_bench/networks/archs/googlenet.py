@@ -125,6 +125,12 @@ def googlenet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
     return layered_net(layers + cam_head(channels, classes, width))
 
 
+def googlenet_gmp(classes: int, *, width: float = 1.0) -> "LayeredNet":
+    """Zhou's GoogLeNet-GMP: GoogLeNet-GAP with the maximum over the cells in place of the mean."""
+    layers, channels = _trunk(width, last="inception_4e")
+    return layered_net(layers + cam_head(channels, classes, width, pooling="max"))
+
+
 TORCHVISION_OPTIONS = {"aux_logits": False, "transform_input": False}
 """The auxiliary heads are for training; the transform is in the preprocessing, where it is seen."""
 
@@ -166,6 +172,23 @@ GOOGLENET_CAM = Arch(
     topologies={
         "caffe": Topology(
             build=googlenet_cam,
+            roles={
+                "features": "CAM_relu",
+                "excitation": "pool2/3x3_s2",
+                "classifier": "CAM_fc",
+            },
+            preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
+            map_sizes={"features": (1024, 14), "excitation": (192, 28)},
+        ),
+    },
+)
+
+GOOGLENET_GMP = Arch(
+    name="googlenet_gmp",
+    title="GoogLeNet-GMP",
+    topologies={
+        "caffe": Topology(
+            build=googlenet_gmp,
             roles={
                 "features": "CAM_relu",
                 "excitation": "pool2/3x3_s2",
