@@ -49,6 +49,7 @@ SLOW = [
     "docs/how-to/add-a-method.md",
     "docs/how-to/add-a-protocol.md",
     "docs/how-to/add-an-arch.md",
+    "docs/how-to/clip-and-dinov2.md",
     "docs/how-to/inspect-a-run.md",
     "docs/how-to/regression-in-ci.md",
     "docs/how-to/use-your-method.md",
@@ -73,6 +74,9 @@ NOT_RUN = {
     "OMP_NUM_THREADS=1 python -m pytest ": THE_SUITE,
     "python -m wsol_bench run --arch vgg16 --methods grad_cam,norm_grad,center": THE_COPY,
     "python -m wsol_bench run --arch resnet18 ": THE_COPY,
+    "python -m wsol_bench run --arch clip_net.py:build:text=text.safetensors --data ": (
+        "downloads CLIP's weights"
+    ),
     "wsol-bench data check tiny-imagenet-200": THE_COPY,
     "wsol-bench data statistics tiny-imagenet-200": THE_COPY,
     "python scripts/train_demo.py ": "trains networks, for minutes on a GPU",

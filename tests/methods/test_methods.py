@@ -262,7 +262,7 @@ def ends_in(*layers: nn.Module) -> nn.Sequential:
         (
             ends_in(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 5)),
             "0",
-            "the layer that is averaged, 1, not 0",
+            "the layer that is pooled, 1, not 0",
         ),
         (
             ends_in(nn.AdaptiveAvgPool2d(2), nn.Dropout(), nn.Flatten(), nn.Linear(8, 5)),

@@ -6,6 +6,7 @@ from copy import deepcopy
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from wsol_bench.errors import UsageError
 from wsol_bench.networks.archs.entry import NO_ROLES, Arch, Topology
@@ -53,7 +54,22 @@ def module_arch(module: "nn.Module") -> Arch:
     """The arch of a module from Python, which stays as it is."""
     kind = type(module)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    return _arch(kind.__qualname__, lambda classes: deepcopy(module), {"source": name})
+    origin = {"source": name, "sha256": _source_sha256(module)}
+    return _arch(kind.__qualname__, lambda classes: deepcopy(module), origin)
+
+
+def _source_sha256(module: "nn.Module") -> str:
+    """Of the source of all classes in a module but torch's; another one each time without source.
+
+    Without it a run cannot be resumed, because nobody could know whether the code is the same.
+    """
+    kinds = {type(each) for each in module.modules()}
+    own = [kind for kind in kinds if not kind.__module__.startswith("torch.nn.")]
+    try:
+        sources = [inspect.getsource(kind) for kind in sorted(own, key=lambda kind: str(kind))]
+    except (OSError, TypeError):
+        return f"none-{uuid4().hex}"
+    return sha256("\0".join(sources).encode()).hexdigest()
 
 
 def _arch(name: str, build: Callable[[int], Any], origin: dict[str, str]) -> Arch:
