@@ -24,6 +24,7 @@ from wsol_bench.cli.report import leaderboard, report
 from wsol_bench.cli.reproduce import reproduce
 from wsol_bench.cli.run import run
 from wsol_bench.cli.runs import ablate, breakdown, pairs, score, table
+from wsol_bench.cli.sanity import sanity
 from wsol_bench.errors import (
     EXIT_FINE,
     EXIT_INTERRUPTED,
@@ -73,7 +74,7 @@ DATA = Group("Data, names and exchange", sort_key=4)
 
 COMMANDS: Mapping[Group, tuple[Callable[..., Any], ...]] = MappingProxyType(
     {
-        MEASURE: (run, score, reproduce, bench),
+        MEASURE: (run, score, reproduce, sanity, bench),
         LOOK: (report, figure, show, breakdown, ablate),
         COMPARE: (table, pairs, compare, leaderboard),
         DATA: (export,),
