@@ -24,7 +24,7 @@ from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.report.tables.pairs import comparison_table, print_comparisons
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Interval
-from wsol_bench.scoring.measured import mean, share
+from wsol_bench.scoring.measured import mean, share, with_spread
 from wsol_bench.scoring.metric import measure_all
 
 PROTOCOL = next(iter(PROTOCOLS.values()))
@@ -315,3 +315,24 @@ def test_a_table_of_several_metrics_or_of_none_is_refused():
     for comparisons in (mixed, []):
         with pytest.raises(ValueError, match="of one metric"):
             comparison_table(comparisons, "error")
+
+
+def test_a_difference_on_every_image_is_not_certain_over_few():
+    every = paired_difference(np.ones(4, np.bool_), np.zeros(4, np.bool_))
+    bound = 100 * 4 / (4 + 1.959964**2)  # Wilson's for 4 of 4
+    assert every.interval == Interval(pytest.approx(bound), 100.0)
+    other = paired_difference(np.zeros(4, np.bool_), np.ones(4, np.bool_))
+    assert other.interval == Interval(-100.0, pytest.approx(-bound))
+
+
+def test_a_bootstrapped_difference_on_every_image_is_not_certain_over_few():
+    ids = np.array(["a", "b", "c"])
+    first, second = (
+        with_spread(mean(np.full(3, value), ids), is_share=True) for value in (80.0, 20.0)
+    )
+    found = replicated_difference(first, second)
+    assert found.p == 0.25  # of 8 signs of three differences, all alike in 2
+    below = np.hypot(80.0 - first.low, second.high - 20.0)
+    above = np.hypot(first.high - 80.0, 20.0 - second.low)
+    assert found.interval == Interval(60.0 - below, 60.0 + above)
+    assert found.interval.low < 0 < found.percent

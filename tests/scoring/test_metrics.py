@@ -201,3 +201,27 @@ def test_measure_takes_the_protocols_list_by_default() -> None:
 
 def test_a_share_of_no_counted_image_is_none() -> None:
     assert share(np.array([True]), np.array([False])).value is None
+
+
+@every_metric
+def test_one_image_is_never_printed_as_certain(name: str) -> None:
+    figure = metrics_in([name])[0].measure(row(1), PROTOCOL)
+    assert figure is None or figure.value is None or figure.low < figure.high
+
+
+def test_a_bootstrap_without_width_gives_wilsons_interval() -> None:
+    def everything(row: RowData, protocol: Protocol) -> Measured:
+        return mean(np.full(row.n, 100.0), row.image_ids)
+
+    found = replace(METRICS["mean_best_iou"], compute=everything).bind().measure(row(8), PROTOCOL)
+    wilson = share(np.ones(8, np.bool_))
+    assert (found.value, found.low, found.high) == (100.0, wilson.low, wilson.high)
+    assert found.low == pytest.approx(100 * 8 / (8 + 1.959964**2))
+
+
+def test_a_bootstrap_without_width_in_another_unit_has_no_interval() -> None:
+    def pixels(row: RowData, protocol: Protocol) -> Measured:
+        return mean(np.full(row.n, 250.0), row.image_ids)
+
+    entry = replace(METRICS["mean_best_iou"], compute=pixels, unit="pixels")
+    assert entry.bind().measure(row(8), PROTOCOL).interval is None

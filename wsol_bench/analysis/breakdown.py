@@ -30,7 +30,7 @@ from wsol_bench.analysis.box_arrays import BoxArrays, boxes_of_row
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.intervals import Rate
-from wsol_bench.scoring.measured import Measured, PerImage, mean
+from wsol_bench.scoring.measured import Measured, PerImage, mean, with_spread
 from wsol_bench.scoring.metric import BoundMetric, measure_all
 from wsol_bench.scoring.row_data import RowData
 
@@ -200,6 +200,7 @@ def _by_group(
         found = np.bincount(group_of[each.counted & each.values], minlength=groups)
         rates = (Rate(int(k), int(n)) for k, n in zip(found, totals, strict=True))
         return [Measured.of_rate(rate) for rate in rates]
-    return [
-        mean(each.values, image_ids, each.counted & (group_of == group)) for group in range(groups)
-    ]
+    bounded = not len(each.values) or (each.values.min() >= 0 and each.values.max() <= 100)
+    members = (each.counted & (group_of == group) for group in range(groups))
+    figures = (mean(each.values, image_ids, counted) for counted in members)
+    return [with_spread(figure, is_share=bool(bounded)) for figure in figures]

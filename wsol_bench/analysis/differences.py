@@ -4,7 +4,9 @@ Where a metric is a share of images, an image counts in the first row only, in t
 only, or does not distinguish the rows. The two counts give the difference, its
 paired bootstrap interval and McNemar's exact p. For any other metric the replicates of
 the two figures, which resample the images alike (`scoring.bootstrap`), are subtracted:
-their percentiles are the interval, and p is twice the share of them on the far side of 0.
+their percentiles are the interval, and p is twice the share of them on the far side of 0,
+but never below 2^(1 - n), the smallest p of a test that changes the signs of n differences.
+Where every resample gives the same difference, the interval is a closed form's.
 
 Sources:
     McNemar, Note on the sampling error of the difference between correlated
@@ -16,12 +18,13 @@ Sources:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.scoring.bootstrap import percentile_interval, sign_p
-from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.intervals import Interval, wilson_interval
 from wsol_bench.scoring.measured import Measured
 
 __all__ = ["holm", "mcnemar_p", "paired_difference"]
@@ -98,6 +101,9 @@ def paired_difference(
     percents = 100.0 * (drawn[:, 0] - drawn[:, 1]) / n
     tail = (1 - confidence) / 2
     low, high = np.quantile(percents, [tail, 1 - tail])
+    if n in (only_first, only_second):  # every resample is then the same
+        bound = wilson_interval(n, n, confidence).low
+        low, high = (bound, 100.0) if only_first else (-100.0, -bound)
     return Difference(
         n=n,
         only_first=only_first,
@@ -119,14 +125,36 @@ def replicated_difference(first: Measured, second: Measured) -> Difference:
     if first.replicates is None or second.replicates is None:
         raise ValueError("expected replicates of both figures")
     differences = first.replicates - second.replicates
+    interval = percentile_interval(differences)
+    if interval.low == interval.high and interval.low != 0:
+        interval = _added(first, second) or interval
     return Difference(
         n=first.n,
         only_first=None,
         only_second=None,
         percent=first.value - second.value,
-        interval=percentile_interval(differences),
-        p=sign_p(differences),
+        interval=interval,
+        p=max(sign_p(differences), min(1.0, 2.0 ** (1 - first.n))),
     )
+
+
+def _added(first: Measured, second: Measured) -> Interval | None:
+    """The interval of a difference from those of its two figures, or None where one has none.
+
+    The distances of the ends from the figures are added as squares, as if the rows were of
+    different images, which is the wider of the two.
+
+    Source:
+        Newcombe, Interval estimation for the difference between independent proportions,
+        Statistics in Medicine 17, 1998, method 10.
+    """
+    one, other = first.interval, second.interval
+    if one is None or other is None or first.value is None or second.value is None:
+        return None
+    difference = first.value - second.value
+    below = hypot(first.value - one.low, other.high - second.value)
+    above = hypot(one.high - first.value, second.value - other.low)
+    return Interval(max(-100.0, difference - below), min(100.0, difference + above))
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

@@ -48,14 +48,14 @@ class Rate:
         return wilson_interval(self.wrong, self.n, confidence)
 
 
-def wilson_interval(wrong: int, n: int, confidence: float) -> Interval:
+def wilson_interval(wrong: float, n: int, confidence: float) -> Interval:
     """The Wilson score interval of a share, in per cent.
 
     With p = wrong / n and z the normal quantile of the confidence, the bounds are
     (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2/n).
 
     Args:
-        wrong: 0..n.
+        wrong: 0..n; a mean of numbers between 0 and 1, times n, is no whole number.
         n: number of images; 0 gives 0..100.
         confidence: such as 0.95.
 
@@ -71,6 +71,6 @@ def wilson_interval(wrong: int, n: int, confidence: float) -> Interval:
     middle = share + z * z / (2 * n)
     reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    low = 0.0 if wrong == 0 else (middle - reach) / scale
-    high = 1.0 if wrong == n else (middle + reach) / scale
+    low = 0.0 if wrong <= 0 else (middle - reach) / scale
+    high = 1.0 if wrong >= n else (middle + reach) / scale
     return Interval(100 * low, 100 * high)

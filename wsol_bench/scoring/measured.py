@@ -7,7 +7,7 @@ thresholds, gives its own bootstrap replicates to `from_replicates`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.scoring.bootstrap import percentile_interval, replicated_sums
-from wsol_bench.scoring.intervals import Interval, Rate
+from wsol_bench.scoring.intervals import Interval, Rate, wilson_interval
 
 __all__ = ["Measured", "PerImage", "class_mean", "from_replicates", "joined", "mean", "share"]
 
@@ -198,6 +198,25 @@ def from_replicates(
     """
     interval = percentile_interval(replicates)
     return Measured(value, interval.low, interval.high, n, per_image, replicates, details)
+
+
+def with_spread(figure: Measured, *, is_share: bool) -> Measured:
+    """The figure with an interval that is not printed as certain where the bootstrap has no width.
+
+    If all replicates agree, as where every image is right, resampling shows nothing of what
+    other images would give. A number between 0 and 100 per cent varies at most as much as a share
+    of the same size, so its interval is then the share's, Wilson's. Other numbers have none.
+
+    Args:
+        figure: as a metric measures it.
+        is_share: whether its values lie between 0 and 100 per cent.
+    """
+    if figure.replicates is None or figure.value is None or figure.low != figure.high:
+        return figure
+    if not is_share:
+        return replace(figure, low=None, high=None)
+    interval = wilson_interval(figure.n * figure.value / 100.0, figure.n, 0.95)
+    return replace(figure, low=interval.low, high=interval.high)
 
 
 def _divided(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

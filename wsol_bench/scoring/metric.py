@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 from wsol_bench.errors import NotApplicable, UsageError, unknown_name
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.scoring.image_columns import ImageColumn
-from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.measured import Measured, with_spread
 from wsol_bench.scoring.row_data import RowData
 
 __all__ = ["BOX_FIELDS", "IOU_FIELDS", "PERCENT", "BoundMetric", "Metric", "MetricHead"]
@@ -147,9 +147,10 @@ class BoundMetric:
             UsageError, DataError: the run has not kept what the metric needs.
         """
         try:
-            return self._compute(row, protocol)
+            figure = self._compute(row, protocol)
         except NotApplicable:
             return None
+        return with_spread(figure, is_share=self.metric.unit == PERCENT)
 
     def reason(self, row: RowData, protocol: Protocol) -> str:
         """Why the metric does not apply to a row to which it does not."""
@@ -260,12 +261,15 @@ def measure_all(
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
-def require_read(changed: Iterable[str], metrics: Sequence[BoundMetric]) -> None:
+def require_read(
+    changed: Iterable[str], metrics: Sequence[BoundMetric], where: str = "--set"
+) -> None:
     """Refuses a change of a protocol that no figure would show.
 
     Args:
         changed: fields of the protocol that the user set.
         metrics: those asked for.
+        where: what set them, for the message.
 
     Raises:
         UsageError: no metric reads a field; lists the fields that are read.
@@ -275,7 +279,7 @@ def require_read(changed: Iterable[str], metrics: Sequence[BoundMetric]) -> None
         if name not in read:
             asked = ", ".join(each.name for each in metrics)
             raise UsageError(
-                f"--set {name}: changes none of the metrics asked for ({asked}). "
+                f"{where} {name}: changes none of the metrics asked for ({asked}). "
                 f"They read {', '.join(read)}."
             )
 
