@@ -166,9 +166,21 @@ def compare_all(
     Raises:
         UsageError, DataError: as `compare_rows`.
     """
+    measured = measure_rows(rows, metric)
+    return compare_each(measured, metric, resamples=resamples, seed=seed)
+
+
+def compare_each(
+    rows: Sequence[MeasuredRow],
+    metric: str,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[PairedComparison, ...]:
+    """All pairs of figures in order, their p values Holm-corrected together; see `compare_all`."""
     pairs = [
         compare_measured(first, second, metric, resamples=resamples, seed=seed)
-        for first, second in combinations(measure_rows(rows, metric), 2)
+        for first, second in combinations(rows, 2)
     ]
     corrected = holm([pair.difference.p for pair in pairs])
     return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True))

@@ -13,6 +13,7 @@ from wsol_bench.cli.main import app
 from wsol_bench.report.page.content import gather
 from wsol_bench.report.page.errors import error_table
 from wsol_bench.report.page.facts import command_of, facts_of
+from wsol_bench.report.page.html import render
 from wsol_bench.report.page.pairs import against_floor, pair_tables, verdict_of, why_not_across
 from wsol_bench.report.page.words import (
     against_words,
@@ -23,6 +24,8 @@ from wsol_bench.report.page.words import (
     signed,
 )
 from wsol_bench.runtime.names import last_part
+from wsol_bench.scoring.catalog import metrics_in
+from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.intervals import Interval
 from wsol_bench.scoring.published import find_row
 
@@ -215,6 +218,34 @@ def test_a_pairs_verdict_follows_holm(make_run: Any) -> None:
             else:
                 assert not line.verdict.endswith("fewer errors")
     assert signs == {True, False}
+
+
+def test_the_pages_pairs_and_groups_follow_the_metrics_that_are_asked_for(make_run: Any) -> None:
+    asked = metrics_in("top1_loc,mean_best_iou,max_box_acc")
+    page = gather(open_runs([make_run("a", blob=0.1).path], asked), 10.0, quiet=True)
+    assert list(page.pairs) == [*LOCALIZATION, "mean_best_iou", "max_box_acc"]
+    (run,) = (view.run for view in page.views)
+    own = {row.title: row.figures for row in run.rows}
+    for name in ("mean_best_iou", "max_box_acc"):
+        (table,) = page.pairs[name]
+        assert table.counted == ""
+        for line in table.lines:
+            pair = line.comparison
+            first, second = (own[title][name].value for title in (pair.first, pair.second))
+            assert pair.difference.percent == pytest.approx(first - second)
+            assert "errors" not in line.verdict
+            if line.verdict.endswith("is better"):
+                better = pair.first if first > second else pair.second
+                assert line.verdict == f"{better} is better"
+    sizes, counts = page.views[0].groups["mean_best_iou"]
+    for table in (sizes, counts):
+        for title, cells in table.rows:
+            filled = [cell.figure for cell in cells if cell.figure.n]
+            total = sum(figure.value * figure.n for figure in filled)
+            assert total / run.n == pytest.approx(own[title]["mean_best_iou"].value)
+    text = render(page)
+    assert "Mean best IoU, differences" in text
+    assert "Mean best IoU error" not in text
 
 
 def test_runs_over_other_images_are_not_paired(make_run: Any) -> None:

@@ -65,7 +65,7 @@ class Page:
         definitions: of the terms in the summaries.
         across_note: why runs are not compared with each other, or "".
         paper_sentence: how our figures compare with the paper's.
-        metrics: of localization; the page shows one of them at a time.
+        metrics: errors of localization; the page shows one of them at a time.
         max_mb, megabytes: the limit, and the approximate size of the page.
         version: of the package.
         images: key -> data URI, for all galleries.
@@ -130,7 +130,7 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
         views=tuple(_view(run, quiet) for run in runs),
         ranking=_ranking(runs),
         errors=errors,
-        pairs={metric: pair_tables(runs, metric) for metric in LOCALIZATION},
+        pairs={name: pair_tables(runs, name) for name in (*LOCALIZATION, *_others(runs))},
         definitions=definitions(runs),
         across_note=why_not_across(runs),
         paper_sentence=paper_sentence(errors),
@@ -139,6 +139,19 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
         megabytes="0.0",
         version=version("wsol_bench"),
         images={},
+    )
+
+
+def _others(runs: Sequence[ReportRun]) -> tuple[str, ...]:
+    """The metrics shown beside the errors of localization that depend on the row, not the network.
+
+    Those errors are always on the page: its charts, outcomes and pictures are about them.
+    """
+    shown = {each.name: each for run in runs for each in run.metrics}
+    return tuple(
+        name
+        for name, each in shown.items()
+        if name not in LOCALIZATION and each.metric.needs != {"classes"}
     )
 
 
@@ -164,7 +177,7 @@ def _view(run: ReportRun, quiet: bool) -> RunView:
         facts=facts_of(run),
         sentences=sentences(run),
         charts=charts_of(curves, run.protocol) if curves else (),
-        groups={metric: group_tables(run, metric) for metric in LOCALIZATION},
+        groups={name: group_tables(run, name) for name in (*LOCALIZATION, *_others([run]))},
         failures={metric: failure_table(run, metric) for metric in LOCALIZATION},
         classes=class_lines(run),
         gallery=None,

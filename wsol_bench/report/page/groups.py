@@ -13,10 +13,8 @@ from wsol_bench.analysis.breakdown import (
 )
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.scored_run import ReportRun
-from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
-from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.measured import Measured
 
@@ -48,12 +46,14 @@ class GroupTable:
         scale: of every strip.
         names: (group, its images) in order.
         rows: (method's title, a cell per group).
+        intervals: what the cells' intervals are.
     """
 
     title: str
     scale: Scale
     names: tuple[tuple[str, int], ...]
     rows: tuple[tuple[str, tuple[GroupCell, ...]], ...]
+    intervals: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,17 @@ GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
 
 
 def group_tables(run: ReportRun, metric: str) -> tuple[GroupTable, ...]:
-    """A run's error by object size and by number of objects.
+    """A run's figures by object size and by number of objects.
 
     Args:
         run: the run.
-        metric: a name of `LOCALIZATION`.
+        metric: one that the run was opened with.
+
+    Returns:
+        No table if the metric has no value per image, as one that pools all images.
     """
+    if not any(metric in images.values for images in _images(run).values()):
+        return ()
     return tuple(_table(run, title, group, metric) for title, group in GROUPINGS.items())
 
 
@@ -134,30 +139,37 @@ def _percents(group: Group) -> list[float | None]:
 
 
 def _images(run: ReportRun) -> dict[str, MeasuredImages]:
-    """Each row's images, measured by its records alone."""
-    metrics = metrics_in(ERRORS)
-    return {
-        row.method: MeasuredImages.of(outcomes_of(row.table, row.method), run.protocol, metrics)
-        for row in run.rows
-    }
+    """Each row's images, with the values that its figures are the means of."""
+    found = {}
+    for row in run.rows:
+        values = {name: each.per_image for name, each in row.figures.items() if each.per_image}
+        data = outcomes_of(row.table, row.method)
+        found[row.method] = MeasuredImages.with_values(data, values)
+    return found
 
 
 def _table(run: ReportRun, title: str, grouping: Grouping, metric: str) -> GroupTable:
-    found = {method: grouping(images) for method, images in _images(run).items()}
-    first = found[run.rows[0].method]
-    floors = found[run.floor.method] if run.floor else [None] * len(first)
+    found = {
+        method: grouping(images)
+        for method, images in _images(run).items()
+        if metric in images.values
+    }
+    first = next(iter(found.values()))
+    floor = found.get(run.floor.method) if run.floor else None
     names = tuple((group.name, group.figures[metric].n) for group in first)
     rows = tuple(
         (
             row.title,
             tuple(
-                _cell(group.figures[metric], floor.figures[metric] if floor else None)
-                for group, floor in zip(found[row.method], floors, strict=True)
+                _cell(group.figures[metric], line.figures[metric] if line else None)
+                for group, line in zip(found[row.method], floor or [None] * len(first), strict=True)
             ),
         )
         for row in run.rows
+        if row.method in found
     )
-    return GroupTable(title, WHOLE, names, rows)
+    shares = all(group.figures[metric].replicates is None for group in first)
+    return GroupTable(title, WHOLE, names, rows, "Wilson" if shares else "bootstrap")
 
 
 def _cell(figure: Measured, floor: Measured | None) -> GroupCell:

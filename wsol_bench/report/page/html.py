@@ -13,7 +13,7 @@ from wsol_bench.report.page.gallery import as_json
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
 from wsol_bench.runtime.names import last_part
-from wsol_bench.scoring.catalog import title_of
+from wsol_bench.scoring.catalog import metrics_in, title_of
 from wsol_bench.scoring.intervals import Interval
 
 _SECTIONS = (
@@ -53,6 +53,7 @@ def render(page: Page) -> str:
         subtitle=_subtitle(page),
         sections=_SECTIONS,
         titles=_titles(page),
+        errors=[each.name for each in metrics_in(page.pairs) if each.metric.is_error],
         significance=SIGNIFICANCE,
         several=len(page.views) > 1,
         style=Markup(template_file("style.css")),
@@ -68,7 +69,7 @@ _LONGEST_TITLE = 60
 def _titles(page: Page) -> Mapping[str, str]:
     """The heading of every metric that the page shows."""
     protocols = [view.run.protocol for view in page.views]
-    names = dict.fromkeys((*page.errors.metrics, *page.metrics))
+    names = dict.fromkeys((*page.errors.metrics, *page.pairs))
     return {name: title_of(name, protocols) for name in names}
 
 

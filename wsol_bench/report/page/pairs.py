@@ -6,11 +6,14 @@ from enum import Enum, auto
 from itertools import combinations
 
 from wsol_bench.analysis.differences import SIGNIFICANCE, Difference, holm
-from wsol_bench.analysis.paired import PairedComparison, PairedRow, compare_all, compare_rows
+from wsol_bench.analysis.paired import MeasuredRow, PairedComparison, compare_each
+from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
+from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Interval
+from wsol_bench.scoring.metric import PERCENT, Metric
 
 
 class Finding(Enum):
@@ -29,7 +32,9 @@ class Finding(Enum):
 def finding(comparison: PairedComparison) -> Finding:
     """The conclusion that a comparison supports, by its p values."""
     difference = comparison.difference
-    if not difference.only_first and not difference.only_second:
+    counts = (difference.only_first, difference.only_second)
+    ends = (difference.interval.low, difference.interval.high)
+    if counts == (0, 0) or (None in counts and ends == (0, 0)):
         return Finding.SAME
     if difference.p >= SIGNIFICANCE:
         return Finding.OPEN
@@ -43,7 +48,7 @@ class PairLine:
     Attributes:
         comparison: the first minus the second.
         strip: the drawing, with a line at 0.
-        verdict: which row has fewer errors, in words.
+        verdict: which row is better, in words.
     """
 
     comparison: PairedComparison
@@ -63,14 +68,19 @@ class PairTable:
     Attributes:
         title: what is compared.
         n: images.
-        scale: in percentage points.
+        scale: in percentage points, or in the metric's unit.
         lines: one per pair.
+        unit: of the differences, in words.
+        counted: "wrong" or "right", which is what an image under one row only is, or "" if
+            the metric is no share of images.
     """
 
     title: str
     n: int
     scale: Scale
     lines: tuple[PairLine, ...]
+    unit: str
+    counted: str
 
 
 def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]:
@@ -80,13 +90,15 @@ def pair_tables(runs: Sequence[ReportRun], metric: str) -> tuple[PairTable, ...]
 
     Args:
         runs: only runs on the same images are compared with each other.
-        metric: which error.
+        metric: one that the runs were opened with.
     """
+    (bound,) = metrics_in([metric])
+    entry = bound.metric
     runs = [run for run in runs if run.localized]
-    tables = [_table(run.label, compare_all(_rows(run), metric)) for run in runs]
+    tables = [_table(run.label, compare_each(_rows(run, metric), metric), entry) for run in runs]
     across = _across(runs, metric)
     if across:
-        tables.append(_table("one method, two runs", across))
+        tables.append(_table("one method, two runs", across, entry))
     return tuple(table for table in tables if table.lines)
 
 
@@ -99,7 +111,7 @@ def against_floor(run: ReportRun, metric: str) -> tuple[tuple[ReportRow, PairedC
         return ()
     floor = run.floor.title
     found: dict[str, PairedComparison] = {}
-    for each in compare_all(_rows(run), metric):
+    for each in compare_each(_rows(run, metric), metric):
         if each.second == floor:
             found[each.first] = each
         elif each.first == floor:
@@ -153,17 +165,18 @@ def _across(runs: Sequence[ReportRun], metric: str) -> tuple[PairedComparison, .
             if other is None or not _same_images(first, second):
                 continue
             pair = [
-                replace(_row(run, each), name=f"{each.title} in {run.label}")
-                for run, each in ((first, row), (second, other))
+                replace(measured, name=f"{each.title} in {own.label}")
+                for own, each in ((first, row), (second, other))
+                if (measured := _row(each, metric))
             ]
             found += _comparable(pair, metric)
     corrected = holm([each.difference.p for each in found])
     return tuple(replace(each, p_holm=p) for each, p in zip(found, corrected, strict=True))
 
 
-def _comparable(pair: Sequence[PairedRow], metric: str) -> Iterable[PairedComparison]:
+def _comparable(pair: Sequence[MeasuredRow], metric: str) -> Iterable[PairedComparison]:
     try:
-        return [compare_rows(pair[0], pair[1], metric)]
+        return compare_each(pair, metric)
     except DataError:  # the same images with different blacklists cannot be paired
         return []
 
@@ -172,20 +185,33 @@ def _same_images(first: ReportRun, second: ReportRun) -> bool:
     return bool(first.identity.dataset_sha256 == second.identity.dataset_sha256)
 
 
-def _rows(run: ReportRun) -> list[PairedRow]:
-    return [_row(run, row) for row in run.rows]
+def _rows(run: ReportRun, metric: str) -> list[MeasuredRow]:
+    rows = (_row(row, metric) for row in run.rows)
+    return [row for row in rows if row is not None]
 
 
-def _row(run: ReportRun, row: ReportRow) -> PairedRow:
-    return PairedRow.of_table(row.title, row.table, row.method, run.protocol)
+def _row(row: ReportRow, metric: str) -> MeasuredRow | None:
+    """The row's figure, or None if the metric does not apply to it."""
+    figure = row.figures.get(metric)
+    if figure is None:
+        return None
+    return MeasuredRow(row.title, RowImages.of(lambda: [row.table]), figure)
 
 
-def _table(title: str, comparisons: Sequence[PairedComparison]) -> PairTable:
+def _table(title: str, comparisons: Sequence[PairedComparison], metric: Metric) -> PairTable:
     differences = [each.difference for each in comparisons]
     ends = [end for each in differences for end in (each.interval.low, each.interval.high, 0.0)]
     scale = scale_over(ends, minimum=-100.0, maximum=100.0)
     lines = tuple(_line(each, scale) for each in comparisons)
-    return PairTable(title, differences[0].n if differences else 0, scale, lines)
+    shares = all(each.only_first is not None for each in differences)
+    return PairTable(
+        title=title,
+        n=differences[0].n if differences else 0,
+        scale=scale,
+        lines=lines,
+        unit="percentage points" if metric.unit == PERCENT else metric.unit,
+        counted=("right" if metric.higher_is_better else "wrong") if shares else "",
+    )
 
 
 def _line(comparison: PairedComparison, scale: Scale) -> PairLine:
@@ -197,14 +223,18 @@ def _line(comparison: PairedComparison, scale: Scale) -> PairLine:
 
 
 def verdict_of(comparison: PairedComparison) -> str:
-    """Which row has fewer errors, in words."""
+    """Which row is better, in words."""
+    (bound,) = metrics_in([comparison.metric])
+    metric = bound.metric
     difference = comparison.difference
-    lower = comparison.first if difference.percent < 0 else comparison.second
+    first_is_better = (difference.percent > 0) == metric.higher_is_better
+    better = comparison.first if first_is_better else comparison.second
+    how = "has fewer errors" if metric.is_error else "is better"
     return {
         Finding.SAME: f"agree on {all_images(difference.n)}",
         Finding.OPEN: "no significant difference",
-        Finding.UNCORRECTED: f"{lower} has fewer errors, not significant after Holm",
-        Finding.FEWER: f"{lower} has fewer errors",
+        Finding.UNCORRECTED: f"{better} {how}, not significant after Holm",
+        Finding.FEWER: f"{better} {how}",
     }[finding(comparison)]
 
 
