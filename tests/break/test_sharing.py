@@ -63,6 +63,25 @@ def test_two_different_commands_at_the_same_moment_do_not_mix(program, tmp_path)
     assert "protocol.iou" in refused.said
 
 
+@pytest.mark.slow
+def test_two_processes_that_add_other_rows_to_a_run_keep_them_all(program, tmp_path):
+    folder = tmp_path / "run"
+    rows = ("backprop", "backprop:sigma=0.05")
+    names = ("c_mwp", "grad_cam", "center", *rows)
+    program.finish(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
+    runs = [program.start(folder, f"--methods={name}") for name in rows]
+    assert [run.wait() for run in runs] == [0, 0], [run.said for run in runs]
+    manifest = json.loads((folder / "run.json").read_text())
+    assert {row["name"] for row in manifest["rows"]} == set(names)
+    assert {row["method"] for row in manifest["result"]["rows"]} == set(names)
+    assert manifest["status"] == "finished"
+    assert {path: path.read_bytes() for path in before} == before
+    alone = program.finish(tmp_path / "alone", f"--methods={','.join(names)}")
+    found = {row["method"]: row for row in manifest["result"]["rows"]}
+    assert found == {row["method"]: row for row in alone["rows"]}
+
+
 @pytest.mark.parametrize("scheme", ["file://"])
 def test_a_uri_as_out_is_the_folder_that_it_names(scheme, program, same_as_whole, tmp_path):
     folder = tmp_path / "run"

@@ -128,6 +128,12 @@ def _networks(
     path: Path, manifest: Manifest, rows: Sequence[dict[str, Any]]
 ) -> tuple[NetworkRecords, ...]:
     order = tuple(str(row["method"]) for row in rows)
+    missing = [row.name for row in manifest.rows if row.name not in order]
+    if missing:
+        raise DataError(
+            f"{path}: rows were added that are not finished ({', '.join(missing)}). Give the "
+            "command that adds them again."
+        )
     networks = []
     for arch in dict.fromkeys(str(row["arch"]) for row in rows):
         own = arch == manifest.identity.arch

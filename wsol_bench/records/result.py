@@ -66,6 +66,7 @@ class Result:
     Attributes:
         arch, weights, dataset, protocol: names, as the run resolved them.
         summary: the protocol's choices in one line.
+        precision: of the network; "" if there is none.
         n: images.
         rows: one per method that could run, in the order asked for.
         not_applicable: method -> why this network does not support it.
@@ -94,6 +95,7 @@ class Result:
     is_ilsvrc: bool
     columns: tuple[MetricHead, ...] = field(kw_only=True)
     localized: int = field(kw_only=True)
+    precision: str = field(default="", kw_only=True)
     unreadable: tuple[str, ...] = field(default=(), kw_only=True)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     revisions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
@@ -107,6 +109,7 @@ class Result:
             "dataset": self.dataset,
             "protocol": self.protocol,
             "protocol_summary": self.summary,
+            "precision": self.precision or None,
             "n": self.n,
             "metrics": [metric.to_json() for metric in self.columns],
             "rows": [{**row.to_json(self.columns), "n_loc": self.localized} for row in self.rows],

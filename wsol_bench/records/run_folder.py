@@ -6,12 +6,13 @@ OUT/rows/      a folder per row, a file per shard: see `shard_files`
 OUT/maps/      likewise, where maps are kept
 OUT/parts/     partial shards of an interrupted run: see `partial_shards`
 OUT/leases/    which shards are being made, and by which process
+OUT/locks/     which process is changing the manifest; empty but for that moment
 
 A file that is there is whole: see `storage`. The folder may lie on a disk or in any file
 system that pyarrow knows. Folders of schema 1 are read: see `schema1`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from wsol_bench.records.partial_shards import PARTS
 from wsol_bench.records.schema1 import ShardFilesOfSchema1
 from wsol_bench.records.shard_files import EXAMPLE_FOLDER, MAPS, ROWS, ShardFiles
 from wsol_bench.records.storage.locate import storage_of
+from wsol_bench.records.storage.lock import LOCKS, locked
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.records.table import SCHEMA, column_in
 
@@ -72,25 +74,14 @@ class RunFolder:
                 "Give a folder that can be written."
             ) from error
         with suppress(OSError):  # what cannot be cleaned does no harm
-            for folder in ("", EXAMPLE_FOLDER, ROWS, MAPS, PARTS, LEASES):
+            for folder in ("", EXAMPLE_FOLDER, ROWS, MAPS, PARTS, LEASES, LOCKS):
                 self.storage.clean(folder)
-        if not self.exists():
-            if self.has_records():
-                raise UsageError(
-                    f"--out {self.path}: holds records but no {MANIFEST}, so whose they are is "
-                    "not known. Give another folder."
-                )
-            named = tuple(replace(row, file=f"r{i:03d}") for i, row in enumerate(manifest.rows))
-            with writing(self.path / MANIFEST):
-                self.storage.create(MANIFEST, encode_manifest(replace(manifest, rows=named)))
-        there = self.manifest()  # which another process may have written just now
-        self._refuse_another(there, manifest)
-        new = [row for row in manifest.rows if there.row(row.name) is None]
-        if not new:
-            return there
-        files = (f"r{i:03d}" for i in range(len(there.rows), len(there.rows) + len(new)))
-        added = tuple(replace(row, file=file) for row, file in zip(new, files, strict=True))
-        return self.update(rows=(*there.rows, *added), status="running")
+        if self.exists():
+            there = self.manifest()
+            self._refuse_another(there, manifest)
+            if all(there.row(row.name) for row in manifest.rows):
+                return there  # without writing: a finished run may lie read-only
+        return self._change(lambda there: self._with_rows(there, manifest))
 
     def update(self, **changes: Any) -> Manifest:
         """Replaces fields of the manifest.
@@ -98,10 +89,41 @@ class RunFolder:
         Raises:
             DataError: it cannot be read or written.
         """
-        manifest = replace(self.manifest(), **changes)
-        with writing(self.path / MANIFEST):
-            self.storage.write(MANIFEST, encode_manifest(manifest))
-        return manifest
+        return self.rewrite(lambda there: replace(there, **changes))
+
+    def rewrite(self, change: Callable[[Manifest], Manifest]) -> Manifest:
+        """Reads the manifest, changes it and writes it back; no other process does meanwhile.
+
+        Args:
+            change: gives the new manifest from the one that is there.
+
+        Raises:
+            DataError: it cannot be read or written.
+        """
+        return self._change(lambda there: change(there or self.manifest()))
+
+    def _change(self, change: Callable[[Manifest | None], Manifest]) -> Manifest:
+        with writing(self.path / MANIFEST), locked(self.storage, MANIFEST):
+            before = self.manifest() if self.exists() else None
+            after = change(before)
+            if after != before:
+                self.storage.write(MANIFEST, encode_manifest(after))
+        return after
+
+    def _with_rows(self, there: Manifest | None, asked: Manifest) -> Manifest:
+        """The manifest of the folder, if it has one, with the rows that are asked for now."""
+        if there is None and self.has_records():
+            raise UsageError(
+                f"--out {self.path}: holds records but no {MANIFEST}, so whose they are is "
+                "not known. Give another folder."
+            )
+        if there is not None:
+            self._refuse_another(there, asked)
+        rows = there.rows if there else ()
+        new = [row for row in asked.rows if there is None or there.row(row.name) is None]
+        added = tuple(replace(row, file=f"r{i:03d}") for i, row in enumerate(new, len(rows)))
+        status = "running" if new or there is None else there.status
+        return replace(there or asked, rows=(*rows, *added), status=status)
 
     def exists(self) -> bool:
         """Whether there is a manifest."""
@@ -144,15 +166,15 @@ class RunFolder:
             digests=manifest.digests,
         )
 
-    def open(self) -> "Shards":
-        """The finished shards of all rows, for reading.
+    def open(self, names: Iterable[str] | None = None) -> "Shards":
+        """The finished shards of some rows, for reading; of all rows where none are named.
 
         Raises:
             DataError: a shard is missing, or one is there that the run does not have.
         """
         if self.manifest().schema == 1:
             return ShardFilesOfSchema1(self.path, self.storage)
-        files = self.files()
+        files = self.files(names)
         files.check_whole()
         return files
 
@@ -182,7 +204,7 @@ class RunFolder:
 
     def shards(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """One row's records, shard after shard, of which one is in memory; see `row`."""
-        files = self.open()
+        files = self.open([name])  # another process may be adding other rows
         for number in files.numbers():
             yield files.row(number, name, columns)
 
@@ -206,7 +228,7 @@ class RunFolder:
         Raises:
             DataError: none were kept, or a file is unreadable.
         """
-        files = self.open()
+        files = self.open([name])
         for number in files.numbers():
             yield from files.maps(number, name)
 
@@ -222,6 +244,11 @@ class RunFolder:
                 "continued. Give another folder."
             )
         differences = _differences(asdict(there.identity), asdict(now.identity))
+        if len(differences) == 1 and there.identity.digest == now.identity.digest:
+            raise UsageError(
+                f"--out {self.path}: the run measures other metrics ({differences[0]}). Give its "
+                f"own, or measure its records again: score {self.path} --metrics NAMES."
+            )
         for row in now.rows:
             before = there.row(row.name)
             if before is not None:

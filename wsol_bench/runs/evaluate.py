@@ -1,12 +1,11 @@
 """Runs archs over a dataset: opens, executes, stores and scores them."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disagreements
 from wsol_bench.datasets.example import Dataset
@@ -17,7 +16,7 @@ from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
 from wsol_bench.records.result import Result
-from wsol_bench.records.run_folder import RunFolder, as_plain
+from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.runs.announcements import (
     announce_arch,
     announce_gpus,
@@ -28,7 +27,7 @@ from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.execute import RunStatistics, make_records
 from wsol_bench.runs.identify import rows_of, versions
 from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
-from wsol_bench.runs.results import merge_results, score_records, with_earlier_rows
+from wsol_bench.runs.results import merge_results, score_records, write_result
 from wsol_bench.runs.source import Source, open_source
 from wsol_bench.runtime.interrupt import Stop, on_signals
 from wsol_bench.runtime.progress import log
@@ -129,7 +128,7 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
             result, asked = (
                 (merged, settings) if prepared is networks[0] else (own, prepared.settings)
             )
-            _finish(prepared, folder, statistics, result, asked, odd)
+            write_result(prepared, folder, statistics, result, asked, odd)
     return merged
 
 
@@ -193,47 +192,6 @@ def _data_of(settings: RunSettings, dataset: Dataset) -> DataSource:
         only_classes=_only_classes(settings, dataset),
         corners=getattr(dataset, "corners", "inclusive"),
     )
-
-
-def _finish(
-    prepared: Prepared,
-    folder: RunFolder,
-    statistics: RunStatistics,
-    result: Result,
-    settings: RunSettings,
-    odd: Disagreements,
-) -> None:
-    """Writes the result, unless it is there already: a finished run may lie read-only."""
-    there = folder.manifest()
-    whole = with_earlier_rows(there.result, result.to_json())
-    made = folder.files(row.name for row in prepared.methods).digests_now()
-    digests = {**there.digests, **made}
-    if _same_but_revisions(there.result, whole) and there.digests == digests:
-        return
-    asked = tuple(
-        row.spec if isinstance(row.spec, str) else row.name
-        for row in find_methods(settings.methods)
-    )
-    folder.update(
-        status="finished",
-        settings=as_plain(asdict(replace(settings, arch=prepared.arch.name, methods=asked))),
-        opening=prepared.pipeline.network.opening if prepared.pipeline.network else "",
-        network_notes=tuple(prepared.notes),
-        versions=versions(),
-        device=", ".join(statistics.devices),
-        weights_ignored=prepared.ignored,
-        missing_images=len(prepared.source.dataset.missing_ids),
-        seconds_of_network=statistics.seconds,
-        seconds=round(result.seconds, 3),
-        machines=tuple(dict(machine) for machine in statistics.machines),
-        result=whole,
-        digests=digests,
-        **odd.facts(),
-    )
-
-
-def _same_but_revisions(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    return before is not None and {**before, "revisions": None} == {**now, "revisions": None}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from wsol_bench.engine.scheduler import Scheduler
 from wsol_bench.engine.shard_queue import ShardQueue, Survey
 from wsol_bench.engine.shards import Shard, shards_of
 from wsol_bench.errors import Interrupted, UsageError, WsolBenchError
+from wsol_bench.records.manifest import Manifest
 from wsol_bench.records.run_folder import RunFolder, as_plain
 from wsol_bench.records.shard_files import ShardFiles
 from wsol_bench.records.table import records_in
@@ -238,8 +239,14 @@ class _SessionLog:
 
     def write(self) -> None:
         """Writes the statistics to the manifest."""
-        machines = tuple(dict(machine) for machine in self.machines())
-        self.folder.update(seconds_of_network=self.seconds, machines=machines)
+
+        def written(there: Manifest) -> Manifest:
+            here = (dict(machine) for machine in self.here)
+            new = tuple(machine for machine in here if machine not in there.machines)
+            machines = (*there.machines, *new)
+            return replace(there, seconds_of_network=self.seconds, machines=machines)
+
+        self.folder.rewrite(written)
 
 
 @contextmanager
