@@ -131,8 +131,8 @@ class RunSettings:
         DEFAULT_METHODS
     )
     protocol: Annotated[str, WHAT] = DEFAULT_PROTOCOL
-    metrics: Annotated[tuple[str, ...], WHAT, SPECS, Parameter(show_default=False)] = ()
     set: Annotated[tuple[str, ...], WHAT, Parameter(negative=(), show_default=False)] = ()
+    metrics: Annotated[tuple[str, ...], WHAT, SPECS, Parameter(show_default=False)] = ()
     classes: Annotated[Path | None, WHAT, PATH] = None
     target: Annotated[Path | None, WHAT, PATH] = None
     scores: Annotated[str, WHAT, Parameter(show_default=False)] = "all"

@@ -1,12 +1,18 @@
 """No setting of a run is lost by any reader: score(run(S), change) == run(S + change)."""
 
+import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
+from matplotlib.text import Text
 
 from wsol_bench.cli.main import main
+from wsol_bench.protocols.catalog import ERRORS
+from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.report.figures.figure import FigureOptions, draw_run
 
 METHODS = "grad_cam,backprop:sigma=0.05,center"
 SETTINGS = {
@@ -102,6 +108,44 @@ def test_a_protocol_file_gives_the_figures_of_its_fields(figures, capsys, tmp_pa
     assert named == expected
     assert rows_of(scored(capsys, str(folder))) == expected
     assert rows_of(scored(capsys, str(figures(())[1]), "--protocol", str(file))) == expected
+
+
+MEASURED = "mean_best_iou,max_box_acc,gt_known_loc"
+
+
+def test_a_run_measures_what_it_is_asked_for_and_so_do_its_readers(figures, capsys):
+    rows, folder = figures((), f"--metrics={MEASURED}")
+    names = MEASURED.split(",")
+    assert [name for name in rows[0] if name in names] == names
+    assert all(row[name] is not None for row in rows for name in names)
+    assert rows_of(scored(capsys, str(folder))) == rows
+    usual = figures(())[1]
+    assert rows_of(scored(capsys, str(usual), "--metrics", MEASURED)) == rows
+    found = printed(capsys, "pairs", str(folder))
+    assert [each["name"] for each in found["metrics"]] == names
+
+
+def test_a_run_under_a_protocol_of_maps_is_the_run_scored_under_it(figures, capsys):
+    rows, _ = figures((), "--protocol=maxboxacc")
+    assert all(row["max_box_acc"] is not None for row in rows)
+    assert rows == rows_of(scored(capsys, str(figures(())[1]), "--protocol=maxboxacc"))
+
+
+def test_other_metrics_for_a_finished_run_are_measured_by_score(
+    figures, small_dataset, small_weights, capsys
+):
+    _, folder = figures(())
+    command = ["run", "--arch=squeezenet1_1", f"--weights={small_weights}", "-q", "--keep-maps"]
+    command += [f"--data={small_dataset}", f"--methods={METHODS}", f"--out={folder}"]
+    assert main([*command, "--metrics=mean_best_iou"]) == 2
+    assert f"score {folder} --metrics NAMES" in capsys.readouterr().err
+
+
+def test_a_field_of_a_file_that_no_metric_reads_is_refused(figures, capsys, tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "maxboxacc"\ntopk = 3\niou = 0.5\n')
+    assert main(["score", str(figures(())[1]), "--protocol", str(file)]) == 2
+    assert f"--protocol {file}: topk: changes none" in capsys.readouterr().err
 
 
 def test_a_blacklist_counts_in_every_reader(figures, capsys, tmp_path: Path):
@@ -203,3 +247,73 @@ def test_a_table_and_a_comparison_show_the_runs_own_figures(name, figures, capsy
     assert main(["compare", str(tmp_path / "own.json"), str(folder)]) == 0
     cells = 5 * len(rows)
     assert f"{cells} of {cells} cells are the same" in capsys.readouterr().out
+
+
+@pytest.fixture
+def class_map(tmp_path: Path) -> Path:
+    path = tmp_path / "map.txt"
+    path.write_text("n01440764 7 a\nn01443537 3 b\nn01484850 9 c\n")
+    return path
+
+
+DRAWN = ("nothing", "iou", "two at once")
+"""Settings under which the default suite draws pages and figures; the others are slow."""
+each_setting = pytest.mark.parametrize(
+    "name",
+    [name if name in DRAWN else pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS],
+)
+
+
+@each_setting
+def test_a_report_shows_the_runs_own_figures(name, figures, tmp_path):
+    rows, folder = figures(SETTINGS[name])
+    page = tmp_path / "page.html"
+    assert main(["report", str(folder), f"--out={page}", "--pictures=0", "-q"]) == 0
+    (table,) = re.findall(r'<section id="errors".*?</table>', page.read_text(), re.DOTALL)
+    shown = re.findall(r'<b class="value">([0-9.]+)</b>', table)
+    assert shown == [f"{row[metric]:.2f}" for row in rows for metric in ERRORS]
+
+
+@each_setting
+def test_a_figure_marks_as_many_boxes_right_as_the_runs_own_figures(name, figures, small_dataset):
+    rows, folder = figures(SETTINGS[name])
+    ids = open_networks(folder)[0].of("center")["image_id"].to_pylist()
+    drawing = draw_run(folder, FigureOptions(",".join(ids), (), None, 6.875, 0), quiet=True)
+    words = drawing.figure.findobj(Text)
+    right = [each for each in words if each.get_text().startswith("IoU 0") and is_bold(each)]
+    assert len(right) == round(sum(9 - 0.09 * row["gt_known_loc"] for row in rows))
+
+
+def is_bold(text: Text) -> bool:
+    return text.get_weight() in ("bold", 700)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_table_of_records_has_the_outcomes_of_the_runs_own_figures(name, figures, tmp_path):
+    rows, folder = figures(SETTINGS[name])
+    assert main(["export", str(folder), str(tmp_path / "out.csv"), "--format=csv"]) == 0
+    with (tmp_path / "out.csv").open() as file:
+        records = list(csv.DictReader(file))
+    for row in rows:
+        own = [each["failure"] for each in records if each["method"] == row["method"]]
+        assert 100 * own.count("right") / 9 == pytest.approx(100 - row["top1_loc"])
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "fewer classes"])
+def test_exported_predictions_score_as_the_run(
+    name, figures, capsys, tmp_path, small_dataset, class_map
+):
+    rows, folder = figures(SETTINGS[name])
+    changes = [each for each in SETTINGS[name] if each.partition("=")[0] in SCORED_AGAIN]
+    sets = [word for each in changes for word in ("--set", each)]
+    for row in rows:
+        file = tmp_path / "predictions.txt"
+        command = ["export", str(folder), str(file), f"--class-map={class_map}"]
+        assert main([*command, f"--methods={row['method']}"]) == 0
+        given = ["--predictions", str(file), f"--data={small_dataset}", f"--class-map={class_map}"]
+        (found,) = scored(capsys, *given, *sets)["rows"]
+        assert [found[each] for each in ERRORS[:4]] == [row[each] for each in ERRORS[:4]]
+
+
+SCORED_AGAIN = ("iou", "truth", "inclusive")
+"""Fields that decide how a made box is scored."""

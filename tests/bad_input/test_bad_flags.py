@@ -27,6 +27,9 @@ FLAGS = {
     "outputs named twice over": (*RUN, "--target=a.csv", "--classes=b.csv"),
     "maps that a metric reads and nobody keeps": (*RUN, "--metrics=max_box_acc"),
     "maps that nobody keeps": (*RUN, "--keep-maps"),
+    "a metric of maps that nobody keeps": (*RUN, "--metrics=max_box_acc"),
+    "a metric that needs another run": (*RUN, "--metrics=max_box_acc:threshold=tuned"),
+    "a field that is set twice": (*RUN, "--set=iou=0.3", "--set=iou=0.5"),
     "an empty path": (*RUN, "--out="),
 }
 FILES = {

@@ -132,6 +132,7 @@ def _result(
         dataset=first.identity.dataset,
         protocol=protocol.name,
         summary=protocol.summary,
+        precision=first.identity.precision,
         n=first.identity.images,
         rows=tuple(found[method].row for method in order),
         not_applicable={},

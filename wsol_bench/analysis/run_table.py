@@ -6,7 +6,7 @@ images; the p values of one group and metric are corrected together by Holm.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from statistics import mean, stdev
 
@@ -15,6 +15,7 @@ from wsol_bench.analysis.paired import MeasuredRow, compare_measured
 from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError, find
+from wsol_bench.records.manifest import DEFAULT_PRECISION, digest_of
 from wsol_bench.runtime.names import last_part
 from wsol_bench.scoring.intervals import Interval
 from wsol_bench.scoring.metric import BoundMetric
@@ -52,9 +53,11 @@ class TableRow:
 
     Attributes:
         run: the label of its run.
-        network, weights, method, dataset, protocol: names.
+        network, weights, method, dataset, protocol: names; the network's with its precision
+            if that is not fp32.
         title: of the method.
         dataset_sha256: of the images, labels and boxes.
+        setup: digest of all that decides the row's records, but for the weights.
         n: images.
         runs: number of runs over which figures are averaged.
         cells: metric -> figure.
@@ -68,6 +71,7 @@ class TableRow:
     dataset: str
     dataset_sha256: str
     protocol: str
+    setup: str
     n: int
     runs: int
     cells: Mapping[str, TableCell]
@@ -122,23 +126,32 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> Tabl
         cells[metric.name] = TableCell(value, interval, None)
     return TableRow(
         run=run.label,
-        network=row.arch,
+        network=row.arch if own.precision == DEFAULT_PRECISION else f"{row.arch}, {own.precision}",
         weights=last_part(own.weights),
         method=row.method,
         title=row.title.removesuffix(f" ({row.arch})"),
         dataset=run.identity.dataset,
         dataset_sha256=run.identity.dataset_sha256,
         protocol=run.protocol.name,
+        setup=_setup(row),
         n=len(row.table),
         runs=1,
         cells=cells,
     )
 
 
+def _setup(row: ReportRow) -> str:
+    """What decides a row's records, but for the weights and what is kept beside them."""
+    identity = asdict(row.network.identity)
+    for name in ("weights", "weights_sha256", "keep_maps", "class_boxes", "shard"):
+        del identity[name]
+    return digest_of({**identity, "row": row.network.row(row.method).definition})
+
+
 def _averaged(rows: Sequence[TableRow], metrics: Sequence[BoundMetric]) -> list[TableRow]:
     same: dict[tuple[str, ...], list[TableRow]] = {}
     for row in rows:
-        same.setdefault((row.network, row.method, *row.group), []).append(row)
+        same.setdefault((*row.group, row.setup), []).append(row)
     means = [each[0] if len(each) == 1 else _mean_of(each) for each in same.values()]
     return [_marked(row, means, metrics) for row in means]
 

@@ -202,4 +202,7 @@ def written(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "+".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)

@@ -44,6 +44,19 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
     return _changed(find("protocol", name, PROTOCOLS, OWN), asked | _fields_in(changes))
 
 
+def changed_by_file(protocol: str | None) -> tuple[str, ...]:
+    """The fields that a TOML file of a protocol changes from its base; none of a name.
+
+    Raises:
+        UsageError, DataError: as `resolve`.
+    """
+    if protocol is None or not protocol.endswith(".toml"):
+        return ()
+    asked = _read(Path(protocol))
+    base = find("protocol", str(asked.pop("base", DEFAULT_PROTOCOL)), PROTOCOLS)
+    return tuple(name for name, value in asked.items() if _changed(base, {name: value}) != base)
+
+
 def with_changes(protocol: Protocol, changes: Sequence[str]) -> Protocol:
     """A run's own protocol with fields replaced, whatever was replaced in it before.
 
@@ -68,7 +81,10 @@ def _fields_in(changes: Sequence[str]) -> dict[str, Any]:
         field, equals, text = change.partition("=")
         if not equals:
             raise UsageError(f"--set {change}: expected FIELD=VALUE, such as threshold=0.2.")
-        asked[field.strip()] = text.strip()
+        name = field.strip()
+        if name in asked:
+            raise UsageError(f"--set {change}: {name} is set twice. Give it once.")
+        asked[name] = text.strip()
     return asked
 
 

@@ -19,6 +19,7 @@ from wsol_bench.geometry import Crop
 from wsol_bench.protocols.catalog import Protocol
 
 SCHEMA_VERSION = 2
+DEFAULT_PRECISION = "fp32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Identity:
     is_ilsvrc: bool
     protocol: Protocol
     arch_origin: dict[str, Any] = field(default_factory=dict)
-    precision: str = "fp32"
+    precision: str = DEFAULT_PRECISION
     keep_maps: bool = False
     class_boxes: bool = False
     blacklist: int = 0

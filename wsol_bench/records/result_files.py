@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.protocols.catalog import ERRORS
+from wsol_bench.records.manifest import DEFAULT_PRECISION
 from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.result import RESULT_SCHEMA
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
@@ -233,7 +234,8 @@ def _metrics_of(result: Mapping[str, Any], arch: str) -> dict[str, str]:
 
 def _conditions_of(result: Mapping[str, Any], arch: str) -> dict[str, str | int]:
     texts = {name: _get(result, name, str, arch) for name in ("dataset", "protocol", "weights")}
-    return {**texts, "n": _get(result, "n", int, arch)}
+    precision = result.get("precision") or DEFAULT_PRECISION  # older results do not name it
+    return {**texts, "precision": str(precision), "n": _get(result, "n", int, arch)}
 
 
 def _row_conditions_of(

@@ -29,13 +29,7 @@ def check_settings(settings: RunSettings, device_here: str | None = None) -> Non
     _check_arch(settings)
     changed_fields(settings)
     _check_network(settings)
-    protocol = resolve(settings.protocol, settings.set)
-    if protocol.sweep:
-        raise UsageError(
-            f"--protocol {settings.protocol}: is scored at every threshold, on kept maps. Run "
-            f"with --keep-maps --out RUN, then: score RUN --protocol {settings.protocol}."
-        )
-    check_metrics(settings, protocol)
+    check_metrics(settings, resolve(settings.protocol, settings.set))
     _check_target(settings)
     _check_methods(settings)
     if not settings.methods:

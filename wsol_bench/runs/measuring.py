@@ -8,7 +8,7 @@ from wsol_bench.errors import UsageError
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.overrides import resolve
-from wsol_bench.scoring.catalog import metrics_of
+from wsol_bench.scoring.catalog import metrics_in, metrics_of
 from wsol_bench.settings import RunSettings
 
 POINT_METRICS = ("pointing_game", "energy_pointing_game")
@@ -26,7 +26,7 @@ def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = 
     """
     protocol = resolve(settings.protocol, settings.set)
     if settings.metrics:
-        return replace(protocol, metrics=settings.metrics)
+        return replace(protocol, metrics=tuple(each.name for each in metrics_in(settings.metrics)))
     metrics = tuple(
         bound.name
         for bound in metrics_of(protocol)
@@ -38,12 +38,19 @@ def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = 
 
 
 def check_metrics(settings: RunSettings, protocol: Protocol) -> None:
-    """Refuses metrics that need maps which the run would not keep."""
-    if settings.keep_maps or not any(row.makes_map for row in find_methods(settings.methods)):
-        return
+    """Refuses metrics that need another run, or maps which this run would not keep."""
+    lacks_maps = not settings.keep_maps and any(
+        row.makes_map for row in find_methods(settings.methods)
+    )
     for bound in metrics_of(protocol, settings.metrics or None):
         metric = bound.metric
-        if "maps" in metric.needs and not metric.columns:
+        asked = "--metrics" if settings.metrics else f"--protocol {settings.protocol}:"
+        if "tuned" in bound.options.values():
             raise UsageError(
-                f"--metrics {bound.name}: is measured from kept maps. Add --keep-maps --out RUN."
+                f"{asked} {bound.name}: its threshold is chosen on another run. Run with other "
+                f"metrics, then: score RUN --metrics {bound.name} --tune-on OTHER."
+            )
+        if "maps" in metric.needs and not metric.columns and lacks_maps:
+            raise UsageError(
+                f"{asked} {bound.name}: is measured from kept maps. Add --keep-maps --out RUN."
             )

@@ -96,6 +96,16 @@ def test_seeds_become_one_row_with_mean_and_standard_deviation(make_run: Any) ->
         assert cell.interval is None
 
 
+def test_runs_that_differ_in_more_than_their_weights_are_not_averaged(make_run: Any) -> None:
+    runs = [
+        make_run(precision, keep_maps=False, weights=f"{precision}.pt", precision=precision)
+        for precision in ("fp32", "bf16")
+    ]
+    rows = table_rows(open_runs([run.path for run in runs]), METRICS, average=True)
+    assert [row.runs for row in rows] == [1] * 6
+    assert [row.network for row in rows[::3]] == ["vgg16", "vgg16, bf16"]
+
+
 def test_rows_are_sorted_by_one_of_the_metrics(two: list[Any]) -> None:
     rows = table_rows(open_runs([run.path for run in two]), METRICS, sort="gt_known_loc")
     errors = [row.cells["gt_known_loc"].value for row in rows]

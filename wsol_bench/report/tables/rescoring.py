@@ -21,7 +21,7 @@ from wsol_bench.datasets.devkit_ids import devkit_ids
 from wsol_bench.datasets.named import folder_of
 from wsol_bench.errors import UsageError, find
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, Protocol
-from wsol_bench.protocols.overrides import resolve, with_changes
+from wsol_bench.protocols.overrides import changed_by_file, resolve, with_changes
 from wsol_bench.records.opened_run import (
     NetworkRecords,
     open_networks,
@@ -95,7 +95,8 @@ def print_score(
         asked = tuple(metrics) or metrics_of(wanted)
         if tune_on is not None:
             asked = with_tuned(asked)
-        require_read([change.partition("=")[0].strip() for change in changes], asked)
+        for where, names in _changed(protocol, changes):
+            require_read(names, asked, where)
         other = open_one(tune_on) if tune_on else ()
         with _over_maps(folder, passes_over_maps(networks, [wanted], asked)) as advance:
             results.append(rescore(networks, wanted, asked, other, advance=advance))
@@ -169,7 +170,8 @@ def print_predictions(
     asked = tuple(metrics) or metrics_in(figures)
     for metric in asked:
         find("metric of a prediction file", metric.name, figures)
-    _require_scored([change.partition("=")[0].strip() for change in changes], asked)
+    for where, names in _changed(protocol, changes):
+        _require_scored(names, asked, where)
     name = files.predictions.name
     result = Result(
         arch="predictions",
@@ -192,17 +194,24 @@ def print_predictions(
         print_result(result)
 
 
-def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric]) -> None:
+def _changed(protocol: str | None, changes: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """(what set them, the fields of a protocol that the user set), for messages."""
+    of_file = list(changed_by_file(protocol))
+    of_flags = [change.partition("=")[0].strip() for change in changes]
+    return [(f"--protocol {protocol}:", of_file), ("--set", of_flags)]
+
+
+def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric], where: str) -> None:
     """Refuses a change of what a prediction file has fixed: its inputs and its boxes.
 
     Raises:
         UsageError: such a change, or one that no metric reads.
     """
-    require_read(changed, metrics)
+    require_read(changed, metrics, where)
     for name in changed:
         if name in ("view", *BOX_FIELDS):
             raise UsageError(
-                f"--set {name}: the boxes of a prediction file are made. "
+                f"{where} {name}: the boxes of a prediction file are made. "
                 f"Fields that scoring reads: topk, iou, {', '.join(IOU_FIELDS)}."
             )
 

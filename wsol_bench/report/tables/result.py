@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wsol_bench.records.manifest import DEFAULT_PRECISION
 from wsol_bench.records.result import Result
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.measured import Measured
@@ -23,7 +24,7 @@ def terminal_table(result: Result) -> Table:
     """
     table = Table(
         title=(
-            f"{result.arch}, {result.weights}\n"
+            f"{result.arch}, {result.weights}{precision_words(result.precision)}\n"
             f"{result.dataset}, {result.protocol}, n = {result.n:,}"
         ),
         caption="\n".join([interval_words(result), result.summary, *notes_of(result)]),
@@ -47,6 +48,11 @@ def terminal_table(result: Result) -> Table:
             published = (paper.figures.get(metric.name) for metric in result.columns)
             table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in published))
     return table
+
+
+def precision_words(precision: str) -> str:
+    """A precision that is not the usual one, after the name of a network."""
+    return "" if precision in ("", DEFAULT_PRECISION) else f", {precision}"
 
 
 def interval_words(result: Result) -> str:
