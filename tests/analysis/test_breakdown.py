@@ -306,7 +306,7 @@ def test_under_a_blacklist_the_outcomes_are_shares_of_the_images_that_count(caps
     kinds = count_failures(table, METHOD, PROTOCOL)
     localized = sum(not one.blacklisted for one in records)
     assert 0 < localized < 200
-    found = MethodBreakdown(METHOD, "vgg16", 200, localized, (), (), (), (), (), kinds)
+    found = MethodBreakdown(METHOD, METHOD, "vgg16", 200, localized, (), (), (), (), (), kinds)
     console = Console(width=80)
     console.print(kind_table(found))
     shares = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[4:-1]]

@@ -161,7 +161,7 @@ class BoundMetric:
         return ""
 
     def _compute(self, row: RowData, protocol: Protocol) -> Measured:
-        if "classes" in self.metric.needs and not row.classes.shape[1]:
+        if row.n and "classes" in self.metric.needs and not row.classes.shape[1]:
             raise NotApplicable("the run has no classes: it had neither a network nor --scores")
         if "boxes" in self.metric.needs and row.lacks_boxes:
             raise NotApplicable("the dataset has no boxes")
