@@ -29,7 +29,7 @@ DEFAULT_METHODS = ("backprop", "c_mwp", "grad_cam", "cam", "center")
 
 DEFAULT_DATA = "demo"
 NO_NETWORK = "none"
-"""What `arch` is where boxes and maps come from elsewhere."""
+"""The value of `arch` if boxes and maps come from elsewhere."""
 
 WHAT = Parameter(group=Group("What to run", sort_key=1))
 INPUT = Parameter(group=Group("Preprocessing, in place of the weights' own", sort_key=2))
@@ -46,7 +46,7 @@ REMOVED: Mapping[str, str] = MappingProxyType(
         "changes": "is now set, as the flag --set.",
     }
 )
-"""A setting that is gone -> how it is spelled now."""
+"""A removed setting -> its replacement."""
 
 ARCH_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"all": ("vgg16", "alexnet", "googlenet")}
@@ -85,17 +85,17 @@ class RunSettings:
         scores: all ranks the scores over all outputs of the network, dataset over those of the
             dataset's classes. With --arch none the FILE (.csv, .npz or GenPromp's .json) of each
             image's scores.
-        side: Of the square input, in pixels.
-        mean: One number per channel with commas between, or one for all, in the channels'
+        side: Side of the square input, in pixels.
+        mean: One number per channel, comma-separated, or one for all, in the channels'
             order.
-        std: As mean.
+        std: In the same form as mean.
         scale: Pixels, 0 to 255, are multiplied by it before the mean is subtracted; such as
             1/255.
-        order: Of the channels.
+        order: Order of the channels.
         data: Folder or tar with images and boxes, or "demo": rendered images that need nothing
             else on the disk.
-        layout: Of the dataset (see: list datasets); default: recognised by its content.
-        split: Of the dataset, such as val; default: the first that it has.
+        layout: Layout of the dataset (see: list datasets); default: recognised by its content.
+        split: Split of the dataset, such as val; default: its first.
         box_ends: How maximum corners are meant, where the dataset's files do not state it.
         limit: At most N images.
         allow_missing: Continue if annotated images are absent.
@@ -108,12 +108,12 @@ class RunSettings:
             them; a worker of a Ray cluster reserves this many processors.
         gate: Stop if top-1 classification error is far from the published one, or from the
             percentage given.
-        precision: Of the network; fp32 is exact. bf16 is faster on hardware that has it and
+        precision: Of the computation; fp32 is exact. bf16 is faster on hardware that has it and
             moves every error a little: compare with an fp32 run by `pairs RUN RUN`.
         deterministic: The same command on the same machine gives the same bits. Default: on a
             CPU, where it costs nothing. On a GPU some operations are slower, and one without
             such a form ends the run.
-        workers: Networks that work at once, on a GPU each where there are some. The records do
+        workers: Number of networks that run at once, each on its own GPU if any. The records do
             not depend on it.
         gpus_per_worker: 0 to 1; 0.5 lets two workers share a GPU.
         engine: local: this machine. ray: a Ray cluster (see docs/how-to/many-machines.md).
@@ -167,7 +167,7 @@ class RunSettings:
         """Checks that a network is named.
 
         Raises:
-            UsageError: none is; says how to begin.
+            UsageError: none is named; states how to begin.
         """
         if self.arch is None:
             raise UsageError(

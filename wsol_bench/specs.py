@@ -20,7 +20,7 @@ PATH_PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Prefix of a spec that names a path -> the options that may follow it."""
 
 NAME = re.compile(r"[A-Za-z0-9_.+-]{1,60}")
-"""What `name=` takes: it stands in tables, so it is short and plain."""
+"""The values of `name=`: tables show it, so it is short and plain."""
 
 
 @dataclass(frozen=True, slots=True)

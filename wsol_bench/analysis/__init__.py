@@ -1,1 +1,1 @@
-"""Records only, no network: rescoring, pairs, breakdown, regression, sweeps."""
+"""Analyses of records, without a network: rescoring, pairs, breakdown, regression, sweeps."""

@@ -14,7 +14,7 @@ from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.metric import BoundMetric
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-"""Times the protocol's reference; 0.15 and 20 % of the maximum are the papers'."""
+"""Multiples of the protocol's reference; the papers use 0.15 and 20 % of the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Variant:
     """One changed choice.
 
     Attributes:
-        choice: which, such as "threshold".
-        value: to what.
-        is_own: whether this is what the run's protocol has.
+        choice: its name, such as "threshold".
+        value: the changed value.
+        is_own: whether this is the value of the run's protocol.
         result: the figures under it.
     """
 

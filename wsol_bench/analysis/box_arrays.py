@@ -23,8 +23,8 @@ class BoxArrays:
     Attributes:
         boxes: (n, 4) the method's box for the label's class.
         truths: (t, 4) the label's ground-truth boxes, image after image.
-        starts: (n,) where each image's begin in `truths`.
-        counts: (n,) how many each image has, 1 or more.
+        starts: (n,) the index in `truths` of each image's first box.
+        counts: (n,) the number of boxes of each image, at least 1.
         image_areas: (n,) width times height in pixels.
     """
 
@@ -36,7 +36,7 @@ class BoxArrays:
 
     @property
     def n(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self.boxes)
 
     @property

@@ -6,8 +6,8 @@ the pixels of all images, has no parts.
 
 The size of an image's object is the share of the image that its largest
 ground-truth box covers: one right box is enough, and the largest is the easiest. The bins' edges
-are where the two boxes that need no network stop being able to be right, and
-where a map stops being able to show the object:
+are the sizes at which the two boxes that need no network can no longer be right, and
+the size below which a map can no longer show the object:
 
     tiny     share < 1/16     under a quarter of the side: 3.5 cells of a 14x14 map
     small    1/16 .. 1/4      the centred box (0.71 W x 0.71 H, half the image) cannot
@@ -16,7 +16,7 @@ where a map stops being able to show the object:
     large    share >= 1/2     the whole image is right
 
 An image that could not be read has no area, so no share: such images are a group of
-their own, which is there only where a run has one.
+their own, which is shown only if a run has one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ from wsol_bench.scoring.metric import BoundMetric, measure_all
 from wsol_bench.scoring.row_data import RowData
 
 SIZE_EDGES = (1 / 16, 1 / 4, 1 / 2)
-"""Shares of the image's area; a bin holds its lower edge."""
+"""Shares of the image's area; a bin includes its lower edge."""
 
 SIZE_NAMES = ("tiny (< 1/16)", "small (1/16–1/4)", "medium (1/4–1/2)", "large (≥ 1/2)")
 
@@ -52,7 +52,7 @@ class Group:
 
     Attributes:
         name: such as "small (1/16–1/4)" or a class's name.
-        n: images of the part, counted by a metric or not.
+        n: all images of the part, including those that a metric excludes.
         figures: metric -> figure over the part, of those images that the metric counts.
     """
 
@@ -69,7 +69,7 @@ class MeasuredImages:
         labels: (n,) class indices.
         shares: (n,) of the image's area that its largest ground-truth box covers, or NaN where
             it could not be read.
-        counts: (n,) how many ground-truth boxes there are.
+        counts: (n,) the number of ground-truth boxes.
         image_ids: (n,), or none where every metric is a share of images.
         values: metric -> its values; only metrics that have one per image.
     """
@@ -96,7 +96,7 @@ class MeasuredImages:
 
     @classmethod
     def with_values(cls, row: RowData, values: Mapping[str, PerImage]) -> "MeasuredImages":
-        """A row's images with values that are known; errors as `of`."""
+        """A row's images with known values; raises the errors of `of`."""
         boxes = boxes_of_row(row)
         shares = all(each.is_binary for each in values.values())
         return cls(
@@ -158,7 +158,7 @@ def by_class(images: MeasuredImages, class_names: Sequence[str]) -> tuple[Group,
 
     Returns:
         One group per class in the order of `class_names`, over 0 images where the
-        records have none of it.
+        records have no image of it.
     """
     return _grouped(images, images.labels, class_names)
 

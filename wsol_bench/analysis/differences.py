@@ -38,7 +38,7 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two rows differ over n images, without their names.
+    """The difference of two rows over n images, without their names.
 
     Attributes:
         n: images.
@@ -47,8 +47,8 @@ class Difference:
         percent: figure of the first minus figure of the second, in percentage points or in
             the metric's unit; NaN where n is 0.
         interval: of `percent`.
-        p: two-sided: McNemar's exact p, or of the bootstrap; 1 where no image distinguishes the
-            rows apart.
+        p: two-sided: McNemar's exact p, or the bootstrap's; 1 if no image distinguishes the
+            rows.
     """
 
     n: int

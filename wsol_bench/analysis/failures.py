@@ -2,7 +2,7 @@
 
 Let B be the method's box and T_1..T_m the label's ground-truth boxes. Of a T, B lies
 *inside* by |B and T| / |B| and *covers* |B and T| / |T|. "Mostly" is a share of at
-minimum tau = 2 r / (1 + r), with r the minimum IoU of a right box; tau = 2/3 at r = 1/2.
+least tau = 2 r / (1 + r), with r the minimum IoU of a right box; tau = 2/3 at r = 1/2.
 
 Why this tau: inside >= tau and covers >= tau of one T together give
 IoU = 1 / (1/inside + 1/covers - 1) >= tau / (2 - tau) = r, which is right. So a wrong
@@ -20,7 +20,7 @@ The kinds, in the order of the tests; the first that holds is the image's kind:
 6. MISS         the best IoU is below 0.1: hardly any overlap. Hoiem et al. draw the line
                 between a misplaced and a background detection there. Tested after 4 and 5,
                 since a small part of a large object, or the whole image around a tiny
-                one, has found the object and has a low IoU all the same.
+                one, locates the object although its IoU is low.
 7. OTHER        the rest: it overlaps, and neither holds the other mostly (shifted, or
                 of another shape).
 
@@ -52,7 +52,7 @@ MIN_OVERLAP = 0.1
 """Below this best IoU a box that is neither too small nor too large is a miss."""
 
 MIN_SEVERAL = 2
-"""Ground-truth boxes that must be mostly covered for several objects in one box."""
+"""The minimum number of mostly covered ground-truth boxes for the kind SEVERAL."""
 
 CLASSES_OF: Mapping[str, Callable[[RowData, int], NDArray[np.bool_]]] = MappingProxyType(
     {
@@ -83,7 +83,7 @@ KINDS = tuple(FailureKind)
 def count_failures(
     table: pa.Table, method: str, protocol: Protocol, metric: str = "top1_loc"
 ) -> dict[FailureKind, int]:
-    """How many images are of each kind, the blacklist left out.
+    """The number of images of each kind, without the blacklist.
 
     The counts add up to the metric's n, and those but RIGHT to its wrong images.
 

@@ -1,6 +1,6 @@
 """Paired comparisons of rows over the same images.
 
-Two rows of one dataset share its images, so their figures rise and fall together and
+Two rows of one dataset share its images, so their figures are correlated and
 their two intervals are not enough. Here each image is compared with itself, as
 `analysis.differences` describes.
 """
@@ -32,10 +32,10 @@ from wsol_bench.scoring.metric import BoundMetric
 
 @dataclass(frozen=True, slots=True)
 class PairedRow:
-    """One row of a table of figures, with what it is measured from.
+    """A row of a table of figures, with the source of its measurements.
 
     Attributes:
-        name: what messages and tables call it; unique among rows compared.
+        name: in messages and tables; unique among the rows compared.
         images: gives the row's images.
         measure: gives the row's figure under a metric, or None where it does not apply.
     """
@@ -62,8 +62,8 @@ class PairedComparison:
         first, second: names of the rows.
         metric: its name.
         difference: of the first minus the second.
-        p_holm: `difference.p` corrected for the table that it stands in; p itself
-            where the comparison stands alone.
+        p_holm: `difference.p` corrected within the table of comparisons; p itself
+            for a single comparison.
     """
 
     first: str
@@ -75,7 +75,7 @@ class PairedComparison:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRow:
-    """A row's figure under one metric, with the images that it is over.
+    """A row's figure under one metric, with the images over which it was measured.
 
     Attributes:
         name: of the row.
@@ -92,7 +92,7 @@ def measure_rows(rows: Sequence[PairedRow], metric: str) -> tuple[MeasuredRow, .
     """Each row's figure; rows to which the metric does not apply are left out.
 
     Raises:
-        UsageError: there is no such metric, or the rows have not kept what it needs.
+        UsageError: there is no such metric, or the data that it needs were not kept.
         DataError: a row holds an image twice, or has not kept its maps.
     """
     (bound,) = metrics_in([metric])
@@ -199,7 +199,7 @@ def compare_methods(
 
     Args:
         table: the run's records.
-        methods: at least two, in the order in which pairs are to stand.
+        methods: at least two, in the order of the pairs.
         metric: a spec of the table of metrics that needs no maps.
         protocol: the run's, or another one's IoU and k.
         resamples, seed: as `paired_difference`.

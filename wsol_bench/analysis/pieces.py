@@ -1,6 +1,6 @@
 """Rows measured shard by shard, so that memory does not grow with the number of images.
 
-A metric that judges each image by its own record is measured on one shard after another. Any
+A metric that is computed from each image's own record is measured on one shard after another. Any
 other metric, such as one that pools the maps of all images, gets the whole row as one piece.
 """
 
@@ -47,12 +47,12 @@ def pieces_of(
 def rows_to_pair(
     network: NetworkRecords, names: Mapping[str, str], metrics: Sequence[BoundMetric]
 ) -> list[PairedRow]:
-    """The rows of a network, to be paired with others under some metrics.
+    """The rows of a network, for paired comparisons with others under some metrics.
 
     Args:
         network: the network's records.
-        names: row -> what messages and tables call it.
-        metrics: those that are asked for, measured in one pass over a row's records.
+        names: row -> its name in messages and tables.
+        metrics: the requested ones, measured in one pass over a row's records.
     """
 
     @cache

@@ -20,11 +20,11 @@ class Differences:
     Attributes:
         method: its name.
         images: that both runs have.
-        only_one: images that one run alone has.
+        only_one: images that only one of the runs has.
         classes: images whose best classes differ.
         boxes: images whose box differs.
-        pixels: the furthest that a corner moved.
-        flipped: images whose box is right on one side and wrong on the other.
+        pixels: the maximum distance by which a corner moved.
+        flipped: images whose box is right in one run and wrong in the other.
         furthest: images by how far their box moved, descending, without those that did not.
     """
 
@@ -48,7 +48,7 @@ def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differe
 
     Args:
         old, new: records of `record_table.SCHEMA`.
-        iou: from which on a box is right.
+        iou: the minimum IoU of a right box.
 
     Yields:
         One for each method that both have, in the old run's order.
@@ -60,10 +60,10 @@ def differences_of(old: pa.Table, new: pa.Table, iou: float) -> Iterator[Differe
 
 
 def circumstances(manifest: Manifest) -> dict[str, str]:
-    """What in a run's manifest may explain its records: name -> value as text.
+    """Facts of a run's manifest that may explain its records: name -> value as text.
 
     Args:
-        manifest: of an interrupted or older run it may lack some of it.
+        manifest: that of an interrupted or older run may lack some of them.
     """
     values = {name: str(value) for name, value in asdict(manifest.identity).items()}
     values |= {row.name: str(row.definition) for row in manifest.rows} | dict(manifest.versions)
@@ -77,7 +77,7 @@ def circumstances(manifest: Manifest) -> dict[str, str]:
 
 
 def explanations(old: Manifest, new: Manifest) -> list[str]:
-    """Each circumstance in which two runs differ: its name and what each of them had.
+    """Each of these facts in which two runs differ: its name and both values.
 
     Args:
         old, new: manifests.

@@ -2,7 +2,7 @@
 
 A cell is one figure of one method on one arch. Both results must be of the same
 images under the same protocol, so a tolerance is not a matter of sampling error:
-it allows for what another machine does to the same numbers.
+it allows for numerical differences between machines.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,14 +13,14 @@ from wsol_bench.errors import UsageError, find
 from wsol_bench.records.result_files import RowName, StoredResults, require_tolerance
 
 DEFAULT_TOLERANCE = 0.5
-"""In the metric's unit, for a metric that neither the user nor the baseline states one for.
+"""Default tolerance in the metric's unit, if neither the user nor the baseline states one.
 
 Measured on the demo's 1,000 images: older processor instructions (SSE4.1 for AVX-512)
 and other batch sizes moved nothing, a box threshold off by 0.01 moved Grad-CAM's
 errors by 1.3 to 1.7 points. See docs/how-to/regression-in-ci.md."""
 
 ROUNDING = 1e-9
-"""What a difference of two per cents may be off by, as 30.3 - 30.2 is; one image of
+"""Rounding error of a difference of two percentages, such as 30.3 - 30.2; one image of
 a million is 1e-4."""
 
 
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     WITHIN = "within"
     BEYOND = "beyond"
     NO_FIGURE = "no figure"
-    """On one side only, which no tolerance covers. On both sides it is the same."""
+    """In one result only, which no tolerance covers; without a figure in both, it is the same."""
 
 
 FAILURES = frozenset({Verdict.BEYOND, Verdict.NO_FIGURE})
@@ -80,11 +80,11 @@ class ComparedCell:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A reason, other than a figure, why two results are not of the same thing.
+    """A reason, other than a figure, why two results cannot be compared.
 
     Attributes:
         entry: an arch or a row.
-        what: is another, in words.
+        what: the difference, in words.
     """
 
     entry: str
@@ -113,12 +113,12 @@ class ResultComparison:
 
     @property
     def without_figure(self) -> tuple[ComparedCell, ...]:
-        """The cells that have a figure on neither side, and so guard nothing."""
+        """The cells without a figure in either result, which guard against nothing."""
         return tuple(cell for cell in self.cells if cell.old is None and cell.new is None)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """One line for each mismatch and each cell that left its tolerance."""
+        """One line for each mismatch and each cell that exceeds its tolerance."""
         cells = (cell for cell in self.cells if cell.verdict in FAILURES)
         return tuple(str(failure) for failure in (*self.mismatches, *cells))
 
@@ -134,7 +134,7 @@ def compare(
     Args:
         old: the baseline.
         new: what to compare with it.
-        tolerance: metric -> how far it may move; goes before what the baseline states.
+        tolerance: metric -> the permitted change; takes precedence over the baseline's.
         metrics: those to compare; default: those of the baseline.
 
     Raises:
@@ -178,10 +178,10 @@ def read_tolerances(pairs: Sequence[str], known: Collection[str]) -> dict[str, f
 
     Args:
         pairs: the texts.
-        known: the metrics that there are.
+        known: the names of all metrics.
 
     Raises:
-        UsageError: one is of another form, names no metric or no number of points.
+        UsageError: one has another form, an unknown metric or an invalid number of points.
     """
     tolerances = {}
     for pair in pairs:

@@ -1,8 +1,8 @@
 """A run scored again under another protocol, without its network.
 
 Records hold the predicted and the ground-truth boxes, so scoring can always be varied. A
-box drawn by another rule needs the maps, which a run keeps with --keep-maps. What
-needs other input tensors, another view, cannot be had from either.
+box drawn by another rule needs the maps, which a run keeps with --keep-maps. Another
+view needs other input tensors, and so another run of the network.
 """
 
 from collections import Counter
@@ -55,7 +55,7 @@ def rescore(
     Raises:
         DataError: the protocol or a metric needs maps that were not kept.
         UsageError: the protocol has another view, or more classes than were kept; or the
-            run to tune on is none of this kind.
+            run to tune on does not match.
     """
     (result,) = rescore_each(
         networks, (protocol,), metrics or metrics_of(protocol), tune_on, advance=advance
@@ -148,13 +148,13 @@ def _result(
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """One row, and what its records say of the images.
+    """One row, and the facts about the images in its records.
 
     Attributes:
         row: its figures.
-        data: the last piece of its records, by which a metric says why it does not apply.
+        data: the last piece of its records, from which a metric finds why it does not apply.
         states: map state -> number of images.
-        localized: how many images localization counts.
+        localized: number of images that localization counts.
         unreadable: the ids of the images that could not be read.
     """
 

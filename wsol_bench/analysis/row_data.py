@@ -36,7 +36,7 @@ def row_data(
 
 
 def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) -> RowData:
-    """The records of a row of any run's folder; maps, masks and columns are opened when asked for.
+    """The records of a row of any run's folder; maps, masks and columns are opened on request.
 
     Args:
         folder: of the run.

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Order = NDArray[np.intp] | slice
-"""Puts an array over the images of a row in order; a slice where it is in order."""
+"""Index that sorts an array over the images of a row; a slice if it is sorted already."""
 
 AS_IT_IS = slice(None)
 
@@ -23,7 +23,7 @@ class RowImages:
     Attributes:
         open: gives the records of one row, in pieces; called again where ids are needed.
         labels: (n,).
-        ascends: whether the ids do, so that none is there twice and they need no sorting.
+        ascends: whether the ids ascend, so that none occurs twice and they need no sorting.
     """
 
     open: Callable[[], Iterable[pa.Table]]
@@ -32,7 +32,7 @@ class RowImages:
 
     @classmethod
     def of(cls, open_pieces: Callable[[], Iterable[pa.Table]]) -> "RowImages":
-        """Reads labels and looks at the ids, of which one piece is in memory."""
+        """Reads the labels and checks the order of the ids, with one piece in memory at a time."""
         labels, ascends, last = [np.empty(0, np.int32)], True, ""
         for table in open_pieces():
             ids = table["image_id"].to_pylist()
@@ -49,7 +49,7 @@ class RowImages:
 
     @cached_property
     def repeated(self) -> str | None:
-        """An image that is there twice with one label, or None."""
+        """An image that occurs twice with the same label, or None."""
         if self.ascends:
             return None
         keys = Counter(zip(self.ids.tolist(), self.labels.tolist(), strict=True))

@@ -61,7 +61,7 @@ class ReportRun:
         label: what distinguishes it from the report's other runs.
         path: its folder.
         manifest: of the run's own network.
-        protocol: under which it was made.
+        protocol: of the run.
         rows: in the order of its result.
         metrics: those that the table of figures shows.
     """
@@ -75,12 +75,12 @@ class ReportRun:
 
     @property
     def identity(self) -> Identity:
-        """What decided the records of the run's own network."""
+        """The identity of the records of the run's own network."""
         return self.manifest.identity
 
     @property
     def n(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self.rows[0].table)
 
     @property
@@ -94,7 +94,7 @@ class ReportRun:
 
     @property
     def localized(self) -> int:
-        """How many images localization counts: all but the blacklist's."""
+        """The number of images that localization counts: all but the blacklist's."""
         return localized_in(self.rows[0].table)
 
     @property

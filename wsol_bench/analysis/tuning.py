@@ -8,13 +8,13 @@ from wsol_bench.records.opened_run import NetworkRecords
 from wsol_bench.scoring.row_data import RowData
 
 _NETWORK = ("arch", "weights_sha256", "preprocessing", "precision")
-"""What both runs must have the same, for a threshold of one to fit the other's maps."""
+"""Fields that both runs must share, so that a threshold of one fits the other's maps."""
 
 
 def tuning_rows(
     networks: Sequence[NetworkRecords], tune_on: Sequence[NetworkRecords]
 ) -> dict[str, RowData]:
-    """Row -> the same row of the run to tune on; nothing where there is no such run.
+    """Row -> the same row of the run to tune on; empty if there is no such run.
 
     Raises:
         UsageError: both runs are of the same images, or the other run lacks a row or has

@@ -51,7 +51,7 @@ def method_tasks(case: Case) -> dict[str, Task]:
 
 
 def core_tasks(case: Case) -> dict[str, Task]:
-    """The tasks of a quick look: Grad-CAM, and three methods in one pass."""
+    """The tasks of the short benchmark: Grad-CAM, and three methods in one pass."""
     wanted = [("grad_cam",), ("grad_cam", "backprop", "c_mwp")]
     carried = [tuple(name for name in group if name in case.bound) for group in wanted]
     return {"+".join(group): _localize(case, group) for group in dict.fromkeys(carried) if group}

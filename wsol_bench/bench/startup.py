@@ -61,7 +61,7 @@ wait for, and none of the others."""
 
 @dataclass(frozen=True, slots=True)
 class StartupCost:
-    """What a command takes.
+    """The time that a command takes.
 
     Attributes:
         seconds: by the clock.
@@ -88,7 +88,7 @@ def measure_startup(
     budget: float = inf,
     on_round: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, StartupCost]:
-    """Runs each command some times in turn, after one round that fills caches.
+    """Runs each command several times in turn, after one round that fills caches.
 
     Args:
         commands: name -> arguments of Python, where RUN and RUN.csv stand for a run's folder

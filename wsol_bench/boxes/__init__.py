@@ -1,1 +1,1 @@
-"""Maps become boxes."""
+"""Boxes: from maps to predicted boxes."""

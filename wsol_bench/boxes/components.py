@@ -108,7 +108,7 @@ def peak_component(
     values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
     """The box of the component that contains the maximum (the first one on a tie)."""
-    from scipy import ndimage  # a third of a second at start-up that only this rule needs
+    from scipy import ndimage  # importing it takes a third of a second, which only this rule needs
 
     kept = values >= np.float64(threshold)  # a plain float would be rounded to float32
     labels, _ = ndimage.label(kept, np.ones((3, 3)) if eight_connected else None)

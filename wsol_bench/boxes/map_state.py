@@ -1,4 +1,4 @@
-"""Whether a map holds any evidence."""
+"""The states of a map: whether it holds any evidence."""
 
 from enum import StrEnum
 

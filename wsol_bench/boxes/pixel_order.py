@@ -1,7 +1,7 @@
 """The pixels of a map by the number of thresholds that they pass.
 
 That number, a pixel's level, is all that a sweep over thresholds needs of its value:
-the pixels of level k enter when the threshold has fallen to the k-th. It is exact,
+the pixels of level k enter when the threshold has descended to the k-th. It is exact,
 every value being compared in float64 and not cut to any number of bits.
 
 Kept apart from `sweep` because numba's cache notices changes only in a function's own
@@ -59,7 +59,7 @@ def pixel_order(
 
     Raises:
         RunError: the map holds NaN or infinite values, or is too large.
-        UsageError: the thresholds do not rise, are not finite, or are too many.
+        UsageError: the thresholds do not ascend, are not finite, or are too many.
     """
     values = np.ascontiguousarray(values, np.result_type(values, np.float32))
     if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
@@ -133,8 +133,8 @@ def _order(
 def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDArray[np.uint16]:
     """How many thresholds each pixel passes, (h + 2, w + 2) with a border of 0.
 
-    The range of the thresholds is cut into cells. The cell of a number never falls as
-    the number rises, rounding included, so a pixel passes all thresholds of lower
+    The range of the thresholds is cut into cells. The cell of a number never decreases as
+    the number increases, rounding included, so a pixel passes all thresholds of lower
     cells and none of higher ones; only those of its own cell have to be compared.
     """
     height, width = values.shape
@@ -145,7 +145,7 @@ def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDA
     cells = _CELLS_PER_THRESHOLD * thresholds.size
     scale = cells / extent if extent > 0 else 0.0
     if not np.isfinite(scale):
-        scale = 0.0  # one cell for all: slow, and as right
+        scale = 0.0  # one cell for all: slow, but equally correct
     below = np.zeros(cells + 1, np.uint16)  # how many thresholds are in lower cells
     for threshold in thresholds:
         below[_cell(threshold, lowest, scale, cells) + 1] += 1

@@ -39,10 +39,10 @@ _Numbers = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class ComponentBoxes:
-    """Boxes of all components, each with the thresholds at which it stands.
+    """Boxes of all components, each with the range of thresholds at which it is valid.
 
     At threshold i the components' boxes are those with `start <= i < stop`. Each
-    component has its own entries, so a box that two have in turn is there twice.
+    component has its own entries, so a box that two have in turn occurs twice.
 
     Attributes:
         boxes: (e, 4) int32 half-open xyxy.
@@ -63,7 +63,7 @@ def largest_boxes(
 ) -> NDArray[np.int32]:
     """The box of the largest component at every threshold.
 
-    Each row is what `boxes.largest_component` finds at that threshold: of several
+    Each row is the box of `boxes.largest_component` at that threshold: of several
     largest components, the one whose first pixel in raster order comes first.
 
     Args:
@@ -77,7 +77,7 @@ def largest_boxes(
 
     Raises:
         RunError: the map holds NaN or infinite values, or is too large.
-        UsageError: the thresholds do not rise, are not finite or too many, or the
+        UsageError: the thresholds do not ascend, are not finite or too many, or the
             connectivity is neither 4 nor 8.
     """
     order = pixel_order(values, thresholds, strict=strict)
@@ -94,7 +94,7 @@ def component_boxes(
     """The boxes of all components at every threshold.
 
     Arguments and errors are those of `largest_boxes`. An entry is a box for as long
-    as its component keeps it, so their number grows with what happens in a map and
+    as its component keeps it, so their number grows with the changes within a map and
     not with the thresholds.
     """
     order = pixel_order(values, thresholds, strict=strict)

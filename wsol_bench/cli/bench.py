@@ -32,7 +32,7 @@ def bench(
     topology
         A topology of that arch, with random weights (see: list archs). Default: Caffe's.
     weights
-        What run --weights takes, in place of random ones.
+        A value of run --weights, instead of random weights.
     device
         auto, cpu, cuda, cuda:1, mps.
     batch_size
@@ -49,7 +49,7 @@ def bench(
     data
         Folder or tar with images and boxes, or "demo".
     limit
-        The number of its images that the pipeline runs over.
+        At most N of its images for the pipeline.
     as_json
         One JSON object on stdout instead of the tables.
     """

@@ -20,7 +20,7 @@ def compare(
     update: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> int:
-    """Compare two results cell by cell; exit 4 where one moved further than it may.
+    """Compare two results cell by cell; exit 4 if one exceeds its tolerance.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def compare(
         Comma-separated names of metrics to compare, measured anew from a run's folder (see:
         list metrics). Default: those of the baseline.
     tolerance
-        METRIC=POINTS: how far a metric may move. May be repeated. Default: what the
+        METRIC=POINTS: the permitted change of a metric. May be repeated. Default: those that the
         baseline states under "tolerance", else 0.5.
     markdown
         Print Markdown, for a CI summary.

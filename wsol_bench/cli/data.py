@@ -38,9 +38,9 @@ def check(
     data
         Folder, tar, list or table with images and boxes, or "demo".
     layout
-        Of the dataset; default: recognised by its content.
+        Layout of the dataset; default: recognised by its content.
     split
-        Of the dataset, such as train; default: the first that it has.
+        Split of the dataset, such as train; default: its first.
     box_ends
         How maximum corners are meant, where the dataset's files do not state it.
     limit
@@ -73,9 +73,9 @@ def make_demo(
     Parameters
     ----------
     folder
-        Where to write; must be new or empty.
+        Folder to write; must be new or empty.
     count
-        How many images.
+        Number of images.
     seed
         Another seed gives other images; the same seed gives the same pixels.
     split
@@ -107,9 +107,9 @@ def statistics(
     data
         Folder, tar, list or table with images and boxes, or "demo".
     layout
-        Of the dataset; default: recognised by its content.
+        Layout of the dataset; default: recognised by its content.
     split
-        Of the dataset, such as train; default: the first that it has.
+        Split of the dataset, such as train; default: its first.
     box_ends
         How maximum corners are meant, where the dataset's files do not state it.
     allow_missing

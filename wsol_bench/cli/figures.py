@@ -36,8 +36,8 @@ def show(
     arch
         The network (see: list archs).
     weights
-        As of `run`; default: torchvision's, which are downloaded once. demo: small
-        nets trained on rendered images, whose answer to a photograph means nothing.
+        As in `run`; default: torchvision's, which are downloaded once. demo: small
+        nets trained on rendered images, whose output for a photograph means nothing.
     methods
         Comma-separated specs NAME[:option=value]... (see: list methods).
     asked
@@ -51,7 +51,7 @@ def show(
     out
         The figure's file, .png, .svg or .pdf; default: IMAGE-ARCH.png in this folder.
     width_in
-        Of the figure, in inches; default: 1.8 per panel.
+        Width of the figure in inches; default: 1.8 per panel.
     as_json
         One JSON object on stdout instead of the tables.
     """
@@ -90,7 +90,7 @@ def figure(
     run
         The run's folder.
     images
-        Image ids between commas, or sets with :N for how many, such as worst:3,random:5.
+        Comma-separated image ids, or sets with :N for their number, such as worst:3,random:5.
         best, worst and median are by the mean IoU of the methods that make maps; disagree is
         where their IoUs differ most, degenerate where a map is zero or constant. Outcomes of
         `breakdown` are sets too, such as class-wrong or too-small:2: under any of the methods.
@@ -101,9 +101,9 @@ def figure(
     out
         The figure's file: .pdf, .svg or .png.
     width_in
-        In inches: 6.875 is the text width of a two-column page, 3.25 one column.
+        Width in inches: 6.875 is the text width of a two-column page, 3.25 one column.
     seed
-        Of random images.
+        Seed of the set random.
     """
     from wsol_bench.report.figures.figure import FigureOptions, print_figure
 

@@ -63,7 +63,7 @@ app = App(
     version_flags=["--version", "-V"],
     help_format="plaintext",
     group_commands=Group("This program", sort_key=9),
-    suppress_keyboard_interrupt=False,  # `main` says how to go on
+    suppress_keyboard_interrupt=False,  # `main` reports how to continue
 )
 app.register_install_completion_command(help="Install completion for this shell.")
 
@@ -89,7 +89,7 @@ data_app.group = (DATA,)
 app.command(data_app)
 
 _GO_ON = {"run": False, "reproduce": True}
-"""Commands that go on where they were interrupted; whether they do so without --out."""
+"""Commands that continue where they were interrupted; whether they do so without --out."""
 
 _REMOVED_COMMANDS = {"table1": "is now: reproduce gradcam-table1."}
 
@@ -98,7 +98,7 @@ _REMOVED_FLAGS = {
     ("export", "--method"): "--methods",
     ("pairs", "--metric"): "--metrics",
 }
-"""(Command, flag) that is gone -> its new spelling."""
+"""Removed (command, flag) -> its new spelling."""
 
 
 @app.command(name="list", group=DATA)
@@ -110,7 +110,7 @@ def list_names(
     *,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """List what can be chosen from.
+    """List the available archs, methods, metrics and other choices.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _refuse_removed(tokens: Sequence[str]) -> None:
-    """Refuses a command or flag that is gone, with its new spelling.
+    """Refuses a removed command or flag, with its new spelling.
 
     Raises:
         UsageError: there is one.
@@ -208,7 +208,7 @@ def _fail(message: str, code: int, debug: bool) -> int:
 
 
 def _how_to_go_on(tokens: Sequence[str]) -> str:
-    """The command that goes on from what is kept, where something is."""
+    """The command that continues from what is kept, if anything is."""
     command = next((token for token in tokens if not token.startswith("-")), "")
     keeps = any(token.partition("=")[0] == "--out" for token in tokens)
     if command not in _GO_ON or not (keeps or _GO_ON[command]):

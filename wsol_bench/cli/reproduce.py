@@ -52,7 +52,7 @@ def reproduce(
         Folder for the runs and the table as .md, .csv, .tex, .json; default: the table's name.
         What is finished is kept.
     layout
-        Of the dataset; default: recognised by its content.
+        Layout of the dataset; default: recognised by its content.
     limit
         At most N images.
     allow_missing
@@ -66,7 +66,7 @@ def reproduce(
     threads
         For decoding and boxes; default: one per core.
     workers
-        Networks that work at once, on a GPU each where there are some.
+        Number of networks that run at once, each on its own GPU if any.
     gpus_per_worker
         0 to 1; 0.5 lets two workers share a GPU.
     engine

@@ -1,4 +1,4 @@
-"""How values of flags are read where cyclopts is more lenient than a user would wish."""
+"""Parsing of flags that several commands share, stricter than cyclopts's own."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ def refuse_flags(command: str, flags: Mapping[str, object], why: str) -> None:
 
     Args:
         command: as the user called it.
-        flags: flag -> its value, or None where it was not given.
-        why: what the flag belongs to.
+        flags: flag -> its value, or None by default.
+        why: the mode to which the flag belongs.
 
     Raises:
         UsageError: one was given.
@@ -43,10 +43,10 @@ def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:
 
 
 Runs = Annotated[list[Path], Parameter(name="RUN...")]
-"""Of a command that takes several runs."""
+"""Argument of a command that takes several runs."""
 
 Metrics = Annotated[list[str] | None, Parameter(negative=())]
-"""Of a flag that takes specs of metrics; it may be repeated."""
+"""Parameter of a flag that takes specs of metrics; it may be repeated."""
 
 
 def metrics_asked(texts: Sequence[str] | None) -> "tuple[BoundMetric, ...]":
@@ -57,6 +57,6 @@ def metrics_asked(texts: Sequence[str] | None) -> "tuple[BoundMetric, ...]":
     """
     if not texts:
         return ()
-    from wsol_bench.scoring.catalog import metrics_in  # what a command without it need not import
+    from wsol_bench.scoring.catalog import metrics_in  # imported only by commands with the flag
 
     return metrics_in(",".join(texts))

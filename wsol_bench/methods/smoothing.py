@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIGMA = 0.02
-"""Of the Gaussian, as a share of the map's side."""
+"""Standard deviation of the Gaussian, as a share of the map's side."""
 
 Sigma = Annotated[float, Between(0, 1, "a share of the map's side")]
 """The option `sigma`."""

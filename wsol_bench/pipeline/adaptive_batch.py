@@ -12,11 +12,11 @@ from wsol_bench.pipeline.inference import Pending, Pipeline, Question, ask
 
 @dataclass(slots=True)
 class AdaptiveBatch:
-    """How many images fit into the device's memory at once; learns it by failing.
+    """The number of images that fit into the device's memory at once, found by trial.
 
     Attributes:
         log: reports that batches are split.
-        images: at most this number at once, or None as long as all fitted.
+        images: their maximum number at once, or None as long as all have fitted.
     """
 
     log: Callable[[str], None]

@@ -1,6 +1,6 @@
 """Scores of images that another program made, in place of a network's: `--scores FILE`.
 
-Three forms, known by the file's ending:
+Three forms, recognised by the file's suffix:
 
 - `.csv`: a line per image, its name and one score per class, or a heading `image,class,score` and
   a line per image and class, of which an image may name only its best;

@@ -1,7 +1,7 @@
 """Inference: the scores and maps of a batch, brought to the CPU.
 
-On a GPU nothing here waits: a batch's work is queued, its answers are copied to
-pinned memory beside the next batch's work, and `Pending.wait` is called then.
+On a GPU nothing here blocks: a batch's work is queued, its outputs are copied to
+pinned memory during the next batch's work, and `Pending.wait` is called then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from wsol_bench.scoring.image_columns import ImageColumn
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """All that turns examples into records, ready to run.
+    """Everything that turns examples into records, ready to run.
 
     Attributes:
         network: on its device; None where boxes and maps come from elsewhere.
@@ -38,10 +38,10 @@ class Pipeline:
         device: where the network is.
         blacklist: 1-based indices left out of localization errors.
         keep_maps: whether to return the maps, as half floats. Boxes are then drawn
-            from what is kept, so that drawing them again gives the same.
+            from the kept maps, so that drawing them again gives the same boxes.
         class_boxes: whether to draw also the boxes of the best classes.
-        deterministic: whether to take only operations that repeat themselves to the bit.
-        columns: what is kept of each map for metrics.
+        deterministic: whether to use only operations that are reproducible to the bit.
+        columns: those that are kept of each map for metrics.
         ranks_classes: whether records hold the best classes; False where the outputs are no
             classes of the dataset.
         given: the scores of each image, in place of a network's; None where there are none.
@@ -62,7 +62,7 @@ class Pipeline:
 
     @property
     def side(self) -> int:
-        """Of the network's square input, in pixels; 0 without a network."""
+        """The side of the network's square input, in pixels; 0 without a network."""
         return self.preprocessing.size if self.preprocessing else 0
 
     @property
@@ -72,12 +72,12 @@ class Pipeline:
 
     @property
     def precision(self) -> Precision:
-        """Of the network."""
+        """The precision of the network."""
         return self.network.precision if self.network else FP32
 
     @property
     def outputs(self) -> Outputs | None:
-        """The order of the scores by the dataset's classes, where it is not their own."""
+        """The network's output of each class of the dataset, or None if the orders are the same."""
         source = self.network or self.given
         return source.outputs if source else None
 
@@ -88,7 +88,7 @@ class Pipeline:
 
     @property
     def ranked(self) -> int:
-        """How many of the best classes a record holds."""
+        """The number of best classes in a record."""
         return self.protocol.topk if self.ranks_classes else 0
 
     @property
@@ -109,11 +109,11 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One image for the network, and the classes whose maps are wanted.
+    """One image for the network, and the target classes of its maps.
 
     Attributes:
         tensors: (t, side, side, 3) uint8, the view's; empty without a network.
-        classes: a target's name -> the class whose map is wanted.
+        classes: a target's name -> the target class.
         seed: of the image, for methods that draw at random.
         scores: (C,) of the image, where they are given and no network makes them; else empty.
     """
@@ -131,8 +131,8 @@ class Answers:
     Attributes:
         scores: (n, C) float32, the mean over each image's tensors.
         best: (n, k) the best classes, by descending score.
-        maps: method -> (n, t, u, v) float32, of the classes asked about.
-        class_maps: for each of the k best classes the same; empty where not wanted.
+        maps: method -> (n, t, u, v) float32, of the target classes.
+        class_maps: for each of the k best classes the same; empty if not requested.
     """
 
     scores: NDArray[np.float32]
@@ -142,13 +142,13 @@ class Answers:
 
     @property
     def images(self) -> int:
-        """The number of images that it is about."""
+        """The number of images."""
         return len(self.scores)
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Answers on their way from the device: tensors on the CPU, perhaps not yet filled."""
+    """Outputs on their way from the device: tensors on the CPU, perhaps not yet filled."""
 
     scores: Tensor
     maps: Mapping[str, Tensor]
@@ -156,7 +156,7 @@ class Pending:
     copied: "torch.cuda.Event | None"
 
     def wait(self, topk: int) -> Answers:
-        """The answers, as soon as they are all there."""
+        """Waits until all outputs are there, and returns them."""
         if self.copied is not None:
             self.copied.synchronize()
         scores = self.scores.numpy()
@@ -173,8 +173,8 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
 
     Args:
         pipeline: network, methods, protocol.
-        questions: n of them.
-        asks: the pipeline's.
+        questions: one per image, n in all.
+        asks: the pipeline's requests.
 
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
@@ -204,7 +204,7 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
 
 
 def seed_of(image_id: str) -> int:
-    """The seed of an image: of its id alone, so that no order, batch or worker changes a draw."""
+    """The seed of an image, from its id alone, so that no order, batch or worker changes a draw."""
     return int.from_bytes(blake2b(image_id.encode(), digest_size=7).digest(), "big")
 
 

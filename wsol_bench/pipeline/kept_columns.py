@@ -1,4 +1,4 @@
-"""What a run keeps of each map for its metrics."""
+"""The columns that a run keeps of each map for its metrics."""
 
 import numpy as np
 from numpy.typing import NDArray

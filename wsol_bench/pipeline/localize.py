@@ -17,7 +17,7 @@ from wsol_bench.pipeline.inference import Pipeline
 
 @dataclass(frozen=True, slots=True)
 class Localization:
-    """Where one method locates one class in one image.
+    """The box of one class in one image under one method.
 
     Attributes:
         box: (4,) half-open xyxy in the pixels of the original image.

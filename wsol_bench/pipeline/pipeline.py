@@ -1,7 +1,7 @@
 """Examples become records, for one network and its methods.
 
 Three stages overlap: threads decode and resize the images of coming batches, the
-network runs one batch, threads draw the boxes of the batch before. Decoding,
+network runs one batch, threads draw the boxes of the previous batch. Decoding,
 resizing and drawing run outside the interpreter lock.
 """
 
@@ -34,7 +34,7 @@ from wsol_bench.scoring.ilsvrc import label_iou
 __all__ = ["BatchRecords", "Pipeline", "records_of"]
 
 _NO_CLASS = -1
-"""In place of an output that is no class of the dataset, and of the best classes of an image that
+"""Stands for an output that is no class of the dataset, and for the best classes of an image that
 could not be read; never the label."""
 
 

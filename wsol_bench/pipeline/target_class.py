@@ -1,10 +1,10 @@
 """The target class of a map: the label, or another, as a check on the map.
 
-A map that does not depend on the class it is asked about locates the salient, not the
-class. Asked about a wrong class, a method that knows classes must do worse.
+A map that does not depend on its target class locates what is salient, not the
+class. For a wrong target class, a method that distinguishes classes must do worse.
 
 Every choice is made from the image's id alone, so that it depends on no batch and no
-run, and two methods are asked about the same wrong class.
+run, and two methods get the same wrong class.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ def other_class(example: Example, dataset: Dataset) -> int:
 
 
 def shuffled_label(example: Example, dataset: Dataset) -> int:
-    """The label of an image of the dataset drawn at random, at times its own."""
+    """The label of an image of the dataset drawn at random, sometimes its own."""
     examples: Sequence[Example] = dataset.examples
     return examples[_number(example, "shuffled") % len(examples)].label
 

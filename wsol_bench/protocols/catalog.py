@@ -43,7 +43,7 @@ class Sweep:
 
     Attributes:
         side: maps and ground-truth boxes are resized to a square of this side, in pixels.
-        thresholds: how many, evenly from 0 to 1 of the min-max normalised map.
+        thresholds: their number, evenly spaced from 0 to 1 of the min-max normalised map.
         ious: the minimum IoUs of a right box, averaged.
         any_component: whether any component's box may be the right one.
     """
@@ -56,20 +56,20 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A way to get from images and networks to errors.
+    """A procedure from images and networks to errors.
 
     Attributes:
-        name: what `--protocol` takes.
+        name: the value of `--protocol`.
         source: where the choices come from.
         view: the name of an entry of `views.VIEWS`.
         box_rule: how a map becomes a box.
         iou: the minimum IoU of a right box.
-        topk: how many classes the second pair of errors reads.
+        topk: number of classes that the second pair of errors reads.
         truth: which of several ground-truth boxes may be met: "any", or only the "largest",
             or only the "first" as annotated.
         inclusive: whether boxes are taken as inclusive, off by one, as some do.
         sweep: how the map is scored at every threshold, or None.
-        metrics: what is measured where no metrics are asked for; specs of the table of
+        metrics: those that are measured by default; specs of the table of
             metrics.
     """
 

@@ -26,7 +26,7 @@ def resolve(protocol: str, changes: Sequence[str] = ()) -> Protocol:
 
     Args:
         protocol: a name, or the path of a .toml file.
-        changes: "field=value" texts, which win over the file.
+        changes: "field=value" texts, which take precedence over the file.
 
     Raises:
         UsageError: an unknown name or field, or a value of the wrong kind.
@@ -58,7 +58,7 @@ def changed_by_file(protocol: str | None) -> tuple[str, ...]:
 
 
 def with_changes(protocol: Protocol, changes: Sequence[str]) -> Protocol:
-    """A run's own protocol with fields replaced, whatever was replaced in it before.
+    """A run's own protocol with fields replaced, including fields that were replaced before.
 
     Args:
         protocol: every field of it stays that is not named.

@@ -1,8 +1,8 @@
 """Bringing a map from one size to another, in one place for every use of it.
 
 Each kernel is a list of source positions and weights per target position, with
-half-pixel centres and edges repeated. Nothing averages when it shrinks: maps are
-smaller than images nearly always.
+half-pixel centres and edges repeated. No kernel averages when it shrinks a map: maps are
+nearly always smaller than images.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,9 +16,9 @@ Taps = tuple[NDArray[np.int64], NDArray[np.float32]]
 """(target, k) source positions and (target, k) weights that sum to 1."""
 
 KEYS_SLOPE = -0.5
-"""What MATLAB's imresize and Pillow call bicubic."""
+"""Coefficient of the bicubic kernel of MATLAB's imresize and of Pillow."""
 OPENCV_SLOPE = -0.75
-"""What OpenCV and torch call bicubic."""
+"""Coefficient of the bicubic kernel of OpenCV and torch."""
 
 
 def nearest(source: int, target: int) -> Taps:

@@ -80,7 +80,7 @@ def center_crop(image: Image.Image, side: int, crop: Crop | None = None) -> Tens
 def _center_of_strip(
     image: Image.Image, side: int, resized: Size, resampling: Image.Resampling
 ) -> Tensors:
-    """The centre of a very long image, of which the rest would be resized in vain.
+    """The centre of a very long image, whose remainder need not be resized.
 
     Equal to `center_crop` to a grey level: Pillow rounds a box's edges otherwise.
     """

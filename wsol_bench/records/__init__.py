@@ -1,1 +1,1 @@
-"""What is kept of a run and where it lies."""
+"""The records, manifest and result of a run, and their storage."""

@@ -14,7 +14,7 @@ _SPELT = {"changes": "set"}
 
 
 def command_of(settings: Mapping[str, Any], out: str) -> str:
-    """A line for a shell, without the settings that are the default's.
+    """A command line for a shell, without the settings that equal their defaults.
 
     Args:
         settings: of a manifest.
@@ -29,7 +29,7 @@ def command_of(settings: Mapping[str, Any], out: str) -> str:
 
 
 def remedy_of(manifest: Manifest, out: str) -> str:
-    """What makes a missing or damaged shard anew: the command with every row of the run."""
+    """How to make a missing or damaged shard again: the command with every row of the run."""
     if not manifest.settings:  # not finished yet
         return REMEDY
     asked = [str(each) for each in manifest.settings.get("methods", ())]

@@ -24,7 +24,7 @@ DEFAULT_PRECISION = "fp32"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What decides the records of one network, but for its rows.
+    """Everything that determines the records of one network, except its rows.
 
     Attributes:
         arch: spec of the arch.
@@ -83,7 +83,7 @@ class Identity:
 
     @property
     def digest(self) -> str:
-        """Digest of all that decides records; the header of every file of the run contains it."""
+        """Digest of everything that determines the records; the header of each file contains it."""
         plain = asdict(self)
         del plain["protocol"]["metrics"]  # these are measured from the records
         if not self.columns:  # as before there were any
@@ -119,13 +119,13 @@ class ManifestRow:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """What decides the row's records beside the run's identity."""
+        """The fields that determine the row's records, beside the run's identity."""
         plain = asdict(self)
         return {name: plain[name] for name in ("name", "method", "options", "layer", "source")}
 
     @property
     def digest(self) -> str:
-        """Of its definition."""
+        """The digest of its definition."""
         return digest_of(self.definition)
 
 
@@ -134,11 +134,11 @@ class DataSource:
     """Where a run's examples came from, to open them again.
 
     Attributes:
-        path: what `--data` was.
+        path: the value of `--data`.
         layout: the value of `--layout`, or None where it was recognised.
         limit: at most this many examples, or None.
-        split: what `--split` was, or None.
-        box_ends: what `--box-ends` was, or None.
+        split: the value of `--split`, or None.
+        box_ends: the value of `--box-ends`, or None.
         has_masks: whether the dataset has masks.
         corners: how maximum corners are meant in its files.
         only_classes: the classes of its examples, where those of others were left out.
@@ -156,10 +156,10 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """All that `run.json` holds.
+    """The content of `run.json`.
 
     Attributes:
-        identity: what decides the records.
+        identity: what determines the records.
         rows: in the order in which they were added.
         data: where the examples came from.
         status: "running" until every record is there and scored.
@@ -174,8 +174,8 @@ class Manifest:
         missing_images: annotated images whose files are absent.
         sizes_differ, boxes_outside: images that disagree with their annotation.
         class_ids, class_names: of the dataset.
-        digests: folder of examples or of a row -> sha256 of each of its files, in order; noted
-            when the run is finished. The files of maps have theirs in the row's files.
+        digests: folder of examples or of a row -> sha256 of each of its files, in order; recorded
+            when the run is finished. The digests of map files are in the row's files.
         result: rows and figures, as `run --json` prints them; None until finished.
     """
 

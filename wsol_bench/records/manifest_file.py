@@ -1,6 +1,6 @@
 """Manifests as files: `run.json`, which contains the digest of its own content.
 
-One that was edited or damaged is not believed.
+A manifest that was edited or damaged is rejected.
 """
 
 import json

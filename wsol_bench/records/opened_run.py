@@ -1,4 +1,4 @@
-"""Finished runs, opened from their folders: the one way in which a run is read."""
+"""Finished runs, opened from their folders; every reader of a run uses this module."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from wsol_bench.records.stated_figures import check_figures
 __all__ = ["open_networks"]
 
 UNREAD = Size(0, 0)
-"""Of an image that could not be read."""
+"""The size of an image that could not be read."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class NetworkRecords:
 
     @property
     def identity(self) -> Identity:
-        """What decided the records."""
+        """The identity of the records."""
         return self.manifest.identity
 
     @property

@@ -1,4 +1,4 @@
-"""What flows through a run and what is kept of it.
+"""Records: the data that a run keeps of each image under each method.
 
 `Example` comes out of a dataset, `Record` goes into the store. Both are frozen:
 a stage makes a new value and never edits the one before it.
@@ -18,7 +18,7 @@ __all__ = ["Record"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is kept of one image under one method: enough to score it again.
+    """The data kept of one image under one method: enough to score it again.
 
     Attributes:
         image_id, index, label: the example's.

@@ -38,7 +38,7 @@ class Row:
         """Figures, their 95 % intervals and their n as plain values.
 
         Args:
-            metrics: those that the result was asked for; one that is absent is null.
+            metrics: the requested ones; one that is absent is null.
         """
         figures = self.figures
         names = dict.fromkeys([*(each.name for each in metrics), *figures])
@@ -68,13 +68,13 @@ class Result:
         summary: the protocol's choices in one line.
         precision: of the network; "" if there is none.
         n: images.
-        rows: one per method that could run, in the order asked for.
+        rows: one per method that could run, in the requested order.
         not_applicable: method -> why this network does not support it.
         map_states: method -> map state -> number of images.
         seconds: of the run that made it, all sessions together.
         is_ilsvrc: whether the classes are ILSVRC's, so that the paper's figures
-            may stand beside these.
-        columns: the metrics asked for, in the order of the table.
+            can be shown beside these.
+        columns: the requested metrics, in the order of the table.
         localized: images that localization counts: all but the blacklist's.
         unreadable: ids of images that could not be read and count as wrong.
         notes: row -> what a reader of its figures must know, such as "one map for all classes".
@@ -123,7 +123,7 @@ class Result:
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per method: its figures, the ends of their intervals and their n."""
-        import pandas as pd  # half a second that only callers of this pay
+        import pandas as pd  # takes half a second, which only this method needs
 
         rows = []
         for row in self.rows:

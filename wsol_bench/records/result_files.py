@@ -1,4 +1,4 @@
-"""Results as they lie on the disk, read back to be compared.
+"""Results on the disk, read again for comparisons.
 
 A result file holds the object of `Result.to_json`, or several of them under
 "results"; a run's folder holds one in its manifest, or a folder per arch. A file
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class RowName:
-    """Which row of a result: a method on an arch."""
+    """The key of a row of a result: a method on an arch."""
 
     arch: str
     method: str
@@ -37,7 +37,7 @@ class RowName:
 
 @dataclass(frozen=True, slots=True)
 class StoredResults:
-    """What a result file or a run's folder holds.
+    """The results in a file or in a run's folder.
 
     Attributes:
         path: as the user gave it.
@@ -129,7 +129,7 @@ def require_tolerance(metric: str, points: object, known: Collection[str]) -> fl
     Args:
         metric: its name.
         points: in the metric's unit.
-        known: the metrics that there are.
+        known: the names of all metrics.
 
     Raises:
         ValueError: there is no such metric, or this is no number of points.
@@ -241,7 +241,7 @@ def _conditions_of(result: Mapping[str, Any], arch: str) -> dict[str, str | int]
 def _row_conditions_of(
     row: Mapping[str, Any], name: RowName, result: Mapping[str, Any]
 ) -> dict[str, str | int]:
-    """What a row adds to its result's conditions: a blacklist, the weights of a CAM net."""
+    """The conditions that a row adds to its result's: a blacklist, the weights of a CAM net."""
     found = {"images without localization": result["n"] - _get(row, "n_loc", int, str(name))}
     if name.arch == result["arch"] or "weights" not in row:
         return found
@@ -249,7 +249,7 @@ def _row_conditions_of(
 
 
 def _name_of(row: object, arch: str) -> RowName:
-    """Of a row under this arch; CAM's row names another, the CAM net's."""
+    """The key of a row; CAM's row names the CAM net's arch instead of this one."""
     entries = _require(row, dict, f"a row of {arch}")
     method = _get(entries, "method", str, f"a row of {arch}")
     return RowName(_get({"arch": arch, **entries}, "arch", str, f"{arch} {method}"), method)

@@ -64,7 +64,7 @@ class RunFiles:
             raise Damaged(f"{self.path / name}: is missing. {self.remedy}") from error
 
     def decoded(self, name: str, content: bytes, decode: Callable[[bytes], Any]) -> Any:
-        """What `decode` makes of a file's content.
+        """The content of a file, decoded by `decode`.
 
         Raises:
             Damaged: it cannot be decoded.
@@ -92,7 +92,7 @@ class RunFiles:
 
 
 def numbers_in(names: Iterable[str], form: str) -> list[int]:
-    """The numbers of Parquet files that are named as a run names them; any others are passed over.
+    """The numbers of Parquet files that are named as a run names them; any others are ignored.
 
     Args:
         names: of a folder's files.

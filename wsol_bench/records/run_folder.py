@@ -8,7 +8,7 @@ OUT/parts/     partial shards of an interrupted run: see `partial_shards`
 OUT/leases/    which shards are being made, and by which process
 OUT/locks/     which process is changing the manifest; empty but for that moment
 
-A file that is there is whole: see `storage`. The folder may lie on a disk or in any file
+A file that exists is complete: see `storage`. The folder may lie on a disk or in any file
 system that pyarrow knows. Folders of schema 1 are read: see `schema1`.
 """
 
@@ -42,7 +42,7 @@ class RunFolder:
     """The folder of one network's run, open for writing shards and reading them back."""
 
     def __init__(self, path: Path) -> None:
-        """Names the folder; `begin` makes it.
+        """Refers to the folder; `begin` creates it.
 
         Args:
             path: a folder, or a URI as `storage.locate` describes.
@@ -57,7 +57,7 @@ class RunFolder:
         """Makes the folder, or adds rows to the same run that it holds.
 
         Args:
-            manifest: of the run as it is asked for now; the files of its rows need no names.
+            manifest: of the requested run; the files of its rows need no names.
 
         Returns:
             The manifest with all rows, those that were there before included.
@@ -130,7 +130,7 @@ class RunFolder:
         return self.storage.exists(MANIFEST)
 
     def has_records(self) -> bool:
-        """Whether any shard is there."""
+        """Whether any shard exists."""
         return bool(self.storage.names(EXAMPLE_FOLDER) or self.storage.names("records"))
 
     def manifest(self) -> Manifest:
@@ -262,7 +262,7 @@ class RunFolder:
 
 
 Shards = ShardFiles | ShardFilesOfSchema1
-"""What reads the finished shards of a run."""
+"""The reader of a run's finished shards."""
 
 
 def _differences(there: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> list[str]:

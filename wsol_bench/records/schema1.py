@@ -35,7 +35,7 @@ _FACTS = (
 
 
 def upgraded(plain: Mapping[str, Any], path: Path) -> Manifest:
-    """The manifest of today's schema from one of schema 1.
+    """A manifest of schema 1, converted to the current schema.
 
     Raises:
         DataError: a field is missing or of another type; names it.
@@ -97,7 +97,7 @@ class ShardFilesOfSchema1:
         self.storage = storage
 
     def numbers(self) -> list[int]:
-        """The shards that are there."""
+        """The existing shards."""
         return numbers_in(self.storage.names("records"), "05d")
 
     def table(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -195,7 +195,7 @@ _RUN_AGAIN = (
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What `index_sha256` reads of a dataset."""
+    """The fields of a dataset that `index_sha256` reads."""
 
     examples: Sequence[Example]
     class_ids: Sequence[str]

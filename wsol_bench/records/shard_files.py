@@ -47,7 +47,7 @@ MAPS = "maps"
 
 
 class ShardState(Enum):
-    """What a folder has of a shard."""
+    """The state of a shard in a folder."""
 
     MISSING = "missing"
     WHOLE = "whole"
@@ -77,7 +77,7 @@ class ShardFiles(RunFiles):
         )
 
     def numbers(self) -> list[int]:
-        """The shards whose examples are there."""
+        """The shards whose examples exist."""
         return self.numbers_in(EXAMPLE_FOLDER)
 
     def check_whole(self) -> None:
@@ -116,12 +116,12 @@ class ShardFiles(RunFiles):
         }
 
     def has(self, number: int) -> bool:
-        """Whether a shard is there, which means that it was written whole."""
+        """Whether a shard exists, which means that it is complete."""
         names = [_examples(number), *(_row(number, row) for row in self.rows)]
         return all(self.storage.exists(name) for name in names)
 
     def state_of(self, number: int) -> ShardState:
-        """What is there of a shard; reads all of it and compares its checksums.
+        """The state of a shard; reads all of it and compares its checksums.
 
         Raises:
             DataError: a file cannot be read, which is no damage.
@@ -137,7 +137,7 @@ class ShardFiles(RunFiles):
         return ShardState.WHOLE
 
     def write(self, number: int, table: pa.Table, maps: Maps | None = None) -> None:
-        """Writes one shard: maps, rows, and the examples last, so that what is there is whole.
+        """Writes one shard: maps, rows, then examples, so that an existing shard is complete.
 
         Examples that are there already, of other rows, stay as they are.
 

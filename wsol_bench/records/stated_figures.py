@@ -1,4 +1,4 @@
-"""The figures that a manifest states, held against the records that it describes.
+"""The figures that a manifest states, compared with the records that it describes.
 
 Each of ILSVRC's errors is a count of images, so the two agree to the last digit or one of
 them was edited.
@@ -29,7 +29,7 @@ def check_figures(
         rows: of the run's result.
 
     Raises:
-        DataError: a figure is not what the records come to; names it and both.
+        DataError: a figure is not that of the records; names it and both values.
     """
     for row in rows:
         names = tuple(name for name in ERRORS if row.get(name) is not None)
@@ -46,10 +46,10 @@ def require_stated(
     Args:
         folder: of the network.
         row: of the run's result.
-        measured: metric -> figure; those that the row does not state are passed over.
+        measured: metric -> figure; those that the row does not state are ignored.
 
     Raises:
-        DataError: a figure is not the one that the row states; names it and both.
+        DataError: a figure is not the one that the row states; names it and both values.
     """
     for name in ERRORS:
         stated, found = row.get(name), measured.get(name)

@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
 )
 
 UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, KeyError)
-"""What decoding raises on bytes that are damaged; they are in memory, so no disk is at fault."""
+"""The exceptions that decoding damaged bytes raises; they are in memory, so no disk is at fault."""
 
 Maps = Mapping[str, NDArray[np.float16]]
 """Row -> (n, t, u, v) half floats; empty where none are kept."""
@@ -105,7 +105,7 @@ def _lists(values: Sequence[NDArray[Any]], kind: pa.ListType) -> pa.ListArray:
 
 
 def outcomes_of(table: pa.Table, method: str) -> RowData:
-    """What metrics need of one method's records, without its maps."""
+    """The data of one method's records that metrics read, without its maps."""
     part = table.filter(pc.equal(table["method"], method))
     classes = part["classes"].combine_chunks().flatten().to_numpy().astype(np.int64)
     corners = [part[name].to_numpy() for name in ("x0", "y0", "x1", "y1")]
@@ -135,7 +135,7 @@ def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str,
 
 
 def records_in(table: pa.Table) -> list[Record]:
-    """The records of a table of `SCHEMA`, in order; what `to_table` was given."""
+    """The records of a table of `SCHEMA`, in order; the inverse of `to_table`."""
     columns = columns_in(table)
     return [
         Record(
@@ -177,7 +177,7 @@ def column_in(table: pa.Table, name: str) -> NDArray[Any]:
 
 
 SCORED = tuple(name for name in SCHEMA.names if name not in ("index", "scores", "class_boxes"))
-"""The columns that metrics look at; the rest stays on the disk."""
+"""The columns that metrics read; the rest stays on the disk."""
 
 EXAMPLES: tuple[str, ...] = (
     *("image_id", "index", "label", "height", "width", "classes", "scores"),

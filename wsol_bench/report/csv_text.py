@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell that spreadsheets evaluate begins with (OWASP, CSV injection)."""
+"""The first characters of cells that spreadsheets evaluate (OWASP, CSV injection)."""
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:

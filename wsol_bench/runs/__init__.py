@@ -1,1 +1,1 @@
-"""Settings become results."""
+"""Runs: settings become results."""

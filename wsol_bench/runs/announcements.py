@@ -1,4 +1,4 @@
-"""What a run logs of its dataset, its networks and the machine, beside the progress."""
+"""The log lines of a run about its dataset, its networks and the machine."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ _SKIPPED = 3
 
 
 def announce_source(source: Source) -> None:
-    """What is absent from or left out of a dataset."""
+    """Logs what is absent from or left out of a dataset."""
     if source.note:
         log(source.note)
     missing = source.dataset.missing_ids
@@ -35,14 +35,14 @@ def announce_source(source: Source) -> None:
 
 
 def announce_gpus(settings: RunSettings) -> None:
-    """A user with eight GPUs may not know that seven are idle."""
+    """Logs that GPUs are idle: a user of several may not know that one is used."""
     gpus = gpus_here(settings) if ENGINES[settings.engine].works_here(settings) else 0
     if gpus > 1 and settings.workers is None:
         log(f"Of {gpus} GPUs here one is used; --workers {gpus} uses all.")
 
 
 def announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> None:
-    """What a user must know of a network and its rows."""
+    """Logs the notes on a network and its rows."""
     if verbose and main.ignored:
         log(f"Not needed from the weights: {', '.join(main.ignored)}")
     for note in main.notes:
@@ -57,7 +57,7 @@ def announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> Non
 
 
 def report_unreadable(results: Sequence[Result], source: Source) -> None:
-    """The images that could not be read, the first with the reason."""
+    """Logs the images that could not be read, the first ones with the reason."""
     ids = dict.fromkeys(name for result in results for name in result.unreadable)
     for image_id in list(ids)[:_REPORTED]:
         try:

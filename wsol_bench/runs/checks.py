@@ -1,4 +1,4 @@
-"""Settings are checked before anything is opened."""
+"""Checks of the settings before anything is opened."""
 
 import torch
 
@@ -13,7 +13,7 @@ from wsol_bench.settings import NO_NETWORK, RunSettings
 __all__ = ["check_settings", "find_device"]
 
 AMONG = ("all", "dataset")
-"""What `--scores` takes beside a file."""
+"""The values of `--scores` other than a file."""
 
 
 def check_settings(settings: RunSettings, device_here: str | None = None) -> None:
@@ -24,7 +24,7 @@ def check_settings(settings: RunSettings, device_here: str | None = None) -> Non
         device_here: the device of this process; default: the settings'.
 
     Raises:
-        UsageError: one does not; names the flag.
+        UsageError: one is invalid; names the flag.
     """
     _check_arch(settings)
     changed_fields(settings)

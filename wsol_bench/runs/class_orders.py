@@ -1,4 +1,4 @@
-"""Whether predictions are right but for the order of the classes.
+"""Detection of predictions that are right except for the order of the classes.
 
 A network whose outputs are in an order that nobody can guess still gives most images of one class
 the same output, and another output to each class.
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from wsol_bench.scoring.intervals import Rate
 
 MINIMUM = 20
-"""Images of classes with several images that such a statement needs."""
+"""Minimum number of images, of classes with several, that such a conclusion needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """What top-1 error would be if each class had the output that most of its images get.
+    """The top-1 error if each class had the output that most of its images get.
 
     Attributes:
         rate: of images of classes with several images, those that get another output than most

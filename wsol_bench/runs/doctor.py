@@ -1,6 +1,6 @@
-"""What a bug report needs: versions, devices, folders, data and weights found.
+"""The facts that a bug report needs: versions, devices, folders, data and weights.
 
-The doctor is run where something is wrong, so nothing here may end it: a probe
+The doctor is run where something is wrong, so no exception may end it: a probe
 that raises becomes a finding, and every import that can fail is inside one.
 """
 

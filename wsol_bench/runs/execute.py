@@ -52,12 +52,12 @@ def open_job(settings: RunSettings) -> OpenedJob:
 
 
 def opened_job(prepared: Prepared) -> OpenedJob:
-    """What the engine needs of a network that is open in this process."""
+    """The job of the engine for a network that is open in this process."""
     return OpenedJob(prepared.pipeline, prepared.source.dataset, must_match(prepared))
 
 
 def must_match(prepared: Prepared) -> dict[str, object]:
-    """What every worker must have opened: the identity, and the definition of each row."""
+    """The data that every worker must share: the identity, and the definition of each row."""
     rows = {row.name: row.definition for row in rows_of(prepared.methods)}
     decides = as_plain(asdict(prepared.identity))
     del decides["shard"]  # how files are cut, which workers do not decide

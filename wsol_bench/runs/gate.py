@@ -32,7 +32,7 @@ class GateFailed(RunError):  # noqa: N818 - a result, not a fault of the program
         suspicion: what to suspect, from the figures alone.
         measured: wrong images of those seen.
         expected: top-1 error in per cent.
-        by_class: what another order of the classes would give, or None.
+        by_class: the error under another order of the classes, or None.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Gate:
 
     Attributes:
         expected: the published top-1 error in per cent.
-        source: who states it.
-        images: how many images to wait for.
+        source: where it is published.
+        images: the number of images after which it decides.
     """
 
     expected: float

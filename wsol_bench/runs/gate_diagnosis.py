@@ -1,4 +1,4 @@
-"""A failed gate tries the usual suspects on a few images and reports which one would pass."""
+"""Diagnosis of a failed gate: tries the usual causes on a few images, reports one that passes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,7 +68,7 @@ def _cause(prepared: Prepared, failure: GateFailed) -> str:
 
 
 def _tried(prepared: Prepared, passes: Passes) -> tuple[Finding | None, Finding | None]:
-    """The run as it is on the sample, and the likeliest explanation, where there are such."""
+    """The run as it is on the sample, and the likeliest explanation, if there are such."""
     pipeline, loaded = prepared.pipeline, prepared.loaded
     network, given = pipeline.network, pipeline.preprocessing
     if network is None or given is None or loaded is None:
@@ -82,7 +82,7 @@ def _tried(prepared: Prepared, passes: Passes) -> tuple[Finding | None, Finding 
 
 
 def _another_order(found: Consistency, dataset: Dataset) -> str:
-    """What another order of the classes would give, with examples."""
+    """The error under another order of the classes, with examples."""
     ids = dataset.class_ids
     examples = ", ".join(
         f"{count} of {images} images of {ids[label]} get the output of {ids[other]}"
@@ -116,7 +116,7 @@ def _trials(network: Network, view: View, dataset: Dataset) -> Trials:
         _devkit_places(dataset),
     )
 
-    @lru_cache(maxsize=2)  # most suspects differ in values alone
+    @lru_cache(maxsize=2)  # most candidates differ in values alone
     def tensors(side: int, crop: Crop | None, centered: bool) -> NDArray[np.uint8]:
         of = center_crop if centered else view.tensors
         made = (of(image, side, crop) for image in images)

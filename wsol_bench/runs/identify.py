@@ -1,4 +1,4 @@
-"""What a run's manifest records: what decides its records, and the rows that it has."""
+"""The facts in a run's manifest: what determines its records, and its rows."""
 
 import platform
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from wsol_bench.runtime import machine
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What gave the scores: weights, or a file of scores.
+    """The source of the scores: weights, or a file of scores.
 
     Attributes:
-        name, sha256: of it.
+        name, sha256: of the weights or the file.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Weights:
 
 
 def identify(arch: Arch, weights: Weights, dataset: Dataset, pipeline: Pipeline) -> Identity:
-    """All that decides the records of one network, but for its rows.
+    """Everything that determines the records of one network, except its rows.
 
     The batch size, the device and the number of threads are not among it.
 
@@ -90,5 +90,5 @@ def rows_of(methods: Sequence[BoundMethod]) -> tuple[ManifestRow, ...]:
 
 
 def versions() -> dict[str, str]:
-    """Of the platform, Python and the packages that decide figures."""
+    """Versions of the platform, Python and the packages that determine figures."""
     return {"platform": platform.platform(), **machine.versions()}

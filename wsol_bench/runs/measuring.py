@@ -1,4 +1,4 @@
-"""What a run is measured by: its protocol with the metrics asked for."""
+"""The metrics of a run: its protocol with the requested metrics."""
 
 from dataclasses import replace
 
@@ -12,16 +12,16 @@ from wsol_bench.scoring.catalog import metrics_in, metrics_of
 from wsol_bench.settings import RunSettings
 
 POINT_METRICS = ("pointing_game", "energy_pointing_game")
-"""What a run with --target is measured by besides the metrics that need no classes."""
+"""Metrics of a run with --target, beside those that need no classes."""
 
 MASK_METRICS = ("pxap", "peak_iou")
-"""What a run on a dataset with masks is measured by besides its protocol's metrics."""
+"""Metrics of a run on a dataset with masks, beside those of its protocol."""
 
 
 def protocol_of(settings: RunSettings, dataset: Dataset, *, has_classes: bool = True) -> Protocol:
-    """The protocol of the settings, with the metrics that the run is measured by.
+    """The protocol of the settings, with the metrics of the run.
 
-    Where none are asked for, those of a dataset with masks are `MASK_METRICS` besides. Without
+    If none are requested, a dataset with masks adds `MASK_METRICS`. Without
     classes those that need them are left out, and under --target `POINT_METRICS` are added.
     """
     protocol = resolve(settings.protocol, settings.set)

@@ -41,7 +41,7 @@ class Prepared:
         loaded: the network; None where there is none.
         not_applicable: row -> why this network does not support its method.
         unsupported: the specs, or objects from Python, of these rows.
-        identity: what decides the records, for the manifest.
+        identity: what determines the records, for the manifest.
     """
 
     settings: RunSettings
@@ -61,7 +61,7 @@ class Prepared:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user must know of how the network was loaded and opened."""
+        """The notes for the user on how the network was loaded and opened."""
         return self.loaded.notes if self.loaded else ()
 
     @property
@@ -144,9 +144,9 @@ def prepare(settings: RunSettings, source: Source, device_here: str | None = Non
 
 
 def _prepare_without_network(arch: Arch, settings: RunSettings, source: Source) -> Prepared:
-    """`prepare` for `--arch none`: the methods that look at no network.
+    """`prepare` for `--arch none`: the methods that need no network.
 
-    The view is the whole image: what other programs give shows that.
+    The view is the whole image, as in the output of other programs.
     """
     dataset = source.dataset
     given = None
@@ -202,7 +202,7 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
 
 
 def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
-    """What the user named, else the dataset's own where the arch has such, else the arch's."""
+    """The user's choice, else the dataset's own if the arch has it, else the arch's."""
     own = settings.weights is None and not has_own_weights(arch, source.weights)
     return arch.default_weights if own else source.weights
 
@@ -220,7 +220,7 @@ def _check_kept(rows: tuple[BoundMethod, ...], settings: RunSettings, protocol: 
     """Refuses to keep maps that show the whole image among those of a view that does not.
 
     Raises:
-        UsageError: there are such maps; says what to do.
+        UsageError: there are such maps; states what to do.
     """
     whole = protocol.view == WHOLE_IMAGE
     for row in rows:

@@ -21,7 +21,7 @@ from wsol_bench.scoring.published import PublishedRow, PublishedTable
 from wsol_bench.settings import RunSettings
 
 WEIGHTS_FOLDER = "DIR/"
-"""In a row's weights, the folder that --weights-dir names."""
+"""Stands in a row's weights for the folder that --weights-dir names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ComparedFigure:
 
     @property
     def verdict(self) -> str:
-        """Whether the published figure lies in our interval, if that is narrow enough to tell."""
+        """Whether the published figure lies in our interval, if that is narrow enough to decide."""
         if self.interval is None:
             return "not run"
         if self.interval.half_width > MAX_HALF_WIDTH:
@@ -96,7 +96,7 @@ class ReproducedRow:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the things are that a table needs.
+    """The paths of the data, weights and runs of a table.
 
     Attributes:
         data: dataset of the table -> folder or tar.
@@ -132,7 +132,7 @@ def data_places(table: PublishedTable, given: Sequence[str]) -> dict[str, str]:
 def reproduce(
     table: PublishedTable, settings: RunSettings, places: Places, *, quiet: bool
 ) -> Iterator[ReproducedRow]:
-    """Measures every row for which all is there; finished runs are kept.
+    """Measures every row whose data and weights are there; finished runs are kept.
 
     Args:
         table: what was published.
@@ -159,7 +159,7 @@ def reproduce(
 
 
 def _missing(row: PublishedRow, table: PublishedTable, places: Places) -> str:
-    """What a row needs and does not have, or ""."""
+    """The missing requirement of a row, or ""."""
     if row.needs:
         return f"needs {row.needs}"
     data = table.data[row.data]
@@ -231,4 +231,4 @@ def _not_run(row: PublishedRow, reason: str) -> ReproducedRow:
 
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]+")
-"""Characters of specs that folders' names do without."""
+"""Characters of specs that are removed from folders' names."""

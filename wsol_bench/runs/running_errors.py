@@ -16,11 +16,11 @@ _NOTHING = Rate(0, 0)
 class RunningErrors:
     """Counts the wrong images of each method so far.
 
-    It is a glance, not a result: the first images are no random sample of the dataset.
+    They are an indication, not a result: the first images are no random sample of the dataset.
     """
 
     def __init__(self, protocol: Protocol, titles: Mapping[str, str]) -> None:
-        """Begins at nothing.
+        """Begins with zero images.
 
         Args:
             protocol: its minimum IoU and its k.

@@ -16,7 +16,7 @@ from wsol_bench.runtime.names import first_names
 from wsol_bench.settings import NO_NETWORK, RunSettings
 
 FALLBACK_WEIGHTS = "torchvision"
-"""Where neither the user nor the dataset names any."""
+"""Weights if neither the user nor the dataset names any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _require_sizes(dataset: ImageDataset) -> None:
     """Checks that the size of every image can be known.
 
     Raises:
-        DataError: an image is absent and its annotation has no size; says what to do.
+        DataError: an image is absent and its annotation has no size; states what to do.
     """
     unsized = [each.image_id for each in dataset.examples if each.size is None]
     present = dataset.images.ids() if unsized else frozenset()
@@ -94,7 +94,7 @@ def _require_sizes(dataset: ImageDataset) -> None:
 
 
 def _official_outputs(dataset: Dataset) -> Mapping[str, int] | None:
-    """ILSVRC's own order, for a dataset of some of its 1,000 classes."""
+    """ILSVRC's own order of classes, for a dataset of some of its 1,000 classes."""
     official = official_classes()
     some = len(dataset.class_ids) < len(official.class_ids)
     known = all(each in official.index_of for each in dataset.class_ids)

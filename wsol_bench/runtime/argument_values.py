@@ -15,7 +15,7 @@ _WORDS = {
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
-    """A value of an argument's type, for values that are as good: lists, NumPy's numbers.
+    """A value converted to an argument's type, from equivalent types: lists, NumPy's numbers.
 
     Args:
         name: of the argument.
@@ -30,7 +30,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         Traceback (most recent call last):
         wsol_bench.errors.UsageError: limit='8': expected a whole number, such as 8, or None.
     """
-    import msgspec  # a tenth of a second that commands need not pay
+    import msgspec  # importing it takes a tenth of a second, which commands do not need
 
     plain = value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
     try:

@@ -1,4 +1,4 @@
-"""How values of flags are read where cyclopts is more lenient than a user would wish."""
+"""Parsing of flag values, stricter than cyclopts's own."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ from wsol_bench.specs import split_specs
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with the home folder in the place of ~, where there is such a user."""
+    """The path with ~ replaced by the home folder, if there is such a user."""
     with suppress(RuntimeError):  # "~nobody/x": there is no such user, so no such folder
         return Path(path).expanduser()
     return Path(path)
@@ -78,16 +78,16 @@ def _gate(kind: Any, tokens: Sequence[Token]) -> float | str:
 
 
 WHOLE = Parameter(converter=_whole)
-"""Of a flag that takes a whole number."""
+"""Parameter of a flag that takes a whole number."""
 PATH = Parameter(converter=_path)
-"""Of a flag that takes a path."""
+"""Parameter of a flag that takes a path."""
 SPECS = Parameter(converter=_specs, negative=())
-"""Of a flag that takes specs and may be repeated."""
+"""Parameter of a flag that takes specs and may be repeated."""
 NUMBERS = Parameter(converter=_numbers, negative=(), n_tokens=1)
-"""Of a flag that takes numbers with commas between."""
+"""Parameter of a flag that takes comma-separated numbers."""
 NUMBER = Parameter(converter=_number)
-"""Of a flag that takes a number or a fraction."""
+"""Parameter of a flag that takes a number or a fraction."""
 GATE = Parameter(converter=_gate)
-"""Of a flag that takes a percentage or nothing."""
+"""Parameter of a flag that takes a percentage or nothing."""
 SWITCH = Parameter(negative=())
-"""Of a flag that only switches on."""
+"""Parameter of a flag without a value, which cannot be negated."""

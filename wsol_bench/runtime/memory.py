@@ -1,4 +1,4 @@
-"""Reuse of freed memory, and the end of memory."""
+"""Reuse of freed memory, and detection of exhausted memory."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ OUT_OF_MEMORY = (
     "raise the limit of this shell (ulimit -v)."
 )
 _SAID = re.compile("failed to map segment|[Cc]annot allocate memory|can't allocate memory")
-"""What the loader of libraries and torch say where memory has ended."""
+"""Messages of the library loader and of torch when memory is exhausted."""
 
 
 def keep_freed_memory() -> None:
@@ -26,7 +26,7 @@ def keep_freed_memory() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    import ctypes  # only runs of a network come here
+    import ctypes  # called only by runs of a network
 
     malloc = getattr(ctypes.CDLL(None), "mallopt", None)
     if malloc is not None:
@@ -35,7 +35,7 @@ def keep_freed_memory() -> None:
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, is that memory has ended."""
+    """Whether an error, or one of its causes, means that memory is exhausted."""
     while error is not None:
         if isinstance(error, MemoryError) or _SAID.search(str(error)):
             return True

@@ -1,1 +1,1 @@
-"""Records become figures: one file per metric, intervals, published figures."""
+"""Figures from records: one file per metric, intervals, published figures."""

@@ -46,14 +46,14 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 COLUMNS: Mapping[str, ImageColumn] = MappingProxyType(
     {column.name: column for metric in METRICS.values() for column in metric.columns}
 )
-"""Name -> what a run can keep of each example's map for metrics."""
+"""Name -> column that a run can keep of each example's map for metrics."""
 
 
 def columns_of(metrics: Iterable[BoundMetric], *, with_masks: bool) -> tuple[ImageColumn, ...]:
     """The columns that some metrics read, each once.
 
     Args:
-        metrics: those asked for.
+        metrics: the requested ones.
         with_masks: whether the dataset has masks, without which some columns have no value.
     """
     every = {each.name: each for bound in metrics for each in bound.metric.columns}

@@ -89,7 +89,7 @@ def energy_share(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> flo
 
 
 def energy_column(shares: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What examples add to `replicated_sums`, (n, 1); its `mean` reads the sums.
+    """The examples' vectors for `replicated_sums`, (n, 1); its `mean` reads the sums.
 
     Args:
         shares: (n,) from `energy_share`.

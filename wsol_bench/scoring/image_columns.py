@@ -1,4 +1,4 @@
-"""What metrics keep of one example's map: a number or a short vector each.
+"""Columns: what metrics keep of one example's map, each a number or a short vector.
 
 A metric of maps reads an example through a column, such as the histograms of its pixels or
 the distance from its maximum to the object. Columns are computed while a run has the map,
@@ -97,7 +97,7 @@ class ImageColumn:
 
     @property
     def nothing(self) -> object:
-        """What a row without a value keeps."""
+        """The value that a row without one keeps."""
         return np.empty(0, self.dtype) if self.width else float("nan")
 
     def array(self, values: list[object]) -> NDArray[np.generic]:
@@ -116,7 +116,7 @@ def on_image(values: NDArray[np.float32], truth: ExampleTruth) -> NDArray[np.flo
         values: (u, v) float32.
         truth: of an image that could be read.
     """
-    from wsol_bench.boxes.upsampling import enlarge  # numba, for which `list` need not wait
+    from wsol_bench.boxes.upsampling import enlarge  # imports numba, which `list` does not need
 
     contiguous = np.ascontiguousarray(values, np.float32)
     size = truth.size

@@ -62,7 +62,7 @@ def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: BoxEnds) -> V
     Raises:
         DataError: the run kept no maps, or a ground-truth box is negative or inverted.
     """
-    from wsol_bench.scoring.as_coded_boxes import (  # numba, for which `list` need not wait
+    from wsol_bench.scoring.as_coded_boxes import (  # imports numba, which `list` does not need
         THRESHOLDS,
         as_coded_ious,
         box_iou_inclusive,

@@ -143,7 +143,7 @@ def verdicts_of(row: RowData, protocol: Protocol, sweep: Sweep) -> Verdicts:
 
 
 def _judged_maps(row: RowData, protocol: Protocol, sweep: Sweep) -> Iterator[NDArray[np.bool_]]:
-    from wsol_bench.scoring.swept_boxes import judge  # numba, for which `list` need not wait
+    from wsol_bench.scoring.swept_boxes import judge  # imports numba, which `list` does not need
 
     wrong = np.zeros((sweep.thresholds, len(sweep.ious)), np.bool_)
 

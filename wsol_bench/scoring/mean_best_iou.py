@@ -43,7 +43,7 @@ def best_iou(box: Boxes, truths: Boxes) -> float:
 
 
 def iou_column(ious: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What images add to `replicated_sums`, (n, 1); its `mean` reads the sums.
+    """The images' vectors for `replicated_sums`, (n, 1); its `mean` reads the sums.
 
     Args:
         ious: (n,) best IoU of each image, 0..1.

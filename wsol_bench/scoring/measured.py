@@ -1,4 +1,4 @@
-"""What a metric measures on one row: a figure, its interval and how many images it is over.
+"""The measurement of a metric on one row: a figure, its interval and its number of images.
 
 Three constructors cover most metrics: `share` of images for which something holds,
 `mean` of a number per image, and `class_mean`, the mean over classes of the mean over
@@ -50,11 +50,11 @@ class Measured:
         value: in the metric's unit; None over 0 images.
         low, high: ends of the 95 % interval; None where there is no figure.
         n: images that were counted.
-        per_image: the values that the figure is the mean of, or None where it is no mean.
+        per_image: the values that the figure is the mean of, or None if it is no mean.
         replicates: (R,) bootstrap replicates of the figure. The same images have the same
             weights in every row, so that the replicates of two rows are paired. None for a
             share, whose interval is Wilson's.
-        details: what else is to be known of the figure, as plain values, such as the
+        details: further facts about the figure, as plain values, such as the
             threshold that it was found at.
     """
 

@@ -1,4 +1,4 @@
-"""What a metric is: an entry of the table of metrics, and the entry bound to its options.
+"""Metrics: entries of the table of metrics, and entries bound to their options.
 
 A metric is one function from the records of a row, and its maps or masks where it
 needs them, to a figure with an interval. Tables, JSON, paired comparisons and the
@@ -23,7 +23,7 @@ __all__ = ["BOX_FIELDS", "IOU_FIELDS", "PERCENT", "BoundMetric", "Metric", "Metr
 PERCENT = "%"
 
 Need = Literal["classes", "boxes", "maps", "masks"]
-"""Of a row: its best classes, its boxes for the label, its kept maps, the dataset's masks."""
+"""Data of a row: best classes, boxes for the label, kept maps, and the dataset's masks."""
 
 BOX_FIELDS = (
     "threshold",
@@ -47,23 +47,23 @@ class Metric:
     """An entry of the table.
 
     Attributes:
-        name: what `--metrics` takes; a key of JSON objects.
+        name: the value of `--metrics`; a key of JSON objects.
         title: heads its columns; `{topk}` stands for the protocol's k.
         unit: of its figures, such as "%".
         higher_is_better: whether a larger figure is a better one.
-        needs: what it requires of a row.
+        needs: the data that it requires of a row.
         reads: the fields of a protocol that change it, beside the view, which every record
             depends on. A change of any other field is refused.
         reads_with: "option=value" -> fields that it reads besides under that option.
         compute: the function; its keyword-only parameters are the metric's options.
         source: where the definition comes from.
-        over: what its figure is the mean over.
-        columns: what it reads of each example's map, where that is all that it needs of maps
+        over: the units over which its figure is a mean.
+        columns: those that it reads of each example's map, if they are all that it needs of maps
             and masks; a run can keep these in place of the maps.
         is_error: whether its figure is a share of wrong images, which headings then state.
-        by_image: whether it is a share of images, each judged by its own record alone, so that
+        by_image: whether it is a share of images, each determined by its own record alone, so that
             a row may be measured in pieces that are put together by `measured.joined`.
-        note: what a reader has to know of the figure, printed below the table, or "".
+        note: a remark on the figure, printed below the table, or "".
     """
 
     name: str
@@ -170,7 +170,7 @@ class BoundMetric:
 
 @dataclass(frozen=True, slots=True)
 class MetricHead:
-    """The heading of a metric in tables; what a result keeps of it.
+    """The heading of a metric in tables, as a result keeps it.
 
     Attributes:
         name: its spec.

@@ -1,4 +1,4 @@
-"""How many pixels of a map lie in each bin, inside an object and outside.
+"""Histograms of a map's values: numbers of pixels per bin, inside an object and outside.
 
 Two histograms over 1,001 bins of a map that is scaled to 0..1 determine what every threshold
 keeps. They are whole numbers, so they add up over images and shards without an error.
@@ -36,7 +36,7 @@ BINS = len(EDGES)
 
 @dataclass(frozen=True, slots=True)
 class SquareMasks:
-    """What is inside and what is not counted, on the square.
+    """The pixels inside the object and those that are not counted, on the square.
 
     Attributes:
         truth: (side, side) bool, pixels of any instance.

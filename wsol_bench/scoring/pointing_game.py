@@ -199,7 +199,7 @@ POINT = ImageColumn(
 def hit_columns(
     hits: NDArray[np.bool_], classes: NDArray[np.integer], number: int
 ) -> NDArray[np.float64]:
-    """What examples add to `replicated_sums`, (n, 2 * number): hits and examples per class.
+    """The examples' vectors for `replicated_sums`, (n, 2 * number): hits and examples per class.
 
     For a subset, such as the difficult one, give its examples only.
 

@@ -1,4 +1,4 @@
-"""Published tables: figures of papers to stand beside ours, as TOML files.
+"""Published tables: figures of papers that ours are compared with, as TOML files.
 
 A table names its datasets and has rows: a network and a method on one of the datasets, the
 protocol under which we measure it, and the published figures.
@@ -60,7 +60,7 @@ class PublishedRow:
             `weights` stands for the folder of weights.
         baseline: "centre-square" for the best centred square, found from boxes alone.
         needs: what is missing to run it, or empty.
-        note: what is known of where the figures come from.
+        note: on the origin of the figures.
     """
 
     network: str

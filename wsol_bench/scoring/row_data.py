@@ -86,7 +86,7 @@ class RowData:
 
     @property
     def n(self) -> int:
-        """How many records."""
+        """The number of records."""
         return len(self.labels)
 
     @property
@@ -185,9 +185,9 @@ class RowData:
                 raise DataError(f"{name}: {error}") from error
 
     def remembered(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        """What `make` returned the first time that this key was requested.
+        """The value that `make` returned when this key was first requested.
 
-        Two metrics that need the same pass over the maps pay for it once.
+        Two metrics that need the same pass over the maps share it.
         """
         if key not in self.answers:
             self.answers[key] = make()

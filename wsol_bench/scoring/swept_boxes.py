@@ -25,7 +25,7 @@ def thresholds_of(sweep: Sweep) -> NDArray[np.float64]:
 def judge(values: Map, size: Size, truths: Boxes, protocol: Protocol) -> Right:
     """Whether one image is right at every threshold.
 
-    A degenerate map is judged like any other; `boxes.map_state` names it.
+    A degenerate map is scored like any other; `boxes.map_state` names it.
 
     Args:
         values: (u, v), the whole image's map of its class, at any resolution.

@@ -1,6 +1,6 @@
-"""How many images are right at each threshold, and the threshold that is chosen.
+"""The number of right images at each threshold, and the choice of a threshold.
 
-A threshold that is best on the scored split has seen that split's boxes. So three
+A threshold that is best on the scored split was chosen by that split's boxes. So three
 figures are kept apart: `fixed` at a threshold named beforehand, `tuned` at the one that
 is best on another split, and `oracle` at the scored split's own best.
 
@@ -36,12 +36,12 @@ class Choice(StrEnum):
     TUNED = "tuned"
     """Best on another split."""
     ORACLE = "oracle"
-    """Best on the scored split: an upper bound that no use reaches."""
+    """Best on the scored split: an upper bound that is not reached in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a curve gives at chosen thresholds.
+    """The figure of a curve at chosen thresholds.
 
     Attributes:
         choice: how the thresholds were chosen.

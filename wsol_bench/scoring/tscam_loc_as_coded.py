@@ -96,7 +96,7 @@ def clipped_boxes(boxes: Boxes, size: Size, *, inclusive: bool) -> PixelBoxes:
 def loc_columns(
     ious: NDArray[np.float64], labels: NDArray[np.integer], classes: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """What images add to `replicated_sums`, (n, 3): right for top-1, top-5 and GT-known.
+    """The images' vectors for `replicated_sums`, (n, 3): right for top-1, top-5 and GT-known.
 
     Args:
         ious: (n,) from `tscam_iou`.

@@ -64,7 +64,7 @@ class Changes(Protocol):
 
     @property
     def side(self) -> int | None:
-        """Of the square input."""
+        """The side of the square input, in pixels."""
 
     @property
     def mean(self) -> Sequence[float] | float | None:
@@ -80,7 +80,7 @@ class Changes(Protocol):
 
     @property
     def order(self) -> Literal["rgb", "bgr"] | None:
-        """Of the channels."""
+        """The order of the channels."""
 
 
 def changed_fields(changes: Changes) -> dict[str, Any]:

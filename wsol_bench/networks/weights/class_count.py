@@ -5,7 +5,7 @@ from wsol_bench.networks.weights.checkpoints import match
 from wsol_bench.networks.weights.load import find_source
 
 _LINEAR_AXES = 2
-"""Of a linear layer's weights; a convolution's keep their four, with as many rows."""
+"""Number of axes of a linear layer's weights; a convolution's weights have four."""
 
 
 def count_classes(arch: Arch, spec: str) -> int | None:

@@ -22,7 +22,7 @@ from wsol_bench.runtime.names import shown
 
 _START = 32
 _MAX_HEADER = 100_000_000
-"""Of a safetensors file, by the format's own definition."""
+"""Maximum length of a safetensors file's header in bytes, by the format's definition."""
 _SHARDS = "weight_map"
 """The key of an index of shards under which each tensor's file is named."""
 

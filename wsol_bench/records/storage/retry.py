@@ -49,7 +49,7 @@ _TRANSIENT = frozenset(
         errno.EREMOTEIO,
     }
 )
-"""Errors of a disk, a network or a full table of open files, which may pass."""
+"""Errors of a disk, a connection or a full table of open files, which may pass."""
 _FINAL = re.compile(
     "ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|INVALID_TOKEN"
     "|EXPIRED_TOKEN|NOT_AUTHORIZED|HTTP status 40[0-79]"
@@ -162,7 +162,7 @@ class Retrying:
 
 
 def without_retries(storage: Storage) -> Storage:
-    """The storage itself, for work that nobody need wait for."""
+    """The storage itself, for work that need not be waited for."""
     return storage.wrapped if isinstance(storage, Retrying) else storage
 
 

@@ -25,14 +25,14 @@ _ANY = Size(300, 400)
 
 
 def write_maps(records: NetworkRecords, method: str, folder: Path) -> int:
-    """Writes the kept maps of a method, joined by the view, as `NAME.npy`; returns how many."""
+    """Writes the kept maps of a method, joined by the view, as `NAME.npy`; returns their number."""
     return _write(records, method, folder, lambda image_id: image_id, lambda values: values)
 
 
 def write_scoremaps(
     records: NetworkRecords, method: str, folder: Path, paths: Mapping[str, str]
 ) -> int:
-    """Writes the maps of a method as wsolevaluation reads them; returns how many.
+    """Writes the maps of a method as wsolevaluation reads them; returns their number.
 
     Args:
         records: of one network, with kept maps.

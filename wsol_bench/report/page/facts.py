@@ -16,7 +16,7 @@ _DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How the figures of one run came about.
+    """The conditions of one run's figures.
 
     Attributes:
         run: the run.
@@ -32,7 +32,7 @@ class Facts:
 
 
 def facts_of(run: ReportRun) -> Facts:
-    """Everything that decided a run's figures, from its manifest."""
+    """Everything that determined a run's figures, from its manifest."""
     named = NAMED.get(str(run.manifest.settings.get("data")))
     return Facts(run, tuple(_lines(run)), command_of(run), named.note if named else "")
 
@@ -91,7 +91,7 @@ def _data(run: ReportRun) -> str:
 
 
 def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
-    """What of the machine may move a figure's last digits; an older run notes less of it."""
+    """Facts of the machine that may change a figure's last digits; an older run has fewer."""
     settings = run.manifest.settings
     precision = run.identity.precision
     if precision:

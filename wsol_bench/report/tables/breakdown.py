@@ -44,12 +44,12 @@ class MethodBreakdown:
         method, title, arch: of the records.
         n: images.
         localized: images that localization counts: all but the blacklist's.
-        metrics: those that have networks.
-        whole: metrics that pool all images, and so have no parts.
+        metrics: those that have a value per image, and so figures by group.
+        whole: metrics that pool all images, and so have no figures by group.
         by_size, by_count: groups by the largest ground-truth box, and by how many there are.
         by_class: the classes that have images, those with the worst first figure of
             localization first.
-        kinds: how many of the localized images came to what, under top-1 localization.
+        kinds: the number of localized images of each kind, under top-1 localization.
     """
 
     method: str

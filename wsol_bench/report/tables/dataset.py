@@ -1,4 +1,4 @@
-"""What the `data` commands print."""
+"""Output of the `data` commands."""
 
 import json
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ def precision_words(precision: str) -> str:
 
 
 def interval_words(result: Result) -> str:
-    """What the figures are, and what their intervals are."""
+    """The unit of the figures, and the kind of their intervals."""
     figures = [each for row in result.rows for each in row.figures.values()]
     wilson = any(each.replicates is None for each in figures)
     resampled = any(each.replicates is not None for each in figures)

@@ -158,5 +158,5 @@ def _terminal(content: RunTable) -> Table:
 
 
 def _title_first(names: Sequence[str]) -> list[str]:
-    """The method before what tells rows of the same method apart."""
+    """The method before the columns that distinguish rows of the same method."""
     return sorted(names, key=lambda name: name != "title")
