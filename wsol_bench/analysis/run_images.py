@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.datasets.catalog import open_dataset
@@ -102,6 +104,21 @@ def run_masks(manifest: Manifest, table: pa.Table) -> Iterator[MaskPair]:
     for key in zip(table["image_id"].to_pylist(), table["label"].to_pylist(), strict=True):
         masks = dataset.masks(examples[key])
         yield masks.ground_truth, masks.ignore
+
+
+def dataset_mask(
+    dataset: ImageDataset, image_id: str, label: int, size: Size
+) -> NDArray[np.bool_] | None:
+    """The ground-truth mask of a record on its image's pixels, or None without masks.
+
+    Raises:
+        DataError: the mask is absent or bad.
+    """
+    if not dataset.has_masks:
+        return None
+    found = (each for each in dataset.examples if (each.image_id, each.label) == (image_id, label))
+    example = next(found, None)
+    return None if example is None else dataset.masks(example, size).ground_truth
 
 
 def _require_same_index(dataset: ImageDataset, manifest: Manifest, data: str) -> None:

@@ -1,7 +1,7 @@
 """`figure`: images of a run under its methods, as in a paper, drawn without a network."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.analysis.failures import failure_kinds
 from wsol_bench.analysis.kept_maps import kept_maps_at
-from wsol_bench.analysis.run_images import open_image, open_images
+from wsol_bench.analysis.run_images import dataset_mask, open_image, open_images
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun, open_runs
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.class_lookup import first_name
@@ -83,8 +83,9 @@ def draw_run(path: Path, options: FigureOptions, *, quiet: bool = False) -> Draw
     panels = [list(_panels(run, many, at, dataset)) for at in range(len(places))]
     key = Key(
         predicted=True,
-        ground_truth=True,
+        ground_truth=any(len(row[0].ground_truth) for row in panels),
         maps=any(each is not None for one in many for each in one.maps),
+        masks=any(row[0].mask is not None for row in panels),
         notes=[f"bold: IoU ≥ {run.protocol.iou:g}", *_arrow_note(rows, panels)],
     )
     headings = ["Image", *(row.title for row in rows)]
@@ -153,14 +154,15 @@ def _panels(
     size = Size(record["height"], record["width"])
     picture = np.asarray(open_image(dataset, record["image_id"], size))
     ground_truth = next(true_boxes_of(first.records.slice(at, 1)))
+    mask = dataset_mask(dataset, record["image_id"], record["label"], size)
     names: Sequence[str] = run.manifest.class_names
     label, predicted = record["label"], _best(first, at)
     taken = "" if predicted == label else f"\n{_ARROW}{first_name(names[predicted])}"
-    yield Panel(picture, None, ground_truth, f"{first_name(names[label])}{taken}")
+    yield Panel(picture, None, ground_truth, f"{first_name(names[label])}{taken}", mask=mask)
     for one in many:
         own = _best(one, at)
         other = f"\n{_ARROW}{first_name(names[own])}" if own != predicted else ""
-        yield _panel(run, one, at, picture, ground_truth, other)
+        yield replace(_panel(run, one, at, picture, ground_truth, other), mask=mask)
 
 
 _SHARED = ("image_id", "height", "width", "label")

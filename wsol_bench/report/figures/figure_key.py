@@ -16,6 +16,8 @@ LineStyle = Literal["solid"] | tuple[int, tuple[int, int]]
 
 PREDICTED, GROUND_TRUTH = "#00e5ff", "#ffffff"
 """Colours of the two kinds of boxes."""
+MASK = "#ffd54f"
+"""Colour of the outline of a ground-truth mask."""
 DASHES: LineStyle = (0, (4, 2))
 """Line style of ground-truth boxes, which distinguishes them without colours too."""
 RIM = 1.9
@@ -34,6 +36,7 @@ class Key:
 
     Attributes:
         predicted, ground_truth, maps: whether the figure shows such boxes, and maps.
+        masks: whether it shows the outlines of ground-truth masks.
         notes: further lines, such as the meaning of bold text.
     """
 
@@ -41,6 +44,7 @@ class Key:
     ground_truth: bool
     maps: bool
     notes: Sequence[str] = ()
+    masks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def key_lines(key: Key, line_width: float, size: float) -> KeyLines:
     entries = [
         *([_Entry("", (PREDICTED, "solid"), "predicted box")] if key.predicted else []),
         *([_Entry("", (GROUND_TRUTH, DASHES), "ground-truth box")] if key.ground_truth else []),
+        *([_Entry("", (MASK, "solid"), "ground-truth mask")] if key.masks else []),
         *([_Entry("map: 0", "map", "its maximum")] if key.maps else []),
         *(_Entry(note, None, "") for note in key.notes),
     ]

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from wsol_bench.datasets.masks import Mask
 from wsol_bench.geometry import Boxes
 from wsol_bench.report.figures.figure_key import (
     DASHES,
     GROUND_TRUTH,
+    MASK,
     PREDICTED,
     RIM,
     Key,
@@ -49,6 +52,7 @@ class Panel:
         picture: (h, w, 3), with the map already laid over it.
         predicted: the method's box, (4,) half-open xyxy in the picture's pixels, or None.
         ground_truth: (m, 4) the ground-truth boxes, likewise; m may be 0.
+        mask: (h, w) bool, the ground-truth mask on the picture's pixels, or None.
         caption: the text beneath it; may have several lines.
         strong: whether the first line of the caption is bold.
     """
@@ -58,6 +62,7 @@ class Panel:
     ground_truth: Boxes
     caption: str
     strong: bool = False
+    mask: Mask | None = None
 
     @property
     def aspect(self) -> float:
@@ -168,6 +173,8 @@ def _draw(axes: Axes, panel: Panel, size: float) -> None:
         (predicted, PREDICTED, size * _PREDICTED_WIDTH, "solid"),
         (list(panel.ground_truth), GROUND_TRUTH, size * _GROUND_TRUTH_WIDTH, DASHES),
     )
+    if panel.mask is not None:
+        _outline_mask(axes, panel.mask, size * _GROUND_TRUTH_WIDTH)
     # All dark rims are drawn first, so that no rim hides a line; the dashed lines last, so that
     # where two boxes coincide the solid one remains visible between the dashes.
     for boxes, _, thick, _ in kinds:
@@ -176,6 +183,18 @@ def _draw(axes: Axes, panel: Panel, size: float) -> None:
     for boxes, colour, thick, style in kinds:
         for box in boxes:
             _outline(axes, box, colour, thick, style)
+
+
+def _outline_mask(axes: Axes, mask: Mask, thick: float) -> None:
+    """The outline of a mask between its pixels and others; an empty mask has none."""
+    if not mask.any():
+        return
+    framed = np.pad(mask.astype(np.float64), 1)  # closes the outline at the picture's border
+    height, width = mask.shape
+    x, y = np.arange(-0.5, width + 1), np.arange(-0.5, height + 1)
+    for colour, factor in (("black", RIM), (MASK, 1.0)):
+        axes.contour(x, y, framed, levels=[0.5], colors=colour, linewidths=factor * thick)
+    axes.set(xlim=(0, width), ylim=(height, 0))
 
 
 def _outline(axes: Axes, box: Boxes, colour: str, thick: float, style: LineStyle) -> None:

@@ -116,6 +116,11 @@ class Page:
         """Whether a gallery draws maps."""
         return any(view.gallery and view.run.keeps_maps for view in self.views)
 
+    @property
+    def any_masks(self) -> bool:
+        """Whether a gallery draws ground-truth masks."""
+        return any(view.gallery and view.run.manifest.data.has_masks for view in self.views)
+
 
 def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
     """The content of a page of these runs, without its images.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from wsol_bench.analysis.failures import KINDS
 from wsol_bench.analysis.kept_maps import kept_maps_at
-from wsol_bench.analysis.run_images import open_image
+from wsol_bench.analysis.run_images import dataset_mask, open_image
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.boxes.extract import map_state
 from wsol_bench.boxes.map_state import MapState
@@ -25,6 +25,7 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
 from wsol_bench.protocols.views import VIEWS
+from wsol_bench.report.page.mask_outline import outline_of
 from wsol_bench.report.page.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.report.page.sets import Sets, kinds_of, outcomes_of, sets_of
 from wsol_bench.runtime.parallel import in_threads
@@ -202,6 +203,7 @@ def _card(
         "size": [size.width, size.height],
         "blacklisted": record["blacklisted"],
         "truth": _rounded(record["true_boxes"]),
+        **_mask_of(dataset, record, size),
         "methods": [
             {
                 **_prediction(row.table, place, names),
@@ -212,6 +214,12 @@ def _card(
         ],
     }
     return card, image
+
+
+def _mask_of(dataset: ImageDataset, record: Mapping[str, Any], size: Size) -> dict[str, str]:
+    """The outline of the ground-truth mask; empty where the dataset has none."""
+    mask = dataset_mask(dataset, record["image_id"], record["label"], size)
+    return {} if mask is None else {"mask": outline_of(mask)}
 
 
 _SHARED = ("image_id", "height", "width", "label", "true_boxes", "blacklisted")

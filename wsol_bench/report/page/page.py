@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsol_bench.analysis.run_images import find_images
-from wsol_bench.analysis.scored_run import open_runs
+from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.report.page.content import Page, RunView, bar, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
@@ -53,11 +53,7 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
     began = time.monotonic()
     runs = open_runs(paths, settings.metrics)
     for run in runs:
-        if not any(len(classes) for classes in run.rows[0].table["classes"][:1].to_pylist()):
-            raise UsageError(
-                f"report: {run.label} has no classes, which the page's figures need: it was made "
-                "with --arch none. Make it with --scores FILE, or take `table` and `pairs`."
-            )
+        _require_errors(run)
     page = gather(runs, settings.max_mb, quiet=settings.quiet)
     full = _with_pictures(page, settings)
     text = render(full)
@@ -115,6 +111,22 @@ def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
 
 def _silent(message: str) -> None:
     """Ignores a message."""
+
+
+def _require_errors(run: ReportRun) -> None:
+    """Checks that a run has the errors of localization, which the page compares."""
+    table = run.rows[0].table
+    if not any(len(classes) for classes in table["classes"][:1].to_pylist()):
+        raise UsageError(
+            f"report: {run.label} has no classes, which the page's figures need: it was made with "
+            "--arch none or --target. Make it with --scores FILE, or take `table`, `pairs` and "
+            "`figure`."
+        )
+    if not any(len(boxes) for boxes in table["true_boxes"].to_pylist()):
+        raise UsageError(
+            f"report: {run.label} has no ground-truth boxes, which the page's figures need. Take "
+            "`table`, `pairs` and `figure`."
+        )
 
 
 def _check(settings: PageSettings) -> None:

@@ -65,6 +65,11 @@
         href: made.map, x: x0, y: y0, width: x1 - x0, height: y1 - y0, preserveAspectRatio: "none", class: "overlay",
       }));
     }
+    if (card.mask) {
+      for (const kind of ["casing", "true-mask"]) {
+        svg.append(drawing("g", { class: "truth" }, drawing("path", { d: card.mask, class: kind })));
+      }
+    }
     const corners = [];
     for (let at = 0; at < card.truth.length; at += 4) corners.push(card.truth.slice(at, at + 4));
     const group = (layer, boxes, kind) => svg.append(
