@@ -122,6 +122,8 @@ def check_output_count(count: int, classes: int, weights: str) -> None:
     if count == classes:
         return
     remedy = "--classes FILE names the output of each class: class id, output"
+    if count > classes + 1:
+        remedy += "; --target FILE the outputs whose maps are wanted, where none is such a class"
     if count == classes + 1:
         remedy = (
             "the first is the background, as in TensorFlow's files. Give --classes FILE with a "

@@ -14,6 +14,7 @@ from wsol_bench.networks.archs.own import OWN, state_sha256
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import FP32, Precision
 from wsol_bench.networks.opening import Opened, open_network
+from wsol_bench.networks.outputs import check_output_count
 from wsol_bench.networks.weights import hub, reading
 from wsol_bench.networks.weights.checkpoints import match
 from wsol_bench.networks.weights.file_checks import refuse_unreadable
@@ -182,8 +183,11 @@ def _filled(
 ) -> LoadedNetwork:
     module = _built(topology, classes)
     matched = match(file, list(module.state_dict()), choice.prefix)
-    if any_count and (count := _other_count(module, matched, classes)) is not None:
+    count = _other_count(module, matched, classes)
+    if count is not None and any_count:
         module = _built(topology, count)
+    elif count is not None and topology.finds_roles:  # else `fit` knows the classifier's layer
+        check_output_count(count, classes, matched.name)
     ignored = fit(module, matched, topology.roles.get("classifier", ""))
     return LoadedNetwork(module, topology, "", "", ignored, notes=matched.notes)
 
