@@ -8,21 +8,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from wsol_bench.bench.counted_costs import FEW_PASSES
 from wsol_bench.errors import RunError
-from wsol_bench.methods.catalog import METHODS
+from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.records.opened_run import boxes_of
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.runs.evaluate import evaluate
 from wsol_bench.settings import RunSettings
 
-FEWER_PASSES = {
-    "smooth_grad": "smooth_grad:n=2",
-    "integrated_gradients": "integrated_gradients:steps=2",
-    "occlusion": "occlusion:patch=112:stride=56",
-    "rise": "rise:n=8",
-    "score_cam": "score_cam",
-}
-"""Methods of many passes, with options that leave few of them."""
 _NAMED = 3
 """Images named per method."""
 
@@ -42,13 +35,15 @@ def correctness_lines(
     Raises:
         RunError: records differ that have to be equal to the bit.
     """
-    one_pass = tuple(name for name in METHODS if name not in FEWER_PASSES)
+    rows = find_methods(METHODS)
+    one_pass = tuple(row.name for row in rows if row.passes is None)
+    several = tuple(FEW_PASSES.get(row.name, row.name) for row in rows if row.passes is not None)
     settings = replace(settings, methods=one_pass, limit=limit, batch_size=8, device=str(device))
     on_cpu = device.type == "cpu"
     reference = replace(settings, device="cpu", batch_size=1 if on_cpu else 8)
     what = "batches of 8 against 1, both on the CPU" if on_cpu else f"{device} against the CPU"
     yield f"{what}, {limit} images; of methods of many passes {many}"
-    for name, each in (("one", {}), ("many", {"methods": tuple(FEWER_PASSES.values())})):
+    for name, each in (("one", {}), ("many", {"methods": several})):
         number = {"limit": many} if each else {}
         there = records_in(replace(reference, **each, **number), folder / f"{name}-reference")
         here = records_in(replace(settings, **each, **number), folder / f"{name}-device")

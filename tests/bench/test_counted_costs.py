@@ -73,7 +73,8 @@ def test_the_table_has_every_method_that_makes_a_map() -> None:
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     assert list(table) == list(ARCHS)
     counted = {row.partition(":")[0] for costs in table.values() for row in costs}
-    assert counted == {row.name for row in find_methods(METHODS) if row.makes_map}
+    there = {row.name for row in find_methods(METHODS) if row.makes_map}
+    assert counted == there - {"tscam"}  # which needs a network with its own head
     assert all(cost >= 1 for costs in table.values() for cost in costs.values())
 
 

@@ -33,7 +33,7 @@ ARCHS: Mapping[str, str] = {
     "torchvision:squeezenet1_1": "none",
     "timm:vit_tiny_patch16_224": "none",
 }
-"""Arch -> weights, which no cost depends on."""
+"""Arch -> weights. Their values change no cost but Score-CAM's, which leaves out empty channels."""
 FEW_PASSES: Mapping[str, str] = {
     "smooth_grad": "smooth_grad:n=4",
     "integrated_gradients": "integrated_gradients:steps=4",
