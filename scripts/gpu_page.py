@@ -89,7 +89,7 @@ ON_CPU = Form(
     images=8,
     rounds=2,
     whole=16,
-    limit=4,
+    limit=2,
     many=1,
     bench_arch="squeezenet1_1",
     bench_batch=2,
@@ -289,7 +289,12 @@ def main() -> int:
         }
         records = {
             f"records of {name}": partial(
-                correctness_lines, each, device, form.limit, form.many, Path(folder) / str(at)
+                correctness_lines,
+                each,
+                device,
+                form.limit,
+                0 if name == VIT else form.many,
+                Path(folder) / str(at),
             )
             for at, (name, each) in enumerate(nets.items())
         }

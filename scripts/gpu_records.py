@@ -29,7 +29,7 @@ def correctness_lines(
         settings: the network, weights and images.
         device: to check. Where it is the CPU, it is compared with itself at another batch size.
         limit: images for the methods of one pass.
-        many: images for those of many passes.
+        many: images for those of many passes; 0 leaves these out.
         folder: for the runs.
 
     Raises:
@@ -42,8 +42,10 @@ def correctness_lines(
     on_cpu = device.type == "cpu"
     reference = replace(settings, device="cpu", batch_size=1 if on_cpu else 8)
     what = "batches of 8 against 1, both on the CPU" if on_cpu else f"{device} against the CPU"
-    yield f"{what}, {limit} images; of methods of many passes {many}"
-    for name, each in (("one", {}), ("many", {"methods": several})):
+    rest = f"; of methods of many passes {many}" if many else ""
+    yield f"{what}, {limit} images{rest}"
+    groups = [("one", {}), ("many", {"methods": several})]
+    for name, each in groups if many else groups[:1]:
         number = {"limit": many} if each else {}
         there = records_in(replace(reference, **each, **number), folder / f"{name}-reference")
         here = records_in(replace(settings, **each, **number), folder / f"{name}-device")

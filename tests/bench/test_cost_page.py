@@ -54,3 +54,23 @@ def test_a_table_has_a_column_a_case_and_says_what_a_case_lacks(
         "<!-- end -->\nafter\n"
     )
     assert script.written(page) == page
+
+
+def test_commands_and_half_precision_have_a_row_each(script: ModuleType) -> None:
+    command = {
+        "cpu_seconds": 0.4,
+        "cpu_spread": [0.3, 0.6],
+        "seconds": 0.5,
+        "seconds_spread": [0.4, 1],
+    }
+    assert script.startup([{"startup": {"--help": command}}, {"startup": None}]) == (
+        "| command | CPU seconds | seconds |\n"
+        "| --- | --- | --- |\n"
+        "| --help | 0.40 (0.30–0.60) | 0.50 (0.40–1.00) |\n"
+    )
+    case = {"arch": "vit", "batch": 8, "images": 200, "precision": "bf16"}
+    case |= {"forward": 0.5, "forward_spread": [0.4, 0.6]}
+    case |= {"methods": {"cam": {"equal": 90.0, "within_a_pixel": 95.5, "mean_iou": 0.9876}}}
+    assert script.precision([case]).splitlines()[2] == (
+        "| `vit`, batch 8, 200 images | bf16 | 0.50 (0.40–0.60) | cam | 90.0 | 95.5 | 0.988 |"
+    )
