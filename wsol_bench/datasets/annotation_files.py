@@ -52,7 +52,7 @@ class AnnotationFiles:
         xml_names: image id to file name in that folder; empty where there is none.
         rows: image id to row of the Kaggle table; empty where there is none.
         skipped: XML files, and folders that may hold some, that cannot be used.
-        faults: what is wrong with the folder or the table, one message each.
+        faults: a message for each fault of the folder or the table.
     """
 
     classes: ClassList

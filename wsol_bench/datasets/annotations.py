@@ -58,7 +58,7 @@ class AnnotatedObject:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a file states about one image.
+    """The annotation of one image in a file.
 
     Attributes:
         where: the file, and line if any, for messages.
@@ -147,7 +147,7 @@ def sized_box(values: Sequence[str], where: str) -> Corners:
 CORNER_READERS: Mapping[BoxEnds, Callable[[Sequence[str], str], Corners]] = MappingProxyType(
     {"inclusive": inclusive_box, "half-open": half_open_box}
 )
-"""How corners are read, by how their maximum is meant."""
+"""Meaning of the maximum corner -> the function that reads such corners."""
 
 
 def read_xml(path: Path, *, first_pixel: int = 0) -> Annotation:

@@ -31,9 +31,9 @@ def assemble(
     """Joins images and annotations by id.
 
     Args:
-        path: what the user gave; its last part becomes the dataset's name.
+        path: as the user gave it; its last part becomes the dataset's name.
         images: the images that are present.
-        annotations: the annotations, which decide what the dataset consists of.
+        annotations: the annotations, which determine the examples of the dataset.
         selection: how many images, and whether absent ones are permitted.
         folder_labels: image id to the class that its folder or name states, if any.
         mask_source: where masks come from, if the dataset has masks.

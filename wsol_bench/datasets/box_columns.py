@@ -1,4 +1,4 @@
-"""What the header of a table of boxes says: which column is which, and how corners are meant.
+"""The header of a table of boxes: the meaning of its columns, and of the maximum corner.
 
 The columns `image` and `class`, in any case, and one of
 
@@ -81,7 +81,7 @@ def is_table(header: Sequence[str]) -> bool:
 
 
 def delimiter_of(line: str) -> str:
-    """What separates the columns of a CSV file with this first line: a comma, ; or a tab."""
+    """The separator of a CSV file with this first line: a comma, a semicolon or a tab."""
     for each in DELIMITERS:
         if is_table(next(csv.reader([line], delimiter=each), [])):
             return each

@@ -142,6 +142,6 @@ def _unrecognised(path: Path, layout: str | None) -> str:
 def _expected() -> str:
     lines = (f"\n  {name}: {entry.description}" for name, entry in LAYOUTS.items())
     return (
-        f"Expected one of these layouts (data/README.md says more):{''.join(lines)}\n"
+        f"Expected one of these layouts (data/README.md describes them):{''.join(lines)}\n"
         "Your own images and boxes: box-table (docs/how-to/use-your-own-boxes.md)."
     )

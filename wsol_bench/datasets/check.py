@@ -1,4 +1,4 @@
-"""Checking a dataset before a run: what `data check` reports."""
+"""Checking a dataset before a run: the report of `data check`."""
 
 import os
 from collections import Counter
@@ -41,7 +41,7 @@ class SizeDifference:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What was found; every list is complete, sorted by image id.
+    """The findings; every list is complete, sorted by image id.
 
     Attributes:
         name, layout, split, box_ends: the dataset's.
@@ -50,20 +50,20 @@ class DatasetReport:
         examples: pairs of an image and a label.
         annotated: images with a good annotation, and those whose file is absent.
         decoded: whether images were decoded; False where only annotations were checked.
-        classes: how many the class list has.
-        classes_with_images: how many of them have an example.
+        classes: number of classes in the class list.
+        classes_with_images: number of them that have an example.
         boxes: of all examples, of their labels only.
         examples_by_boxes: number of boxes to number of examples with that number.
         missing: ids of the annotated images whose file is absent.
         unannotated: ids of the images without an annotation.
         skipped: files left out, each with its reason.
-        faults: what is wrong with annotations and folders, one message each.
+        faults: a message for each fault of annotations and folders.
         unreadable: images that do not decode.
         duplicates: groups of ids of images whose files are the same to the byte.
         boxes_outside: ids of images with a box that extends beyond the image.
         size_differences: images whose annotation states another size.
-        masks: how many examples have a mask that was read; 0 where the dataset has none.
-        mask_faults: what is wrong with masks, one message each.
+        masks: number of examples whose mask was read; 0 where the dataset has none.
+        mask_faults: a message for each fault of masks.
         empty_masks: ids of images with a mask that has no object pixel.
         sorted_classes: whether the class list is in sorted order.
         official_classes: whether it is the list of the 1,000 ILSVRC classes.
@@ -171,13 +171,13 @@ def leaves(example: Example, size: Size) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Inspected:
-    """What was found in one image's file and its masks.
+    """The findings in one image's file and its masks.
 
     Attributes:
         size: of the decoded image, or None where it does not decode.
         reason: why it does not decode, or "".
         digest: of the file's bytes.
-        masks: how many were read.
+        masks: number of masks that were read.
         mask_faults: what is wrong with the others.
         empty_mask: whether one that was read has no object pixel.
     """
@@ -197,7 +197,7 @@ def _inspect_all(
     progress: Progress | None,
     workers: int | None,
 ) -> Iterator[_Inspected]:
-    """What is found of each image, in the order of the examples."""
+    """The findings of each image, in the order of the examples."""
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
         for found in pool.map(lambda examples: _inspect(dataset, examples), by_image.values()):

@@ -18,7 +18,7 @@ def find_class(asked: str, class_ids: Sequence[str], names: Sequence[str]) -> in
     one. Letter case does not count.
 
     Args:
-        asked: what the user wrote.
+        asked: as the user wrote it.
         class_ids: of the classes; position is the index.
         names: of the classes; several between commas are synonyms.
 

@@ -51,7 +51,7 @@ class CocoObject:
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """What the file holds.
+    """The content of the file.
 
     Attributes:
         categories: id to name, sorted by id.

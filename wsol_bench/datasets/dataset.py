@@ -34,7 +34,7 @@ class ImageDataset:
             `allow_missing`; with a limit, those before its last example.
         unannotated_ids: images without an annotation; never examples.
         skipped: files left out, each with its reason.
-        faults: what is wrong with annotations and folders, one message each; empty in
+        faults: a message for each fault of annotations and folders; empty in
             every run, because faults refuse the dataset.
         mask_source: where masks come from, or None where the dataset has none.
         layout: the layout's name in `catalog.LAYOUTS`, or "".

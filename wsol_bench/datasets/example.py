@@ -1,4 +1,4 @@
-"""What a dataset yields, and what a dataset is."""
+"""Examples, and the interface of a dataset."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Dataset(Interface):
     """A source of examples. A loader is anything with these members."""
 
     name: str
-    """What the user gave, such as "demo" or a folder's name."""
+    """The dataset's name, such as "demo" or that of a folder."""
 
     class_ids: Sequence[str]
     """The dataset's classes; position is the class index."""

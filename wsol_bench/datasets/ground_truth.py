@@ -1,4 +1,4 @@
-"""What annotations give of an image: a class and that class's boxes, once per label."""
+"""The ground truth of an image: a class and that class's boxes, once per label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class AnnotationSource(Interface):
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the annotations as a whole, one message each."""
+        """A message for each fault of the annotations as a whole."""
         ...
 
     def ids(self) -> list[str]:
@@ -70,7 +70,7 @@ class ListedAnnotations:
         classes: the classes that labels must be among.
         rows: image id to its labels, at least one each.
         skipped: annotations that are present and cannot be used.
-        faults: what is wrong with the file, one message each.
+        faults: a message for each fault of the file.
     """
 
     classes: ClassList

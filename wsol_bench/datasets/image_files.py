@@ -18,7 +18,7 @@ class ImageFiles:
         folder: the folder that all paths are below.
         paths: image id to path below the folder.
         skipped: image files that cannot be used.
-        faults: what is wrong with the folder, one message each.
+        faults: a message for each fault of the folder.
     """
 
     folder: Path

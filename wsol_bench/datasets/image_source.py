@@ -1,4 +1,4 @@
-"""What every source of images offers: files in a folder, members of tars, rows of a table."""
+"""The interface of every source of images: files in a folder, members of tars, rows of a table."""
 
 from typing import Protocol as Interface
 
@@ -22,7 +22,7 @@ class ImageSource(Interface):
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the source as a whole, one message each."""
+        """A message for each fault of the source as a whole."""
         ...
 
     def ids(self) -> frozenset[str]:

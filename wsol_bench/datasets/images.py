@@ -30,7 +30,7 @@ MANY_PIXELS = 25_000_000
 """Images beyond this are decoded one at a time, so that threads do not add up their memory."""
 MOST_BYTES = 300_000_000
 MOST_SCANS = 500
-"""Of a progressive JPEG; writers use about ten. Each costs a pass over all pixels and needs
+"""Scans of a progressive JPEG; encoders use about ten. Each costs a pass over all pixels and needs
 only a dozen bytes, so a small file could occupy the decoder for hours."""
 
 _START_OF_SCAN = b"\xff\xda"

@@ -10,16 +10,16 @@ from wsol_bench.datasets.example import Example
 
 
 class Index(Interface):
-    """What a dataset is identified by."""
+    """The fields that identify a dataset."""
 
     @property
     def class_ids(self) -> Sequence[str]:
-        """Of its classes; position is the class index."""
+        """The ids of its classes; position is the class index."""
         ...
 
     @property
     def examples(self) -> Sequence[Example]:
-        """All of them."""
+        """All examples."""
         ...
 
 

@@ -77,7 +77,7 @@ def load_list(
     the selection states otherwise.
 
     Args:
-        path: what the user gave.
+        path: as the user gave it.
         file: the list.
         lines: of the list.
         selection: see `Selection`.

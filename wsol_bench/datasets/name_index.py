@@ -1,4 +1,4 @@
-"""Which of the names in another program's files is which image of a dataset.
+"""Matches the names in another program's files with the images of a dataset.
 
 Programs write `val/NAME.JPEG.npy`, `NAME.JPEG`, `val/NAME` or `NAME` for the image that a dataset
 knows as `NAME`.
@@ -44,7 +44,7 @@ class NameIndex:
         """Image id -> name, for every image of a dataset.
 
         Args:
-            dataset: whose images are looked for.
+            dataset: whose images are searched for.
             where: the file or folder, for messages.
             what: of each image, such as "map".
 

@@ -56,7 +56,7 @@ class ParquetImages:
         folder: of the files.
         rows: image id to its place.
         skipped: rows that cannot be used.
-        faults: what is wrong with the files, one message each.
+        faults: a message for each fault of the files.
     """
 
     folder: Path

@@ -19,7 +19,7 @@ UNREAD_SUFFIXES = (
     *(".avif", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".pcx", ".pgm", ".ppm"),
     *(".psd", ".svg", ".tga", ".cr2", ".dng", ".nef", ".raw"),
 )
-"""Of images in formats that are not read; such files are listed as left out."""
+"""Suffixes of images in formats that are not read; such files are listed as left out."""
 NOT_READ = f"its format is not read; save it as one of {', '.join(IMAGE_SUFFIXES)}"
 """Why a file with one of `UNREAD_SUFFIXES` is left out."""
 XML_SUFFIXES = (".xml",)
@@ -49,7 +49,7 @@ class Scan:
         files: image id (see `image_id_of`) to path below the folder.
         skipped: files of the right kind that cannot be used, and images in formats that
             are not read.
-        faults: what is wrong with the folder, one message each.
+        faults: a message for each fault of the folder.
     """
 
     files: Mapping[str, str]

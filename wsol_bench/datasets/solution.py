@@ -27,7 +27,7 @@ class Solution:
 
     Attributes:
         rows: image id to annotation (without a size), of valid rows only.
-        faults: what is wrong with the table, one message each, in the order of its lines.
+        faults: a message for each fault of the table, in the order of its lines.
     """
 
     rows: Mapping[str, Annotation]

@@ -55,7 +55,7 @@ class TarImages:
         path: the tar.
         members: image id to the place of its bytes.
         skipped: members that cannot be used.
-        faults: what is wrong with the tar, one message each.
+        faults: a message for each fault of the tar.
     """
 
     path: Path
@@ -158,7 +158,7 @@ def tar_headers(path: Path) -> Generator[tarfile.TarInfo]:
             reached = tar.offset
             if info.isreg() and not info.issparse() and info.offset_data + info.size > length:
                 raise tarfile.ReadError(f"it ends inside {info.name}")
-            tar.members = []  # type: ignore[attr-defined] # else it keeps all that it has seen
+            tar.members = []  # type: ignore[attr-defined] # else it keeps all that it has read
             yield info
         _check_end(tar, path)
 

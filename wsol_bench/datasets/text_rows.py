@@ -27,7 +27,7 @@ class Row:
 def rows_of(
     path: Path, separator: str | None, counts: Container[int], expected: str
 ) -> Iterator[Row]:
-    """The rows of a file; empty lines are passed over.
+    """The rows of a file; empty lines are skipped.
 
     Args:
         path: a UTF-8 file.

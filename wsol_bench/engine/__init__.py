@@ -1,1 +1,1 @@
-"""Who does the work: this process, subprocesses or Ray actors; shards and their leases."""
+"""Engines: this process, subprocesses or Ray actors; shards and their leases."""

@@ -27,7 +27,7 @@ class OpenedJob:
     Attributes:
         pipeline: ready to run.
         dataset: opens the images.
-        identity: everything that decides the records; equal on every machine.
+        identity: everything that determines the records; equal on every machine.
     """
 
     pipeline: "Pipeline"
@@ -36,7 +36,7 @@ class OpenedJob:
 
     @property
     def must_match(self) -> Mapping[str, object]:
-        """What must be equal in all workers: the identity and the version of wsol_bench."""
+        """The facts that all workers must share: the identity and the version of wsol_bench."""
         return {**self.identity, OURS: version_of(OURS)}
 
 

@@ -1,4 +1,4 @@
-"""Which workers still answer, and which still make progress.
+"""Detection of workers that no longer answer or make progress.
 
 A worker sends a sign of life every few seconds, with the processor time that it has used. One
 that sends none is stopped or its machine is gone; one that sends them and neither finishes a

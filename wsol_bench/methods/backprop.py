@@ -9,7 +9,7 @@ map raw). The smoothing decides the box: raw gradients are a scatter of single p
 whose largest component covers next to nothing.
 
 Source: Simonyan et al., Deep Inside Convolutional Networks, ICLR workshop 2014,
-section 3.1. The paper draws boxes with GraphCut; Grad-CAM's table does not say
+section 3.1. The paper draws boxes with GraphCut; Grad-CAM's paper does not state
 how its Backprop row was smoothed, so sigma is explicit here.
 """
 

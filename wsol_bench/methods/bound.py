@@ -35,8 +35,8 @@ class BoundMethod:
         method: the method.
         options: every option but the layer, resolved.
         layer: that it reads; None before it is bound to a network, and of a method without one.
-        spec: the text, or the object from Python, that asked for it.
-        recorded: what a method without `requests` was seen to request of a trial pass.
+        spec: the text, or the object from Python, that requested it.
+        recorded: the requests of a method without `requests`, recorded in a trial pass.
         learned: from the dataset, of a method without a network that learns; None before that.
     """
 
@@ -61,12 +61,12 @@ class BoundMethod:
 
     @property
     def target_class(self) -> str:
-        """Whose maps are made."""
+        """The target class of its maps, by name."""
         return self.method.target_class if isinstance(self.method, MapMethod) else "label"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures must know."""
+        """A remark on its figures."""
         return self.method.notes
 
     def on(self, dataset: "Dataset") -> "BoundMethod":
@@ -113,7 +113,7 @@ class BoundMethod:
         return bound
 
     def requests(self) -> Requests:
-        """What a bound method will request of a forward pass."""
+        """The values that a bound method requests of a forward pass."""
         if not isinstance(self.method, MapMethod):
             return Requests()
         if self.method.requests is None:

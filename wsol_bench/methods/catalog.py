@@ -95,14 +95,14 @@ PREFIXES: Mapping[str, Callable[[str], Method]] = MappingProxyType(
         "zennit": from_zennit,
     }
 )
-"""What stands before the first colon -> how the whole name becomes a method."""
+"""Text before the first colon -> the function that makes a method of the whole name."""
 
 
 def find_method(name: str) -> Method:
     """The method of a name, of `maps:DIR` or another of `PREFIXES`, or of a user's function.
 
     Raises:
-        UsageError: there is none; lists the nearest names, and how to bring one's own.
+        UsageError: there is none; lists the nearest names, and how to give one's own.
     """
     if name in METHODS:
         return METHODS[name]

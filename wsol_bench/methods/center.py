@@ -12,7 +12,7 @@ from wsol_bench.methods.entry import BoxMethod, Frame
 from wsol_bench.methods.options import Between
 
 SHARE = 0.71
-"""Of each side; the square root of one half, to two places."""
+"""Share of each side; the square root of one half, to two places."""
 
 
 def center(

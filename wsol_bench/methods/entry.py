@@ -1,4 +1,4 @@
-"""What a method is: a function from a forward pass and classes to maps, or a baseline."""
+"""Methods: functions from a forward pass and classes to maps, and baselines."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,11 +25,11 @@ LAYERS = replace(LAYER, text=f"{LAYER.text}; several are joined with + and their
 """The same of a method that reads several layers, whose names `layers_in` separates."""
 
 SAME_FOR_ALL_CLASSES = "one map for all classes"
-"""The note of a method that knows no class."""
+"""The note of a method whose map does not depend on the class."""
 
 
 def no_code(learned: Any) -> Mapping[str, str]:
-    """Of a method that reads no file of the user's."""
+    """The `code` of a method that reads no file of the user's."""
     return {}
 
 
@@ -38,7 +38,7 @@ class MapMethod:
     """A method that makes a map.
 
     Attributes:
-        name: what `--methods` takes.
+        name: a value of `--methods`.
         title: as a paper's table writes it.
         source: the paper.
         role: the role of the layer that it reads, or None for the pixels.
@@ -47,11 +47,11 @@ class MapMethod:
             keyword-only parameters are the method's options.
         check: raises NotApplicable, with the reason, where the network and layer
             do not support the method.
-        target_class: whose maps are made, a name of `target_class.TARGET_CLASSES`.
+        target_class: the target class of its maps, a name of `target_class.TARGET_CLASSES`.
         layers: the option that names its layer, `LAYER` or `LAYERS`; None of a method that
             reads no layer by name.
         knows_class: whether the map depends on the class; False for one map per image.
-        note: what a reader of its figures must know, or "".
+        note: a remark on its figures, or "".
         code: path or name, and sha256, of a user's own code; empty for ours.
         passes: `(**options)` -> the forward passes per image beyond the first, 0 where their
             number depends on the layer; None of a method that needs no more.
@@ -78,14 +78,14 @@ class MapMethod:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures must know."""
+        """A remark on its figures."""
         same = () if self.knows_class else (SAME_FOR_ALL_CLASSES,)
         return (*same, *((self.note,) if self.note else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a method without a network may read of one image.
+    """The data of one image that a method without a network may read.
 
     Attributes:
         size: of the image, in pixels.
@@ -109,7 +109,7 @@ class BoxMethod:
         name, title, source, note: as of a `MapMethod`.
         box: `(frame, **options)` -> (4,) half-open xyxy. Its keyword-only parameters are
             the method's options.
-        learn: dataset -> what `Frame.learned` holds; None where nothing is learned.
+        learn: dataset -> the value of `Frame.learned`; None where nothing is learned.
         code: what was learned -> path and sha256 of the file that it comes from.
     """
 
@@ -128,7 +128,7 @@ class BoxMethod:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures must know."""
+        """A remark on its figures."""
         return (self.note,) if self.note else ()
 
 
@@ -157,7 +157,7 @@ class MapReader:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures must know."""
+        """A remark on its figures."""
         return (self.note,) if self.note else ()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "Occlusion": {"sliding_window_shapes": (3, 32, 32), "strides": (3, 16, 16)},
 }
-"""Method -> what its `attribute` needs beside the image and class."""
+"""Method -> arguments that its `attribute` needs beside the image and class."""
 
 
 def from_captum(name: str) -> MapMethod:

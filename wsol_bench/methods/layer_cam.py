@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wsol_bench.networks.forward import Forward
 
 _GAMMA = 2.0
-"""Of the tanh, eq. 9."""
+"""Factor of the tanh's argument, eq. 9."""
 
 
 def layer_cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":

@@ -1,4 +1,4 @@
-"""What the adapters of other libraries share: one image at a time, seeded, on the plain module.
+"""Common code of the adapters of other libraries: one image at a time, seeded, on the plain module.
 
 A library works on the network's plain module, a frozen copy with the same parameters, and knows
 nothing of our passes. Images go through it one by one, so that neither a batch nor a draw of a
@@ -37,10 +37,10 @@ def from_library(
 
     Args:
         name: the whole name.
-        package: as pip knows it, for its version and for the message where it is missing.
+        package: its name for pip, for its version and for the message where it is missing.
         module: that has the classes.
         base: whether an object of the module is one of the library's methods.
-        one: the library's method -> what computes one map.
+        one: the library's method -> the function that computes one map.
         reads_layer: whether a method reads a layer, else the pixels.
         on_tokens: whether the layer may give a transformer's tokens.
 

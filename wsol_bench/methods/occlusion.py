@@ -74,7 +74,7 @@ def _requests(layer: str, **options: Any) -> Requests:
 
 
 def _passes(*, patch: int, stride: int, **options: Any) -> int:
-    """Of an input of 224 x 224."""
+    """Passes for an input of 224 x 224."""
     return len(_starts(224, patch, stride)) ** 2
 
 

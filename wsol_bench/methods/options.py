@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from wsol_bench.errors import UsageError, unknown_name
 
 Value = bool | int | float | str | tuple[str, ...] | None
-"""What an option may hold; all of it can be written as JSON."""
+"""The types of an option's value; all can be written as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Option:
     """One option of a method.
 
     Attributes:
-        name: what stands before the `=`.
+        name: the text before the `=`.
         kind: float, int, bool, str, or tuple for several texts joined with `+`.
         default: the value where the option is not given.
         choices: the values that it may have, or () for any of its kind.
         bounds: of a number, or None.
-        text: what it means.
+        text: its meaning.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Option:
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """The permitted values, in words."""
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         if self.bounds:
@@ -76,7 +76,7 @@ class Option:
         """The value of a text.
 
         Args:
-            text: what stands behind the `=`.
+            text: the text after the `=`.
             spec: the whole spec, for the message.
 
         Raises:

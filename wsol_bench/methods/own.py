@@ -4,7 +4,7 @@ A function has one of three forms, distinguished by the names of its first param
 
     f(forward, classes)            -> (n, u, v), reading any layer by its name
     f(forward, layer, classes)     -> (n, u, v), as the methods of this package
-    f(module, images, classes)     -> (n, h, w), for code that knows nothing of this package
+    f(module, images, classes)     -> (n, h, w), for code that is independent of this package
 
 `images` are preprocessed tensors, (n, 3, side, side), and `classes` is (n,) int64. Keyword-only
 parameters are options. Maps may be tensors or arrays.
@@ -111,7 +111,7 @@ def _forms() -> str:
 
 
 def _checked(name: str, run: Caller, images: int, options: Mapping[str, Any]) -> "Tensor":
-    """What the user's function returns, (n, u, v) float32 without a graph.
+    """The maps that the user's function returns, (n, u, v) float32 without a graph.
 
     Raises:
         UsageError: it fails, or returns something else; names the function.
@@ -136,9 +136,9 @@ def _checked(name: str, run: Caller, images: int, options: Mapping[str, Any]) ->
 
 
 def _digest(function: Caller) -> str:
-    """Of a function's source and state; another one each time where either cannot be had.
+    """Digest of a function's source and state; a new one each time if either is not available.
 
-    Without it a run cannot be resumed, because nobody could know whether the function is the same.
+    Without it a run cannot be resumed, because the function could be another one.
     """
     try:
         source = inspect.getsource(function if inspect.isroutine(function) else type(function))

@@ -1,4 +1,4 @@
-"""What methods of many passes share: more inputs of one image, a fixed number at a time.
+"""Common code of methods with many passes: more inputs of one image, a fixed number at a time.
 
 The inputs of an image go through the network in batches of their own, so that neither its
 neighbours in a batch of images nor their number change a sum.

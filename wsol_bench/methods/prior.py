@@ -6,8 +6,8 @@ all boxes around the centre with corners at multiples of 0.05, the one whose IoU
 with a box of the most images of the other half; of several the first in ascending order of
 (x0, x1, y0, y1). So no image's own box enters its prior.
 
-It is learned from ground-truth boxes: not a rival of a method without boxes, but the most that can
-be had without the image.
+It is learned from ground-truth boxes, so it is no competitor of methods without boxes, but shows
+what is possible without the image.
 """
 
 from hashlib import blake2b
@@ -46,7 +46,7 @@ def learn(dataset: "Dataset") -> NDArray[np.float64]:
     """The prior box of each half of the ids, (2, 4) xyxy in shares of width and height.
 
     It is learned from at most 2,000 images, the first in the dataset's order. Images whose
-    annotation has no size do not count; of none the whole image is learned.
+    annotation has no size do not count; without any image, the whole image is learned.
     """
     halves: list[list[NDArray[np.float64]]] = [[] for _ in range(_HALVES)]
     for example in dataset.examples:

@@ -1,4 +1,4 @@
-"""A random box: what a method scores that knows nothing, not even where objects usually lie.
+"""A random box: the score of a method without information, even on where objects usually lie.
 
 Its width and height are shares of the image's, each drawn uniformly from `low` to 1, and its place
 is uniform among those where it lies inside. The draw is seeded by the image's id, so it is the

@@ -19,7 +19,7 @@ _PLAIN = "plain"
 
 
 class RecordingForward:
-    """Answers as a `Forward` does, and notes what is read.
+    """Returns values as a `Forward` does, and records which are read.
 
     Attributes:
         requests: everything that was read so far, and what was requested before.
@@ -33,7 +33,7 @@ class RecordingForward:
         self._forward = forward
 
     def __getattr__(self, name: str) -> Any:
-        """What needs no request: scores, inputs, grid, prefix_tokens, again."""
+        """Members that need no request: scores, inputs, grid, prefix_tokens, again."""
         return getattr(self._forward, name)
 
     def features(self, layer: str) -> "Tensor":
@@ -71,7 +71,7 @@ class RecordingForward:
 
 
 def recorded(network: "Network", side: int, run: Callable[[Any, "Tensor"], object]) -> Requests:
-    """What a function reads of a pass over one trial image.
+    """The values that a function reads of a pass over one trial image.
 
     Args:
         network: that runs.

@@ -5,7 +5,7 @@ With N masks M_i, each a grid of s x s cells of which a share p is open, enlarge
 
     map = (1 / (N p)) sum_i P_c(x * M_i) M_i,
 
-P_c the softmax probability of class c. What is masked is 0 in the network's own input space, the
+P_c the softmax probability of class c. Masked pixels are 0 in the network's own input space, the
 mean colour of the preprocessing. The masks are seeded by the image's id.
 
 Source: Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models,

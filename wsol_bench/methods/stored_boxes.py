@@ -1,6 +1,6 @@
 """Boxes that another program made, from a file: `boxes:FILE`.
 
-Three forms, known by the file's ending:
+Three forms, recognised by the file's suffix:
 
 - `.csv`: columns `image` or `image_id`, and `x0, y0, x1, y1` or `x, y, w, h`; a column `class` (or
   `label`) limits a box to that class, a column `score` decides between several. `export --format

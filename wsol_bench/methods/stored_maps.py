@@ -29,7 +29,7 @@ from wsol_bench.runtime.names import shown
 
 Values = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
-"""Of a file: class id or index -> array, or "" -> the only array."""
+"""Arrays of a file: class id or index -> array, or "" -> the only array."""
 
 _UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, BadZipFile, Image.DecompressionBombError)
 

@@ -1,4 +1,4 @@
-"""What methods that read a transformer's attention share: the class token's row as a map."""
+"""Common code of methods that read a transformer's attention: the class token's row as a map."""
 
 from typing import TYPE_CHECKING
 

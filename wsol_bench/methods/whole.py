@@ -1,4 +1,4 @@
-"""The whole image as box: what a map without a maximum gets."""
+"""The whole image as box, as for a map without a maximum."""
 
 from wsol_bench.geometry import Boxes, whole_image_box
 from wsol_bench.methods.entry import BoxMethod, Frame

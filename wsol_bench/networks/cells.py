@@ -1,4 +1,4 @@
-"""How a layer's output becomes feature maps, (n, k, u, v), whatever order its axes have.
+"""Conversion of a layer's output to feature maps, (n, k, u, v), from any order of axes.
 
 Convolutional layers give (n, k, u, v), some transformers (n, u, v, k), most (n, t, k): one row per
 token, first the prefix tokens (class token, registers), then the cells row after row.
@@ -21,7 +21,7 @@ class Cells:
     Attributes:
         order: "channels_first" (n, k, u, v), "channels_last" (n, u, v, k) or "tokens" (n, t, k).
         rows, columns: of the cells, u and v.
-        prefix: tokens before the first cell; 0 but for tokens.
+        prefix: tokens before the first cell; 0 except for tokens.
     """
 
     order: Order

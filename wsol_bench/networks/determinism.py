@@ -1,9 +1,9 @@
 """The same bits from the same network on the same machine, each time.
 
-Some operations of torch add numbers up in the order in which a GPU's threads come by, and
-cuDNN may time several ways to convolve and take whichever was fastest today. Either moves
-the last digits of a map, and now and then a box by a pixel. No operation that is used
-here does so on a CPU; there the switch sees to it that none is added unnoticed.
+Some operations of torch add numbers up in the order in which a GPU's threads finish, and
+cuDNN may time several algorithms for a convolution and use the fastest. Either changes
+the last digits of a map, and occasionally a box by a pixel. No operation that is used
+here does so on a CPU; there the switch ensures that none is added unnoticed.
 
 How many threads or images share a product of matrices is another matter: Intel's library
 adds up in another order for each, unless this is set before its first product.
@@ -20,7 +20,7 @@ from wsol_bench.errors import RunError
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _FIXED_WORKSPACE = ":4096:8"
-"""One of the two settings under which cuBLAS repeats itself, by NVIDIA's documentation."""
+"""One of the two settings under which cuBLAS is deterministic, by NVIDIA's documentation."""
 _ORDER = "MKL_CBWR"
 _ONE_ORDER = "AUTO,STRICT"
 """Intel's "strict conditional numerical reproducibility"."""
@@ -29,17 +29,17 @@ _REFUSAL = "deterministic"
 
 
 def fix_order_of_sums() -> None:
-    """Has MKL add up in one order for any number of threads and rows; it costs nothing here.
+    """Makes MKL add up in one order for any number of threads and rows; it costs nothing here.
 
     It must come before the process's first product of matrices. MKL promises it on Intel's
-    processors; builds of torch without MKL take no notice. A setting of the user's own stays.
+    processors; builds of torch without MKL ignore it. A setting of the user's own stays.
     """
     os.environ.setdefault(_ORDER, _ONE_ORDER)
 
 
 @contextmanager
 def repeatable(wanted: bool) -> Iterator[None]:
-    """Has torch take only operations that give the same bits each time, while inside.
+    """Makes torch use only operations that give the same bits each time, while inside.
 
     Args:
         wanted: False leaves torch as it is.
@@ -58,7 +58,7 @@ def repeatable(wanted: bool) -> Iterator[None]:
     # use_deterministic_algorithms would import torch's compiler too, over a second at start-up.
     torch.set_deterministic_debug_mode("error")
     cudnn.deterministic, cudnn.benchmark = True, False
-    filling.fill_uninitialized_memory = False  # all that is made here is filled anyway
+    filling.fill_uninitialized_memory = False  # all tensors made here are filled anyway
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Why a network classifies far worse than published: the usual suspects, each tried and measured.
+"""Why a network classifies far worse than published: the usual causes, each tried and measured.
 
 Each preprocessing is tried on a few dozen images with each order of the outputs; where none
 explains the error, other sides of the input and the weights' own centre crop are tried too.
@@ -19,10 +19,10 @@ from wsol_bench.networks.numbers import normalise
 from wsol_bench.networks.suspects import OWN_CROP, OWN_VALUES, SIDES, SUSPECTS, side_change
 
 IMAGES = 64
-"""How many images distinguish the hypotheses: most faults move errors by ten points and more."""
+"""Images, enough to distinguish the hypotheses: most faults move errors by ten points or more."""
 _BATCH = 16
 _CHANCE = 0.02
-"""A suspect explains an error where its lower losses are less likely by chance than this (paired,
+"""A hypothesis explains an error if its lower losses are less likely by chance than this (paired,
 Wilcoxon's signed-rank test: losses have long tails)."""
 
 Images = Callable[[Preprocessing, bool], NDArray[np.uint8]]
@@ -32,12 +32,12 @@ n images in the same order; without the crop, in the protocol's view."""
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one suspicion, a preprocessing and an order of the outputs, would give.
+    """The result of one hypothesis: a preprocessing and an order of the outputs.
 
     Attributes:
         preprocessing: that was tried.
-        input: what it changes of the input, in words.
-        order: what it changes of the outputs, in words; "" for nothing.
+        input: its change of the input, in words.
+        order: its change of the outputs, in words; "" for none.
         wrong: images whose best output is not the label's.
         losses: the cross-entropy of each image's label, at most twice that of a guess.
     """
@@ -55,7 +55,7 @@ class Finding:
 
     @property
     def n(self) -> int:
-        """Images tried."""
+        """The number of images tried."""
         return len(self.losses)
 
     @property
@@ -127,7 +127,7 @@ def diagnose(
     own: Preprocessing,
     passes: Passes,
 ) -> Finding | None:
-    """Tries every suspicion; sides and the own crop only where nothing before them passes.
+    """Tries every hypothesis; sides and the own crop only where nothing before them passes.
 
     Args:
         trials: without findings.

@@ -1,8 +1,8 @@
-"""One forward pass that answers several questions and remembers the answers.
+"""One forward pass that serves several methods and caches its results.
 
 A method states beforehand what it will read (`Requests`), so that the pass keeps just those
-values and records a graph only above the lowest gradient that is wanted. Two methods that ask
-the same question pay once.
+values and records a graph only above the lowest requested gradient. Two methods that
+request the same value share its computation.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Forward:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of each tensor: the same in every run, order and batch."""
+        """The seed of each tensor: the same in every run, order and batch."""
         return self._seeds
 
     @property
@@ -78,7 +78,7 @@ class Forward:
 
     @property
     def prefix_tokens(self) -> int:
-        """How many tokens (class token, registers) come before the first cell's.
+        """The number of tokens (class token, registers) before the first cell's.
 
         Raises:
             NotApplicable: the network has no tokens.

@@ -1,4 +1,4 @@
-"""A module as a list of steps, traced once, so that one pass answers everything.
+"""A module as a list of steps, traced once, so that one pass serves all requests.
 
 torch.fx turns any module without data-dependent control flow into a graph of
 named steps. Batch norm is folded into its convolution, in-place switches are
@@ -25,7 +25,7 @@ Step = fx.Node
 
 PASS_THROUGH = (nn.Dropout, nn.Identity, nn.Flatten)
 PASS_THROUGH_FUNCTIONS = (F.dropout, torch.flatten)
-"""What changes no value in evaluation mode, at most the shape."""
+"""Operations that change no value in evaluation mode, at most the shape."""
 
 _OUT_OF_PLACE = {
     operator.iadd: operator.add,
@@ -80,7 +80,7 @@ def kind_of(layer: nn.Module) -> type[nn.Module]:
 
 
 def callable_of(traced: fx.GraphModule, step: Step) -> Callable[..., Tensor]:
-    """What a step calls with its arguments."""
+    """The function or module that a step calls with its arguments."""
     if step.op == "call_module":
         return traced.get_submodule(str(step.target))
     if step.op == "call_method":
@@ -153,7 +153,7 @@ def input_step(traced: fx.GraphModule) -> Step:
 
 
 def passes_values_on(traced: fx.GraphModule, step: Step) -> bool:
-    """Whether a step hands its one input on with its values unchanged."""
+    """Whether a step propagates the values of its one input unchanged."""
     if step.op == "call_function":
         return step.target in PASS_THROUGH_FUNCTIONS
     return isinstance(layer_of(traced, step), PASS_THROUGH)
@@ -195,7 +195,7 @@ def frozen_copy(module: nn.Module) -> nn.Module:
 
 
 def name_of(traced: fx.GraphModule, step: Step) -> str:
-    """What to call a step in a message: its layer's path and what it is."""
+    """The name of a step in a message: its layer's path and kind."""
     layer = layer_of(traced, step)
     if layer is not None:
         return f"{step.target} ({kind_of(layer).__name__})"

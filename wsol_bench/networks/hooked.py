@@ -135,7 +135,7 @@ class _Keep:
         if self._starts_graph and not value.requires_grad:
             value = value.detach().requires_grad_()
         self._layers[self._layer] = value
-        return _replaced(output, value.clone())  # the module may change what it gets in place
+        return _replaced(output, value.clone())  # the module may change its input in place
 
 
 def tensor_of(output: Any) -> Tensor | None:
@@ -146,7 +146,7 @@ def tensor_of(output: Any) -> Tensor | None:
 
 
 def scores_of(output: Any) -> Tensor:
-    """The scores in what a network returns: a tensor, or the `logits` of a transformers output.
+    """The scores in the output of a network: a tensor, or the `logits` of a transformers output.
 
     Raises:
         UsageError: it returns something else.

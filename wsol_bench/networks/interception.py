@@ -1,9 +1,9 @@
-"""Reads a network's attention, and exchanges its ReLUs, while one forward pass runs.
+"""Reads a network's attention, and replaces its ReLUs, while one forward pass runs.
 
 Attention is computed in many modules of many libraries, mostly by torch's fused function, which
-never forms the weights softmax(q k^T / sqrt(d)). What all of them share is the function that they
-call. A torch function mode sees those calls, so no module is patched and nothing stays behind
-after the pass; it is entered only where attention or a ReLU rule is requested.
+never forms the weights softmax(q k^T / sqrt(d)). All of them call the same
+function. A torch function mode intercepts those calls, so no module is patched and nothing
+remains after the pass; it is entered only where attention or a ReLU rule is requested.
 """
 
 import math
@@ -25,7 +25,7 @@ _RELU6_CEILING = 6.0
 
 
 class Interception(TorchFunctionMode):
-    """What is seen of one forward pass over n tensors.
+    """The calls of attention and ReLU in one forward pass over n tensors.
 
     Attributes:
         attention: the attention of each call, in order, (n, heads, t, t) after its softmax; of
@@ -109,7 +109,7 @@ class Interception(TorchFunctionMode):
 
 @contextmanager
 def intercepting(requests: Requests, rule: RuleInForce) -> Iterator[Interception]:
-    """Sees a forward pass that runs inside; without a request of its kind it does nothing."""
+    """Intercepts the calls of a forward pass inside; does nothing without a request of its kind."""
     interception = Interception(requests, rule)
     if not requests.wants_attention and not requests.ruled_gradients:
         yield interception

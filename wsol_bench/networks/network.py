@@ -1,4 +1,4 @@
-"""A network opened for forward passes: its layers, its parameters and what is known of it."""
+"""A network opened for forward passes: its layers, parameters and known properties."""
 
 from collections.abc import Iterator, Mapping
 from typing import Self
@@ -16,7 +16,7 @@ from wsol_bench.networks.traced import Traced
 
 
 class OpenNetwork:
-    """An arch with weights loaded, in evaluation mode: its layers and what is known of it.
+    """An arch with weights loaded, in evaluation mode: its layers and known properties.
 
     Attributes:
         way: how it was opened; `Traced` or `Hooked`.
@@ -24,7 +24,7 @@ class OpenNetwork:
         reason: why it is hooked; "" for a traced network.
         classifier: name of the last layer with weights, whose input c-MWP's contrast is taken
             at; "" where the network has none.
-        precision: how exactly it computes.
+        precision: of its computation.
         cells: layer -> the order of its axes; a layer that is not listed gives (n, k, u, v).
         tokens: the prefix and grid of a transformer's tokens, or None.
         averaged: the layer whose pooled cells the classifier maps to the scores, as CAM needs; ""

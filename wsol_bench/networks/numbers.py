@@ -1,4 +1,4 @@
-"""The numbers that go into a network, and how exactly it computes with them."""
+"""The input of a network, and the precision of its computation."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -14,10 +14,10 @@ from wsol_bench.networks.archs.entry import Preprocessing
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How exactly a network computes; excitation is always in float32.
+    """The precision of a network's computation; excitation is always in float32.
 
     Attributes:
-        name: what a user asks for.
+        name: the value of `--precision`.
         tf32: whether a GPU may round the factors of float32 products to 10 bits.
         autocast: the type of convolutions and products, or None for float32.
     """
@@ -80,7 +80,7 @@ def normalise(tensors: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 
 def black_pixel(preprocessing: Preprocessing) -> tuple[float, ...]:
-    """What a black pixel becomes, one number per channel in the preprocessing's order."""
+    """A black pixel after preprocessing, one number per channel in the preprocessing's order."""
     black = torch.zeros(1, 1, 1, 3, dtype=torch.uint8)
     return tuple(normalise(black, preprocessing).flatten().tolist())
 

@@ -28,14 +28,14 @@ _STATED_PREFIX = ("num_prefix_tokens",)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A network that was opened, and what was found in it.
+    """A network that was opened, with the roles and layers found in it.
 
     Attributes:
         network: ready for forward passes, on the CPU.
         roles: role -> layer.
         layers: each layer in the order of the calls, with the shape of its output.
-        classes: how many scores it gives.
-        notes: what a user must know of it.
+        classes: number of its scores.
+        notes: remarks for the user.
     """
 
     network: Network
@@ -97,7 +97,7 @@ def open_network(
 def _traced(
     by_hooks: Hooked, probed: Probe, layers: Mapping[str, str], found: Roles
 ) -> Hooked | Traced:
-    """The module traced, where it gives what it gives untouched; else as it is, with the reason."""
+    """The traced module, if its scores equal the module's; else the module, with the reason."""
     features = layers.get("features")
     requests = Requests(features=frozenset({features} if features else ()))
     try:

@@ -1,4 +1,4 @@
-"""What a forward pass keeps, whichever way the network was opened."""
+"""The values that a forward pass keeps, of a traced or a hooked network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

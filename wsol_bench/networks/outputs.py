@@ -1,4 +1,4 @@
-"""Which output of a network stands for which class of a dataset.
+"""The outputs of a network that stand for the classes of a dataset.
 
 A network may have more outputs than the dataset has classes: ImageNet's 1,000 on ImageNet-100, a
 bird network on CUB. The scores that a run ranks are put into the dataset's order: first one column
@@ -19,10 +19,10 @@ from wsol_bench.errors import DataError, WeightsError
 from wsol_bench.runtime.names import first_names, shown
 
 NONE = -1
-"""In place of the output of a class that has none."""
+"""Stands for the output of a class that has none."""
 
 TARGETS = "targets"
-"""Of outputs that name whose maps are made, and no classes."""
+"""Value of `among` for outputs that select maps and are no classes."""
 
 LOWEST = -1e30
 """The score of a class that has no output: ranked behind every other, and finite in any mean."""
@@ -34,7 +34,7 @@ class Outputs:
 
     Attributes:
         of_class: class -> output, or `NONE`.
-        count: how many outputs the network has.
+        count: number of outputs of the network.
         among: "all" ranks all outputs, "dataset" those of the dataset's classes alone; `TARGETS`
             ranks none, for its outputs are no classes of the dataset.
     """

@@ -1,6 +1,6 @@
 """One pass over random numbers that lists a module's layers and the shapes of their outputs.
 
-What a network is, is measured rather than guessed from names: which layers are called, in what
+The structure of a network is measured, not guessed from names: which layers are called, in what
 order, which outputs have cells, where attention is computed.
 """
 
@@ -29,7 +29,7 @@ class LayerOutput:
         shape: of its output for one image, the first axis included.
         origin: the layer that made the tensor; another than `name` for a block that returns its
             last layer's output.
-        attention_before: how many blocks had computed their attention when it finished.
+        attention_before: number of blocks that had computed their attention when it finished.
     """
 
     name: str
@@ -41,14 +41,14 @@ class LayerOutput:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one pass found.
+    """The result of one pass.
 
     Attributes:
         inputs: the random numbers, (1, 3, h, w).
         scores: (1, C).
         layers: in the order in which their calls finished.
         attention: the shape of each attention, in order.
-        relu_calls: how many ReLUs were computed.
+        relu_calls: number of ReLUs that were computed.
     """
 
     inputs: Tensor

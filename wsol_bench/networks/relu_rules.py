@@ -6,7 +6,7 @@ With g the gradient at a ReLU's output y = max(x, 0), the gradient at its input 
     guided    max(g, 0) [y > 0]
     deconv    max(g, 0)
 
-One recorded graph serves all three: each ReLU looks the rule up when a backward pass reaches it.
+One recorded graph serves all three: each ReLU reads the rule when a backward pass reaches it.
 
 Sources: Springenberg et al., Striving for Simplicity, ICLR workshop 2015, figure 1 (guided);
 Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014 (deconv).

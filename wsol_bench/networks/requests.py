@@ -1,4 +1,4 @@
-"""What methods request of a forward pass, stated before it runs.
+"""The values that methods request of a forward pass, stated before it runs.
 
 A pass keeps only the requested values and records an autograd graph only above the lowest
 requested gradient, so a method that needs the features of the last block pays for no more.

@@ -1,4 +1,4 @@
-"""Which layers play the roles that methods name, found from one pass.
+"""The layers of the roles that methods name, found from one pass.
 
 classifier   the last linear layer or convolution, where its outputs are the scores
 features     the last output with cells before the classifier that no pooling made; where every
@@ -18,7 +18,7 @@ from wsol_bench.networks.graph import PASS_THROUGH
 from wsol_bench.networks.probe import LayerOutput, Probe
 
 _EXCITATION_STRIDE = 18
-"""A sixteenth, and what layers without padding leave of it: 17 of 299 pixels."""
+"""A sixteenth, with a margin for layers without padding: 17 of 299 pixels."""
 _MOST_PREFIX_TOKENS = 16
 _MAP_AXES, _TOKEN_AXES = 4, 3
 _CHANNELS_FIRST = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -26,7 +26,7 @@ _CHANNELS_FIRST = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What was found.
+    """The roles and layers that were found.
 
     Attributes:
         layers: role -> layer; a role for which there is none is absent.

@@ -1,6 +1,6 @@
-"""How one operation hands an excitation signal to its inputs.
+"""The rules by which an operation propagates an excitation signal to its inputs.
 
-With inputs x >= 0, weights w and w+ = max(w, 0), no bias, a unit i hands its
+With inputs x >= 0, weights w and w+ = max(w, 0), no bias, a unit i propagates its
 signal p_i to its inputs in the shares
 
     x_j w+_ij / sum_k x_k w+_ik,    and nothing where that sum is 0.
@@ -42,13 +42,13 @@ _MIN_NORMALISER = 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What the rules read during one forward pass.
+    """The values that the rules read during one forward pass.
 
     Attributes:
         traced: the network's graph.
         values: step -> its output, (n, k, u, v), at least where a rule reads it.
         weights: the network's cache.
-        normalisers: (step, sign) -> what signals are divided by: f(x), and infinity where it is
+        normalisers: (step, sign) -> the divisor of signals: f(x), and infinity where it is
             0; filled here, shared by all signals.
     """
 
@@ -105,7 +105,7 @@ def by_averages(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
 
 
 def to_winner(state: Pass, step: Step, signals: Tensor) -> list[Tensor]:
-    """Max pooling: all of it to the maximum input of each window."""
+    """Max pooling: all of the signal to the maximum input of each window."""
     _, transpose = _transposed(state, step, state.input_of(step))
     return [_each(transpose, signals)]
 
@@ -186,7 +186,7 @@ def _each(transpose: Callable[[Tensor], Tensor], signals: Tensor) -> Tensor:
 
 
 def _divisor(normaliser: Tensor) -> Tensor:
-    """Infinity where a sum of excitations counts as 0: what is divided by it becomes 0.
+    """Infinity where a sum of excitations counts as 0: a quotient by it becomes 0.
 
     A tenth of the time of `torch.where`, which goes element by element in channels_last.
     """

@@ -1,7 +1,7 @@
 """The first convolution's gradient at the pixels, as a dense convolution.
 
 Libraries compute the gradient at a convolution's input channel by channel; with
-three colour channels most of a vector stands empty, and that one layer takes as
+three colour channels most of a vector is unused, and that one layer takes as
 long as a third of a network. Cut the pixels into blocks of b x b, b a multiple of the
 stride s: each block's 3 b^2 gradients depend on one window of the output alone, so
 they are a convolution with 3 b^2 output channels and stride b / s, then rearranged.
@@ -69,7 +69,7 @@ class _Convolved(torch.autograd.Function):
 def gradient_at_input(
     layer: nn.Conv2d, weight: Tensor, shape: Sequence[int], gradients: Tensor
 ) -> Tensor:
-    """What a convolution hands back to its input.
+    """The gradient at the input of a convolution.
 
     Args:
         layer: its stride, padding and kind.
@@ -103,7 +103,7 @@ def _transposed(
     mixes the two layouts goes element by element.
     """
     assert not isinstance(layer.padding, str)  # excitation refuses it
-    # Only its shape and layout are looked at.
+    # Only its shape and layout are read.
     like = torch.empty(
         tuple(shape),
         dtype=gradients.dtype,

@@ -1,4 +1,4 @@
-"""The commonest faults of a network's input and of the order of its outputs.
+"""The most common faults of a network's input and of the order of its outputs.
 
 A wrong mean and standard deviation, channels in the other order, pixels that are not scaled, an
 input of another side; outputs shifted by a background class, classes in another order.
@@ -105,7 +105,7 @@ def output_orders(
         devkit: the place of each class in the order of ILSVRC's devkit, where it has one.
 
     Returns:
-        What the order is -> the output of each class. The first is the assumed one.
+        Description of the order -> the output of each class. The first is the assumed one.
     """
     own = np.asarray(given, dtype=np.int64)
     known = own != NONE
@@ -139,7 +139,7 @@ def _bare(name: str) -> str:
 def _permuted(
     own: NDArray[np.int64], known: NDArray[np.bool_], keys: Sequence[str] | Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The assumed outputs, handed to the classes in the order of their keys, and the inverse.
+    """The assumed outputs, assigned to the classes in the order of their keys, and the inverse.
 
     With the class ids in order and outputs 0, 1, 2, ..., the first gives each class the rank of
     its key, as where the network's outputs are in the order of the keys.

@@ -1,4 +1,4 @@
-"""A network as a graph of steps: every value can be read, and excitation sent down it."""
+"""A network as a graph of steps: every value can be read, and excitation propagated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a pass keeps.
+    """The plan of a pass: the values to keep and to release.
 
     Attributes:
         scores: the step of the network's output.

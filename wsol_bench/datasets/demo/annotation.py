@@ -6,7 +6,7 @@ from wsol_bench.geometry import Boxes, Size
 
 
 def annotation_xml(image_id: str, split: str, wnid: str, size: Size, boxes: Boxes) -> str:
-    """Writes what an annotation file of ILSVRC's CLS-LOC holds.
+    """Writes the content of an annotation file of ILSVRC's CLS-LOC.
 
     Args:
         image_id: the file's name without its extension.

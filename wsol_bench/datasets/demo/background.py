@@ -89,7 +89,7 @@ def _drop_leaf(stream: Stream, small: Planes, grain: Field) -> None:
 
 def _crumpled(stream: Stream, small: Planes) -> Planes:
     """Moves every point a little, so that no outline stays a straight line."""
-    from scipy.ndimage import map_coordinates  # a third of a second that only the demo needs
+    from scipy.ndimage import map_coordinates  # a third of a second to import
 
     _, rows, columns = small.shape
     strength = np.float32(min(rows, columns) * stream.uniform(0.005, 0.04))

@@ -1,4 +1,4 @@
-"""What a camera does to a scene: exposure, falloff, blur, noise, 8 bits."""
+"""The effects of a camera on a scene: exposure, falloff, blur, noise, 8 bits."""
 
 import math
 
@@ -40,7 +40,7 @@ def _expose(stream: Stream, planes: Planes) -> None:
 
 def _blur(planes: Planes, spread: float) -> Planes:
     """A Gaussian of this many pixels, from a lens slightly out of focus."""
-    from scipy.ndimage import correlate1d  # a third of a second that only the demo needs
+    from scipy.ndimage import correlate1d  # a third of a second to import
 
     reach = math.ceil(2.0 * spread)
     weights = [math.exp(-0.5 * (place / spread) ** 2) for place in range(-reach, reach + 1)]

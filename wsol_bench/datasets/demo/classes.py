@@ -31,7 +31,7 @@ class DemoClass:
 
     Attributes:
         wnid: an id of ImageNet's form that ImageNet does not use.
-        name: what a reader sees, such as "striped jug".
+        name: as a reader sees it, such as "striped jug".
         body: the mass, shared with other classes.
         part: the distinctive part, or None where a texture distinguishes.
         texture: the distinctive texture, or None where a part does.

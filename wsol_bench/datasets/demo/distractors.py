@@ -12,7 +12,7 @@ from wsol_bench.geometry import Size
 
 PART_CHANCE = 0.12
 TEXTURE_CHANCE = 0.20
-"""How often one wears what distinguishes a class, so that a feature proves nothing."""
+"""Probability that one has the feature of a class, so that a feature alone proves nothing."""
 
 
 def place_distractor(stream: Stream, size: Size) -> Figure:

@@ -66,7 +66,7 @@ class Distances:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a figure is a picture of."""
+    """The kind of thing that a figure shows."""
 
     body: Body
     part: Part | None
@@ -100,7 +100,7 @@ class Figure:
     """A kind in a pose, at a place and size in the image.
 
     Attributes:
-        kind: what it is.
+        kind: the thing that it shows.
         pose: how it stands.
         unit: pixels per unit.
         x, y: where its origin is, in pixels.

@@ -21,7 +21,7 @@ class Light:
 
     Attributes:
         x, y, z: towards the lamp, a unit vector; z is towards the viewer.
-        ambient: what reaches a surface that the lamp does not, 0..1.
+        ambient: the light on a surface that the lamp does not reach, 0..1.
         shadow_length: of a cast shadow, in units of the figure's body.
         shadow_softness: width of its edge, in the same units.
     """

@@ -1,7 +1,7 @@
 """Where the objects of a class stand and how large they are.
 
-The tables follow ILSVRC's validation images (the first 500). They hold what an
-object is asked to have; the frame then cuts some of it away.
+The tables follow ILSVRC's validation images (the first 500). They describe
+objects before the frame cuts some of them.
 """
 
 import math
@@ -15,13 +15,13 @@ from wsol_bench.datasets.demo.stream import Stream
 from wsol_bench.geometry import Size
 
 SINGLE_SHARES = (0.04, 0.13, 0.24, 0.34, 0.43, 0.52, 0.62, 0.74, 0.88, 1.0, 1.15)
-"""Deciles of the share of the image that a lone object's box is to have."""
+"""Deciles of the share of the image that the box of a single object has."""
 
 SEVERAL_SHARE = 0.42
-"""Objects that share an image have about this much of it together."""
+"""Share of the image that several objects in it cover together, about."""
 
 SEVERAL_TRIES = 6
-"""Places tried for each of them; the least crowded one is used."""
+"""Positions tried for each of them; the least crowded one is used."""
 
 MOST_ENLARGED = 1.7
 """An object is made at most this many times larger to make up for a cut side."""
@@ -34,7 +34,7 @@ FEATURE_MARGIN = 0.07
 
 
 def place_single(stream: Stream, kind: Kind, pose: Pose, size: Size) -> Figure:
-    """A lone object: near the middle, and often as large as the frame."""
+    """A single object: near the middle, and often as large as the frame."""
     share = _quantile(stream, SINGLE_SHARES)
     width, height = spread_of(kind, pose)
     unit = math.sqrt(share * size.width * size.height / (width * height))

@@ -1,7 +1,7 @@
-"""The geometry of one image: its size, and what stands where and how large.
+"""The geometry of one image: its size, and the places and sizes of its figures.
 
 Drawn without pixels, so that the boxes of thousands of images can be measured in
-a moment. The tables are what ILSVRC's validation images show (the first 500).
+a moment. The tables follow ILSVRC's validation images (the first 500).
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ SIDES = (
 """Longer and shorter sides, in pixels; ILSVRC's rare large ones are left out."""
 
 SIDE_WEIGHTS = (52, 18, 5, 6, 4, 4, 4, 4, 3)
-"""How often they come, in per cent."""
+"""Their frequencies, in per cent."""
 
 COUNT_WEIGHTS = (0.77, 0.11, 0.05, 0.028, 0.022, 0.015, 0.010)
-"""How often an image holds 1, 2, ... objects of its class."""
+"""Frequencies of images with 1, 2, ... objects of their class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one image shows.
+    """The content of one image.
 
     Attributes:
         size: of the image, in pixels.

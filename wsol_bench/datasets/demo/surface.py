@@ -23,7 +23,7 @@ ROUNDNESS = np.float32(0.30)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a figure's surface looks.
+    """The appearance of a figure's surface.
 
     Attributes:
         main, limb, part, pattern: colours of its pieces.
@@ -62,7 +62,7 @@ def sample_look(stream: Stream, softness: float) -> Look:
 
 
 def vary_look(stream: Stream, look: Look) -> Look:
-    """The look of another of the same flock."""
+    """The surface of another figure of the same group."""
     return Look(
         main=near_colour(stream, look.main, 0.12),
         limb=near_colour(stream, look.limb, 0.12),
@@ -133,11 +133,11 @@ def light_up(
 
 
 def cast_shadow(nearest: Field, look: Look, light: Light, pitch: float) -> Field:
-    """What a figure's shadow leaves of the light on what is behind it, 0..1."""
+    """The share of light that a figure's shadow leaves on the background, 0..1."""
     rows, columns = nearest.shape
     down = -round(light.y * light.shadow_length / pitch)
     across = -round(light.x * light.shadow_length / pitch)
-    # Cells that look past the edge take the edge's value, as a shift would wrap.
+    # Neighbours beyond the edge have the edge's value, since a shift would wrap.
     from_rows = np.clip(np.arange(rows) - down, 0, rows - 1)
     from_columns = np.clip(np.arange(columns) - across, 0, columns - 1)
     moved = nearest[from_rows[:, None], from_columns[None, :]]

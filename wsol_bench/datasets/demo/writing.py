@@ -43,7 +43,7 @@ def write(
 ) -> None:
     """Renders a set of images into a new folder.
 
-    The folder appears under its name only when it is whole: until then, and after
+    The folder appears under its name only when it is complete: until then, and after
     an interruption, there is at most a hidden neighbour, which is removed.
 
     Args:
@@ -88,9 +88,9 @@ def _whole_or_absent(folder: Path) -> Iterator[Path]:
 
 
 def _clean(folder: Path) -> None:
-    """Removes what renderings of this folder left behind whose processes are gone."""
+    """Removes files of earlier renderings of this folder whose processes have ended."""
     pattern = re.compile(rf"\.{re.escape(folder.name)}-([0-9a-f]{{12}})-(\d+)-(\d+)")
-    with suppress(OSError):  # it may not be there yet; what cannot be cleaned does no harm
+    with suppress(OSError):  # it may not exist yet; a file that cannot be removed does no harm
         for neighbour in folder.parent.iterdir():
             match = pattern.fullmatch(neighbour.name)
             if match and is_gone(match[1], int(match[2]), int(match[3])):

@@ -1,1 +1,1 @@
-"""How datasets lie on a disk, one file per layout."""
+"""Layouts of datasets on a disk, one file per layout."""

@@ -1,4 +1,4 @@
-"""What the table of layouts holds."""
+"""The entries of the table of layouts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ class ShardedImages:
     Attributes:
         shards: the tars, each with its own images.
         shard_of: image id to the position of its tar.
-        faults: what is wrong with the tars, one message each.
+        faults: a message for each fault of the tars.
         skipped: members that cannot be used.
     """
 
@@ -67,7 +67,7 @@ class ShardedImages:
 
 @dataclass(slots=True)
 class _Sample:
-    """What was found of one key, and where."""
+    """The members of one key, and their tar."""
 
     image: Member | None = None
     name: str | None = None
@@ -102,7 +102,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
 def scan_shards(files: Sequence[Path], classes: ClassList) -> tuple[ShardedImages, dict[str, str]]:
     """Reads the headers, labels and JSON of tars; the images, and the class of each.
 
-    What is wrong is among the images' faults.
+    Faults are listed in `faults` of the images.
     """
     shards: list[TarImages] = []
     shard_of: dict[str, int] = {}

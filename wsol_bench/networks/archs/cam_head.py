@@ -31,7 +31,7 @@ def cam_head(
 ) -> list[Layer]:
     """Convolution, global pooling and one linear layer.
 
-    GoogLeNet's head has no dropout in the deploy file; in evaluation it is nothing.
+    GoogLeNet's head has no dropout in the deploy file; it has no effect in evaluation mode.
 
     Args:
         inputs: channels of the trunk's last maps.

@@ -1,4 +1,4 @@
-"""The table of archs, and what else `--arch` takes."""
+"""The table of archs, and the other values of `--arch`."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -33,7 +33,7 @@ ARCHS: dict[str, Arch] = {
 PREFIXES: Mapping[str, Callable[[Spec], Arch]] = MappingProxyType(
     {"torchvision": torchvision_arch, "timm": timm_arch}
 )
-"""What stands before the first colon -> how the rest becomes an arch."""
+"""Text before the first colon -> the function that makes an arch of the rest."""
 
 FORMS = (
     "torchvision:NAME and timm:NAME take a library's models, FILE.py:FUNCTION or "
@@ -45,10 +45,10 @@ def open_arch(arch: "str | Arch | Any") -> Arch:
     """The arch of a spec, or of an object from Python.
 
     Args:
-        arch: what `--arch` takes, an `Arch`, or an `nn.Module`.
+        arch: a value of `--arch`, an `Arch`, or an `nn.Module`.
 
     Raises:
-        UsageError: there is none of this name; lists the nearest, and how to bring one's own.
+        UsageError: there is none of this name; lists the nearest, and how to give one's own.
     """
     if isinstance(arch, Arch):
         return arch

@@ -1,4 +1,4 @@
-"""What an arch, a topology of it and its preprocessing are.
+"""Archs, their topologies, and the preprocessing of their inputs.
 
 The same name hides different networks: an `Arch` is the name, a `Topology` is one network under
 it, with the preprocessing that its published weights were trained for.
@@ -21,7 +21,7 @@ __all__ = ["Arch", "Preprocessing", "PublishedError", "Topology"]
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a decoded RGB image, 0..255, becomes the numbers that a network was trained on.
+    """The conversion of a decoded RGB image, 0..255, to the input of a network.
 
     value = (pixel * scale - mean) / std, channel by channel, after the channels were put in
     `order`. `mean` and `std` are in that order.
@@ -68,12 +68,12 @@ class Topology:
         preprocessing: of the published weights.
         map_sizes: role "features" or "excitation" -> channels and side of its maps, as the
             source of the network states them; a test compares them with the network.
-        published: what `--gate` compares with, or None.
+        published: the error that `--gate` compares with, or None.
         finds_roles: whether the network is opened by `opening.open_network`, which finds the
             roles that `roles` leaves out; else it is traced as it is.
         on_meta: whether `build` works without memory for parameters; a loader then overwrites
             every one of them.
-        note: what a user must know of it, such as a preprocessing that was assumed, or "".
+        note: a remark for the user, such as on a preprocessing that was assumed, or "".
     """
 
     build: Callable[[int], "nn.Module"]
@@ -88,7 +88,7 @@ class Topology:
 
 @dataclass(frozen=True, slots=True)
 class Arch:
-    """What `--arch` names.
+    """A name for `--arch`, with its networks.
 
     Attributes:
         name: such as "vgg16" or "timm:vit_tiny_patch16_224".
@@ -98,7 +98,7 @@ class Arch:
         cam_arch: the arch whose network supports CAM if this one does not, or None.
         unsupported: names of methods that its networks do not support, such as CAM without
             global average pooling; a test compares them with the methods' own checks.
-        default_weights: what `--weights` is where neither the user nor the dataset names any.
+        default_weights: the value of `--weights` if neither the user nor the dataset names any.
         origin: for the manifest, where code of the user's came from: path or qualified name, and
             sha256; empty for the arches of the package and of libraries.
     """

@@ -132,7 +132,7 @@ def googlenet_gmp(classes: int, *, width: float = 1.0) -> "LayeredNet":
 
 
 TORCHVISION_OPTIONS = {"aux_logits": False, "transform_input": False}
-"""The auxiliary heads are for training; the transform is in the preprocessing, where it is seen."""
+"""The auxiliary heads are for training; the transform is an explicit part of the preprocessing."""
 
 _ROLES = {
     "features": "inception_5b/output",

@@ -1,6 +1,6 @@
 """Nets as Caffe writes them: a list of named layers, each with its bottoms.
 
-A .caffemodel knows its layers by name, and so do papers (`relu5_3`,
+A .caffemodel identifies its layers by name, as papers do (`relu5_3`,
 `inception_5b/output`). The list is data: torch is imported when a net is built from it.
 """
 
@@ -26,7 +26,7 @@ def layered_net(layers: Sequence[Layer]) -> "LayeredNet":
 
 
 def module(kind: str, *arguments: Any, **options: Any) -> "Callable[[], nn.Module]":
-    """What makes an `nn.<kind>` with these arguments."""
+    """A function that makes an `nn.<kind>` with these arguments."""
 
     def build() -> "nn.Module":
         from torch import nn
@@ -96,7 +96,7 @@ def dropout(name: str, probability: float = 0.5) -> Layer:
 
 
 def flatten() -> Layer:
-    """What Caffe's inner product does by itself; a name that no Caffe net uses."""
+    """Flattening, which Caffe's inner product includes; a name that no Caffe net uses."""
     return Layer("flatten", module("Flatten"))
 
 

@@ -1,6 +1,6 @@
 """No network: `--arch none`, where boxes or maps come from elsewhere.
 
-It has no topology, so nothing can be built or loaded of it. Only methods that look at no network
+It has no topology, so nothing can be built or loaded of it. Only methods that need no network
 run under it, and a row has classes only where `--scores FILE` gives them.
 """
 

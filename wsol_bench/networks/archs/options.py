@@ -7,7 +7,7 @@ from wsol_bench.specs import Spec
 
 
 def plain_options(spec: Spec) -> dict[str, Any]:
-    """Option -> value; what reads as a Python literal is one, anything else stays text."""
+    """Option -> value; a Python literal is parsed, anything else stays text."""
     return {key: _value(text) for key, text in dict(spec.options).items()}
 
 

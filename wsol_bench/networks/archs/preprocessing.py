@@ -1,4 +1,4 @@
-"""What the published weights expect of their input, each constant once, and what a user changes."""
+"""The preprocessing of published weights, each constant once, and the user's changes of it."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
@@ -41,7 +41,7 @@ def own_crop(size: int, shorter: int, filter: str) -> Crop | None:
 
 
 def torchvision_half_input(size: int) -> Preprocessing:
-    """RGB on -1..1: what torchvision's GoogLeNet computes inside.
+    """RGB on -1..1, as torchvision's GoogLeNet computes it internally.
 
     Its `transform_input` undoes ImageNet's normalisation and applies mean 0.5,
     std 0.5. Here that is the preprocessing itself and the net is built without.
@@ -76,7 +76,7 @@ class Changes(Protocol):
 
     @property
     def scale(self) -> float | None:
-        """By which pixels are multiplied."""
+        """The factor by which pixels are multiplied."""
 
     @property
     def order(self) -> Literal["rgb", "bgr"] | None:

@@ -21,7 +21,7 @@ EDITION = "IMAGENET1K_V1"
 """The edition that `--weights torchvision` loads, where there are several."""
 
 _AS_PUBLISHED = {"transform_input": True, "init_weights": False}
-"""What torchvision itself passes with its published weights, to classes that take it."""
+"""Arguments that torchvision passes with its published weights, to classes that take them."""
 
 
 def torchvision_arch(spec: Spec) -> Arch:

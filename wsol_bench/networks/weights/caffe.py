@@ -49,7 +49,7 @@ class LayerBlobs:
 def read_caffemodel(path: Path) -> Mapping[str, LayerBlobs]:
     """Reads every layer that holds numbers, in the file's order.
 
-    Values are not judged here: a NaN comes through.
+    Values are not checked here: a NaN is returned as it is.
 
     Raises:
         WeightsError: the file is absent, cut short, no .caffemodel, without such

@@ -1,8 +1,8 @@
-"""Holds a .caffemodel's declared lengths and counts against bounds, before it is parsed.
+"""Compares a .caffemodel's declared lengths and counts with bounds, before it is parsed.
 
 protobuf spends some seventy bytes on a message that two bytes of the file declare, so a
 file of 20 MB can cost gigabytes. Nets have thousands of fields, not millions; their
-numbers are in few, long ones, which are stepped over here.
+numbers are in few, long ones, which are skipped here.
 
 The wire format: https://protobuf.dev/programming-guides/encoding/
 """

@@ -1,4 +1,4 @@
-"""From what a checkpoint holds to the entries that a network wants: every heuristic in one table.
+"""From the content of a checkpoint to the entries of a network: every heuristic in one table.
 
 Training programs keep the state dict under a key of their own, beside an optimizer and counters,
 and wrappers put prefixes before every name. What was chosen, stripped or left out is reported.
@@ -43,7 +43,7 @@ PREFIXES = (
     "encoder.",
     "ema_model.",
 )
-"""What wrappers put before a name, once or nested."""
+"""Prefixes that wrappers put before a name, once or nested."""
 
 COUNTERS = ("n_averaged", "total_ops", "total_params")
 """Last parts of names that count something: AveragedModel's steps, thop's operations."""
@@ -55,12 +55,12 @@ def choose(content: Any, file: str, entry: str) -> tuple[dict[str, Tensor], tupl
     """The state dict in a checkpoint.
 
     Args:
-        content: what the file holds.
+        content: of the file.
         file: its name, for messages.
         entry: the dotted key that the user chose, or "".
 
     Returns:
-        name -> tensor, as the file has it; and what a user must know of the choice.
+        name -> tensor, as the file has it; and notes on the choice.
 
     Raises:
         WeightsError: there is none, or several and no choice.
@@ -83,7 +83,7 @@ def choose(content: Any, file: str, entry: str) -> tuple[dict[str, Tensor], tupl
 
 
 def match(file: WeightsFile, wanted: Sequence[str], prefix: str = "") -> WeightsFile:
-    """A file whose entries bear the names that a network wants, as far as prefixes hide them.
+    """A file whose entries have the network's names, with prefixes stripped or added.
 
     Args:
         file: entries as they were saved.
@@ -91,7 +91,7 @@ def match(file: WeightsFile, wanted: Sequence[str], prefix: str = "") -> Weights
         prefix: the prefix of every name that the user gave, or "".
 
     Raises:
-        WeightsError: two entries would bear one name.
+        WeightsError: two entries would have one name.
     """
     names = frozenset(wanted)
     entries: dict[str, Tensor] = {}
@@ -124,7 +124,7 @@ def match(file: WeightsFile, wanted: Sequence[str], prefix: str = "") -> Weights
 
 
 def nearest_prefix(file: WeightsFile, wanted: Sequence[str]) -> str:
-    """A remedy for names that do not match: what most of them bear in front, or nothing."""
+    """A remedy for names that do not match: the prefix that most of them have, or nothing."""
     names = frozenset(wanted)
     fronts: Counter[str] = Counter()
     for name in file.entries:
@@ -140,7 +140,7 @@ def nearest_prefix(file: WeightsFile, wanted: Sequence[str]) -> str:
 
 
 def _inner(name: str, wanted: frozenset[str], prefixes: Sequence[str]) -> str:
-    """The name without as many prefixes as it takes to be wanted; else the name as it is."""
+    """The name without prefixes if the network has such a name; else the name as it is."""
     inner = name
     while inner not in wanted:
         front = next((each for each in prefixes if inner.startswith(each)), None)
@@ -151,7 +151,7 @@ def _inner(name: str, wanted: frozenset[str], prefixes: Sequence[str]) -> str:
 
 
 def _missing_prefix(file: WeightsFile, wanted: Sequence[str]) -> str:
-    """What the network's own wrapper puts before each name, where the file has none of it."""
+    """The prefix of the network's own wrapper, if no name of the file has it."""
     first = wanted[0] if wanted else ""
     for front in PREFIXES:
         if first.startswith(front) and all(name.startswith(front) for name in wanted):

@@ -13,10 +13,10 @@ def count_classes(arch: Arch, spec: str) -> int | None:
 
     Args:
         arch: from `open_arch`.
-        spec: what `--weights` takes.
+        spec: a value of `--weights`.
 
     Returns:
-        How many, or None where the file has no such layer, the arch does not state which layer
+        Their number, or None where the file has no such layer, the arch does not state which layer
         is its last, or it has no such topology, which `load_weights` reports.
 
     Raises:

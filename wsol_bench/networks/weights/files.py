@@ -1,6 +1,6 @@
 """Weights files -> named arrays, and which shapes of a file count as which.
 
-Nothing that is read here stays tied to its file: what happens to the file later does
+Nothing that is read here refers to its file: a later change of the file does
 not change a network.
 """
 
@@ -20,7 +20,7 @@ from wsol_bench.runtime.names import shown
 Shape = tuple[int, ...]
 
 CAFFE_ENTRIES = ("weight", "bias")
-"""What the first two blobs of a convolution or an inner product are."""
+"""Names of the first two blobs of a convolution or an inner product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class WeightsFile:
         aligned: (shape in the file, number of axes wanted) -> the same shape
             under that number of axes, or unchanged when the format does not
             allow to read it so.
-        notes: what a user must know of how the entries were found in the file.
+        notes: on how the entries were found in the file.
     """
 
     path: Path

@@ -1,7 +1,7 @@
 """Fills a network with the entries of a weights file; every doubt is an error.
 
 Names are matched by the table of `checkpoints`; shapes are never guessed: an entry has the shape
-that the network wants, or the file is refused with the layer, what was expected and what came.
+that the network wants, or the file is refused with the layer, what was expected and what was found.
 """
 
 import torch
@@ -16,7 +16,7 @@ COUNTER = "num_batches_tracked"
 """Batch norm's training counter: older files lack it and evaluation does not read it."""
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-"""What becomes float32. Narrower floats are only numbers together with scales."""
+"""Types that become float32. Narrower floats have a value only together with scales."""
 COUNTS = (torch.int64, torch.int32)
 
 

@@ -1,4 +1,4 @@
-"""What `--weights` takes: every form, for which topology, in words."""
+"""The forms of `--weights`, with their topologies and descriptions."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ class Form:
 
     Attributes:
         topology: which topology of an arch the weights are for; "" for the arch's own.
-        text: what the weights are.
+        text: description of the weights.
     """
 
     topology: str
@@ -30,4 +30,4 @@ FORMS = {
     "PATH:entry=NAME": Form("", "one of the several state dicts of a checkpoint"),
     "PATH:prefix=TEXT": Form("", "a state dict whose names begin with TEXT, which is stripped"),
 }
-"""Form -> what it is. What stands before a colon is the scheme."""
+"""Form -> its entry. The text before a colon is the scheme."""

@@ -1,4 +1,4 @@
-"""`--weights`: from what a user writes (`forms.py`) to a network that can be run."""
+"""`--weights`: from the user's spec (`forms.py`) to a network that can be run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -39,13 +39,13 @@ class LoadedNetwork:
     """An arch with weights.
 
     Attributes:
-        module: in evaluation mode, on the CPU, float32, no parameter wants a gradient.
+        module: in evaluation mode, on the CPU, float32, no parameter requires a gradient.
         topology: the network that `module` is, with its roles and preprocessing.
         name: the topology and the file, such as "caffe:bvlc_googlenet.caffemodel".
         sha256: of the file; without one, of the module's parameters.
         ignored: entries of the file that the network has no layer for.
         opened: the network, where opening it found its roles; else None.
-        notes: what a user must know of how it was loaded and opened.
+        notes: on how it was loaded and opened.
         own_preprocessing: that of the weights, before the user's flags replaced values of it.
     """
 
@@ -60,7 +60,7 @@ class LoadedNetwork:
 
     @property
     def outputs(self) -> int:
-        """How many scores it gives."""
+        """The number of its scores."""
         if self.opened is not None:
             return self.opened.classes
         weight = self.module.get_submodule(self.topology.roles["classifier"]).weight
@@ -80,8 +80,8 @@ class Source:
     """One way to name weights.
 
     Attributes:
-        form: what a user writes.
-        locate: (arch, what follows the colon) -> the file.
+        form: as the user writes it.
+        locate: (arch, the text after the colon) -> the file.
         read: (file, choice) -> its entries.
     """
 
@@ -98,12 +98,12 @@ def load_weights(
     *,
     any_count: bool = False,
 ) -> LoadedNetwork:
-    """Builds the topology that `spec` is for, fills it, and finds its roles where it must.
+    """Builds the topology that `spec` is for, fills it, and finds its roles if necessary.
 
     Args:
         arch: from `open_arch`.
         spec: one of the forms at the top of this module.
-        classes: how many the dataset has.
+        classes: number of classes of the dataset.
         changes: fields of the preprocessing that the user gave -> value.
         any_count: whether the file may hold another number of outputs than `classes`; the
             network is then built with the file's.
@@ -139,7 +139,7 @@ def has_own_weights(arch: Arch, spec: str) -> bool:
 
 
 def find_source(spec: str) -> tuple[Source, str, Choice]:
-    """Which way `spec` is written in, its path or "", and what it chooses within the file.
+    """The form of `spec`, its path or "", and its choices within the file.
 
     Raises:
         WeightsError: it is of no known form.
@@ -193,7 +193,7 @@ def _filled(
 
 
 def _other_count(module: nn.Module, file: WeightsFile, classes: int) -> int | None:
-    """How many outputs the file is for, where only layers of `classes` rows differ from it."""
+    """The number of outputs of the file, where only layers of `classes` rows differ from it."""
     found = set()
     for name, like in module.state_dict().items():
         value = file.entries.get(name)
@@ -262,4 +262,4 @@ SOURCES = {
     WITHOUT_WEIGHTS: Source(FORMS[WITHOUT_WEIGHTS], _nowhere, reading.read_file),
     PATH: Source(FORMS[PATH], _given, reading.read_file),
 }
-"""The scheme, which stands before the colon -> where its weights are and how they are read."""
+"""The scheme, the text before the colon -> where its weights are and how they are read."""

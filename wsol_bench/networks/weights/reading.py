@@ -1,7 +1,7 @@
-"""`--weights PATH`: a weights file of any suffix, known by its content.
+"""`--weights PATH`: a weights file of any suffix, recognised by its content.
 
 Read are safetensors, torch's zip and its older pickles, and Hugging Face's sharded files and
-folders. Everything else is named for what it is.
+folders. Any other known format is named in the error.
 """
 
 import json
@@ -32,7 +32,7 @@ FOLDER_FILES = (
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )
-"""What a folder of Hugging Face's holds the weights in; the first that is there is read."""
+"""Names of the weights file in a folder of Hugging Face's; the first that exists is read."""
 
 OTHER_FORMATS: Mapping[bytes, str] = MappingProxyType(
     {
@@ -45,16 +45,16 @@ OTHER_FORMATS: Mapping[bytes, str] = MappingProxyType(
         b"\x93NUMPY": "a single numpy array, expected a state dict",
     }
 )
-"""How files begin that users mistake for weights -> what they are, and the remedy."""
+"""First bytes of files that users mistake for weights -> their format, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a user chose within a file.
+    """The user's choices within a file.
 
     Attributes:
         entry: the dotted key of the state dict, or "".
-        prefix: what stands before each name, or "".
+        prefix: the text before each name, or "".
     """
 
     entry: str = ""

@@ -1,9 +1,9 @@
-"""Opens a torch file without running code, and without believing the sizes it declares.
+"""Opens a torch file without running code, and without trusting the sizes it declares.
 
 A `.pth` is a pickle, in a zip since torch 1.6 and bare before. `weights_only=True` reads
 arrays and refuses everything that could run code. It does not bound memory: a part of the
-zip may unpack to any size, a string may declare any length, and `bytearray(n)` is among
-what it lets a pickle call. Those are checked first.
+zip may unpack to any size, a string may declare any length, and a pickle may
+call `bytearray(n)`. Those are checked first.
 """
 
 import io
@@ -33,7 +33,7 @@ _ALLOCATES = frozenset({"builtins bytearray", "__builtin__ bytearray"})
 
 
 def load_without_code(path: Path) -> object:
-    """What a torch file holds, on the CPU.
+    """The content of a torch file, on the CPU.
 
     Raises:
         WeightsError: the file is missing or damaged, holds pickled objects or a
@@ -50,7 +50,7 @@ def load_without_code(path: Path) -> object:
                 _refuse_allocations(pickle, path)
             file.seek(0)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # torch's remarks on old pickle protocols
+                warnings.simplefilter("ignore")  # torch's warnings about old pickle protocols
                 with torch.serialization.safe_globals(_harmless()):
                     return torch.load(file, map_location="cpu", weights_only=True)
     except WeightsError:
@@ -66,7 +66,7 @@ def load_without_code(path: Path) -> object:
 
 
 def _harmless() -> list[Any]:
-    """What programs save beside weights that holds values and runs nothing when it is made."""
+    """Types that programs save beside weights, whose construction runs no code."""
     scalar: Any = np.float64().__reduce__()[0]
     names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("_core", "core")]
     return [Namespace, np.dtype, *(type(np.dtype(name)) for name in _NUMBERS), *names]
@@ -85,7 +85,7 @@ class _BoundedFile(io.BufferedReader):
 
 
 def _packed_pickles(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    """The pickles of a zip, once its parts are seen to fit into it."""
+    """The pickles of a zip, after a check that its parts fit into it."""
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
         declared, there = sum(part.file_size for part in parts), size_of(path)
