@@ -179,7 +179,7 @@ def _notes(probed: Probe, network: Network) -> tuple[str, ...]:
     if bool((scores >= 0).all()) and abs(float(scores.sum()) - 1) < TOLERANCE:
         notes.append(
             "its outputs are at least 0 and sum to 1, as after a softmax; gradients and CAM are "
-            "defined on the scores before it. Return those."
+            "defined on the scores before it, which the network should return"
         )
     if "features" not in network.cells and not any(
         each.rows * each.columns > 1 for each in network.cells.values()

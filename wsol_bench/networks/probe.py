@@ -102,6 +102,11 @@ def probe(hooked: Hooked, size: tuple[int, int]) -> Probe:
                 f"{type(hooked.module).__name__} fails on an input of (1, 3, {size[0]}, "
                 f"{size[1]}): {type(error).__name__}: {error}. --side gives another side."
             ) from error
-        scores = scores_of(output).flatten(1)
+        scores = scores_of(output)
+        if len(scores) != 1 or scores.dim() < 2 or scores[0].numel() != scores.shape[1]:
+            raise UsageError(
+                f"the network returns a shape of {tuple(scores.shape)} for one image; expected "
+                "scores of shape (1, classes). Wrap it in a module that returns those."
+            )
     shapes = tuple(tuple(each.shape) for each in seen.attention)
-    return Probe(inputs, scores, tuple(found.values()), shapes, seen.relu_calls)
+    return Probe(inputs, scores.flatten(1), tuple(found.values()), shapes, seen.relu_calls)

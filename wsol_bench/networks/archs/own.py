@@ -91,8 +91,9 @@ def _call(
     try:
         return function(**({_CLASSES: classes} if takes_classes else {}), **options)
     except Exception as error:  # whatever the user's own code raises
+        given = f" with {options}" if options else ""
         raise UsageError(
-            f"--arch {name}: fails with {options} ({type(error).__name__}: {error})."
+            f"--arch {name}: fails{given} ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -102,7 +103,8 @@ def _module(name: str, build: Callable[[int], Any], classes: int) -> "nn.Module"
     module = build(classes)
     if not isinstance(module, nn.Module):
         raise UsageError(
-            f"--arch {name}: returned a {type(module).__name__}, expected an nn.Module or an Arch."
+            f"--arch {name}: returned an object of type {type(module).__name__}, expected an "
+            "nn.Module or an Arch."
         )
     return module.eval()
 

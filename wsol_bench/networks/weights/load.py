@@ -1,12 +1,13 @@
 """`--weights`: from the user's spec (`forms.py`) to a network that can be run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.archs.entry import Arch, Preprocessing, Topology
@@ -217,9 +218,21 @@ def _built(topology: Topology, classes: int) -> nn.Module:
 def _without_weights(arch: Arch, topology: Topology, classes: int) -> LoadedNetwork:
     if topology.on_meta:
         raise WeightsError(f"--weights none: {arch.name} has no weights of its own. {EXPECTED}.")
-    module = _built(topology, classes).to("cpu").float()
+    module = _built(topology, classes)
+    empty = [name for name, each in _tensors(module) if is_lazy(each) or each.is_meta]
+    if empty:
+        raise WeightsError(
+            f"--arch {arch.name}: parameter {empty[0]} has no numbers (it is lazy, or on the "
+            "device meta). Expected a module that is ready to run; call it once on an image before."
+        )
+    module = module.to("cpu").float()
     notes = () if OWN in arch.topologies else ("--weights none: the network is untrained",)
     return LoadedNetwork(module, topology, WITHOUT_WEIGHTS, state_sha256(module), (), notes=notes)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def _opened(loaded: LoadedNetwork) -> LoadedNetwork:
