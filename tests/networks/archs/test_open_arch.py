@@ -70,6 +70,7 @@ def test_a_torchvision_classifier_comes_with_the_preprocessing_and_error_of_its_
         "features": "layer4",
         "excitation": "layer3",
         "classifier": "fc",
+        "averaged": "layer4",
     }
     assert loaded.network().opening == "traced"
     assert any("untrained" in note for note in loaded.notes)
