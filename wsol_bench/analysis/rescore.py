@@ -16,7 +16,7 @@ import pyarrow as pa
 from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.redrawing import maps_for, redraw
 from wsol_bench.analysis.row_data import row_data
-from wsol_bench.analysis.tuning import tuning_rows
+from wsol_bench.analysis.tuning import TuneOn, tuning_rows
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
@@ -37,7 +37,7 @@ def rescore(
     networks: Sequence[NetworkRecords],
     protocol: Protocol,
     metrics: Sequence[BoundMetric] = (),
-    tune_on: Sequence[NetworkRecords] = (),
+    tune_on: TuneOn = (),
     *,
     advance: Progress = silent,
 ) -> Result:
@@ -47,8 +47,8 @@ def rescore(
         networks: from `open_networks`.
         protocol: its view must be the one that the run had.
         metrics: those to measure; default: the protocol's.
-        tune_on: a run of the same network and rows on other images, for metrics with a
-            tuned threshold.
+        tune_on: a run of the same network and rows on other images, or a table of pseudo-boxes
+            of the scored images, for metrics with a tuned threshold.
         advance: called with the number of maps just read, as often as
             `passes_over_maps` says.
 
@@ -67,7 +67,7 @@ def rescore_each(
     networks: Sequence[NetworkRecords],
     protocols: Sequence[Protocol],
     metrics: Sequence[BoundMetric],
-    tune_on: Sequence[NetworkRecords] = (),
+    tune_on: TuneOn = (),
     *,
     advance: Progress = silent,
 ) -> list[Result]:

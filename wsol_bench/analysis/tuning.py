@@ -1,25 +1,57 @@
-"""A second run, on other images, on which thresholds are chosen."""
+"""What thresholds are chosen on: a second run, on other images, or pseudo-boxes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from wsol_bench.analysis.pseudo_boxes import read_pseudo_boxes, with_pseudo_boxes
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import UsageError
-from wsol_bench.records.opened_run import NetworkRecords
+from wsol_bench.records.opened_run import NetworkRecords, open_one
 from wsol_bench.scoring.row_data import RowData
 
 _NETWORK = ("arch", "weights_sha256", "preprocessing", "precision")
 """Fields that both runs must share, so that a threshold of one fits the other's maps."""
 
 
-def tuning_rows(
-    networks: Sequence[NetworkRecords], tune_on: Sequence[NetworkRecords]
-) -> dict[str, RowData]:
-    """Row -> the same row of the run to tune on; empty if there is no such run.
+TuneOn = Sequence[NetworkRecords] | Path
+"""The networks of another run, or the file of a table of pseudo-boxes."""
+
+
+def open_tuning(path: Path) -> TuneOn:
+    """What `--tune-on` names.
+
+    Raises:
+        UsageError: nothing is there; says how the run on another split is made.
+        DataError: the folder holds no finished run.
+    """
+    if path.is_file():
+        return path
+    if not path.exists() and "://" not in str(path):
+        raise UsageError(
+            f"--tune-on {path}: there is no such folder or file. Expected the folder of a run on "
+            "other images, such as another split of the dataset (run again with --split NAME "
+            "--keep-maps --out FOLDER), or a table of pseudo-boxes of the scored images."
+        )
+    return open_one(path)
+
+
+def tuning_rows(networks: Sequence[NetworkRecords], tune_on: TuneOn) -> dict[str, RowData]:
+    """Row -> the row to tune on: of the other run, or the same with pseudo-boxes.
+
+    Empty if there is nothing to tune on.
 
     Raises:
         UsageError: both runs are of the same images, or the other run lacks a row or has
             another network, layer or view for it.
+        DataError: pseudo-boxes are missing or are the ground-truth boxes.
     """
+    if isinstance(tune_on, Path):
+        boxes = read_pseudo_boxes(tune_on)
+        return {
+            method: with_pseudo_boxes(row_data(network, method), boxes, tune_on)
+            for network in networks
+            for method in network.methods
+        }
     if not tune_on:
         return {}
     _refuse_same_images(networks, tune_on)

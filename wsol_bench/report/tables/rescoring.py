@@ -14,6 +14,7 @@ from rich.table import Table
 
 from wsol_bench.analysis.ablation import Variant, ablate
 from wsol_bench.analysis.rescore import passes_over_maps, rescore
+from wsol_bench.analysis.tuning import TuneOn, open_tuning
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.catalog import open_dataset
 from wsol_bench.datasets.classes import is_ilsvrc
@@ -25,7 +26,6 @@ from wsol_bench.protocols.overrides import changed_by_file, resolve, with_change
 from wsol_bench.records.opened_run import (
     NetworkRecords,
     open_networks,
-    open_one,
     own_protocol,
     run_folders,
 )
@@ -80,7 +80,7 @@ def print_score(
         path: the run's folder.
         protocol: a name or a TOML file, or None.
         changes: FIELD=VALUE texts.
-        tune_on: another run, on which thresholds are chosen, or None.
+        tune_on: another run or a table of pseudo-boxes, on which thresholds are chosen, or None.
         metrics: those to measure; default: the protocol's, and with `tune_on` each of them
             that can be tuned also at the tuned threshold.
         as_json: print one JSON object instead of the table.
@@ -97,7 +97,7 @@ def print_score(
             asked = with_tuned(asked)
         for where, names in _changed(protocol, changes):
             require_read(names, asked, where)
-        other = open_one(tune_on) if tune_on else ()
+        other: TuneOn = open_tuning(tune_on) if tune_on else ()
         with _over_maps(folder, passes_over_maps(networks, [wanted], asked)) as advance:
             results.append(rescore(networks, wanted, asked, other, advance=advance))
     if as_json:
