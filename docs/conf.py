@@ -52,7 +52,8 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
-html_title = "wsol_bench"
+html_title = f"wsol_bench {version}"
+html_search_scorer = str(Path(__file__).parent / "_extensions/search_scorer.js")
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

@@ -28,9 +28,15 @@ def main(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
-            cell.outputs = [kept(each) for each in cell.outputs if each.get("name") != "stderr"]
+            cell.outputs = [kept(each) for each in cell.outputs if not is_passing(each)]
     notebook.metadata.language_info = {"name": "python"}  # not which release
     nbformat.write(notebook, path)
+
+
+def is_passing(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is a message, or a bar of progress that is gone."""
+    empty = output.get("data", {}).get("text/html") == ""
+    return output.get("name") == "stderr" or (output.output_type == "display_data" and empty)
 
 
 def kept(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -53,7 +53,10 @@ sys.exit("\\n".join(f"{page}: {text}" for page, text in failures.items()) or 0)
 """
 """Runs in a separate process, because it imports the copy under the package's own name."""
 
-NEEDS = {"docs/how-to/migrate.md": "pytorch_grad_cam"}
+NEEDS = {
+    "docs/how-to/migrate.md": "pytorch_grad_cam",
+    "docs/how-to/track-experiments.md": "mlflow",
+}
 """Page -> the module outside the project's dependencies without which it is not executed."""
 
 
