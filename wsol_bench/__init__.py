@@ -68,7 +68,8 @@ def run(
     metrics: str | Iterable[str] = (),
     set: str | Iterable[str] = (),
     classes: str | Path | None = None,
-    scores: Literal["all", "dataset"] = "all",
+    target: str | Path | None = None,
+    scores: str | Path = "all",
     side: int | None = None,
     mean: float | Iterable[float] | None = None,
     std: float | Iterable[float] | None = None,
@@ -109,7 +110,7 @@ def run(
         protocol: its name, or a TOML file.
         metrics: names with options, such as "pxap"; default: the protocol's.
         set: FIELD=VALUE texts, each of which replaces a field of the protocol.
-        classes, scores: see `RunSettings`, also for the arguments that follow.
+        classes, target, scores: see `RunSettings`, also for the arguments that follow.
         side, mean, std, scale, order: preprocessing, in place of the weights' own.
         data: a dataset's folder, tar, list or table, or "demo".
         layout, split, box_ends, limit, allow_missing, allow_unreadable, blacklist: which images.

@@ -90,6 +90,14 @@ def test_another_object_is_refused(result: tuple[dict[str, Any], Any], broken: A
         jsonschema.validate(result[0] | broken, RESULT)
 
 
+def without_descriptions(part: Any) -> Any:
+    """A schema without the docstrings of classes, which may be reworded."""
+    if isinstance(part, dict):
+        kept = {k: v for k, v in part.items() if not (k == "description" and isinstance(v, str))}
+        return {name: without_descriptions(value) for name, value in kept.items()}
+    return [without_descriptions(each) for each in part] if isinstance(part, list) else part
+
+
 def test_the_manifests_schema_is_that_of_its_class() -> None:
-    own = msgspec.json.schema(Manifest)
-    assert {name: RUN[name] for name in own} == json.loads(json.dumps(own))
+    own = without_descriptions(json.loads(json.dumps(msgspec.json.schema(Manifest))))
+    assert {name: RUN[name] for name in own} == own
