@@ -191,8 +191,10 @@ def whole_lines(form: Form, data: str, device: torch.device) -> Iterator[str]:
     forward = count / (time.perf_counter() - begun)
     bound = "decoding" if decoding < forward else "the network"
     yield f"{form.archs[0]}, batch {batch}: {form.whole:,} images took {taken:.1f} s"
-    yield f"decoding alone {decoding:,.0f} images/s on {os.cpu_count()} cores, the forward pass "
-    yield f"alone {forward:,.0f} images/s: bound by {bound}"
+    yield (
+        f"decoding alone {decoding:,.0f} images/s on {os.cpu_count()} cores, the forward pass "
+        f"alone {forward:,.0f} images/s: bound by {bound}"
+    )
     if form.whole < ILSVRC_VAL:
         yield f"{ILSVRC_VAL:,} images are run on a GPU only; no figure is made from fewer"
 
