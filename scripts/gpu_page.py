@@ -25,7 +25,7 @@ from wsol_bench.bench.case import BenchSettings
 from wsol_bench.bench.printing import print_bench
 from wsol_bench.bench.timing import Spread, interleaved
 from wsol_bench.datasets.example import Dataset, Example
-from wsol_bench.errors import WsolBenchError
+from wsol_bench.errors import EXIT_INTERRUPTED, Interrupted, WsolBenchError
 from wsol_bench.networks.requests import Requests
 from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.pipeline.prepared_images import prepare_ahead
@@ -259,6 +259,9 @@ def show(title: str, lines: Callable[[], Iterator[str]]) -> bool:
     try:
         for line in lines():
             print(line, flush=True)
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
     except (WsolBenchError, RuntimeError, ImportError) as error:
         print(f"FAILED: {error}", flush=True)
         return False
