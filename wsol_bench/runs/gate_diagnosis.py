@@ -23,6 +23,9 @@ from wsol_bench.runs.prepare import Prepared
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.intervals import Rate
 
+_MOST, _MUCH = 0.5, 0.25
+"""Shares of the distance from the expected error: what explains most of it, and what is worth
+reporting although the gate would still fail."""
 _NAMED = 3
 """Classes that a message names as examples."""
 
@@ -55,11 +58,12 @@ def _cause(prepared: Prepared, failure: GateFailed) -> str:
     own, best = _tried(prepared, passes)
     if own and best and passes(best):
         return explain(own, best, passes)
-    if failure.by_class is not None and is_near(failure.by_class.rate, failure.expected):
-        return _another_order(failure.by_class, prepared.source.dataset)
+    found = failure.by_class
+    if found and _recovered(failure.measured.percent, found.rate.percent, failure) > _MOST:
+        return _another_order(found, is_near(found.rate, failure.expected), prepared.source.dataset)
     if own is None:
         return failure.suspicion
-    if best is not None:
+    if best is not None and _recovered(own.percent, best.percent, failure) > _MUCH:
         return f"{failure.suspicion} {explain(own, best, passes)}"
     return (
         f"{failure.suspicion} Mean and scale, channel order, side, crop and order of the outputs "
@@ -81,17 +85,23 @@ def _tried(prepared: Prepared, passes: Passes) -> tuple[Finding | None, Finding 
     return trials.findings[0], best
 
 
-def _another_order(found: Consistency, dataset: Dataset) -> str:
+def _recovered(before: float, after: float, failure: GateFailed) -> float:
+    """The share of the distance from the expected error that a change removes."""
+    return (before - after) / (failure.measured.percent - failure.expected)
+
+
+def _another_order(found: Consistency, passes: bool, dataset: Dataset) -> str:
     """The error under another order of the classes, with examples."""
     ids = dataset.class_ids
     examples = ", ".join(
         f"{count} of {images} images of {ids[label]} get the output of {ids[other]}"
         for label, other, count, images in found.moved[:_NAMED]
     )
+    verdict = ", which would pass" if passes else ""
     return (
         "The network tells the classes apart, but their order is another one: if each class had "
         f"the output that most of its images get, top-1 error would be {found.rate.percent:.1f} % "
-        f"on {found.rate.n} images, which would pass. {examples[:1].upper()}{examples[1:]}. "
+        f"on {found.rate.n} images{verdict}. {examples[:1].upper()}{examples[1:]}. "
         "--classes FILE names the output of each class."
     )
 
