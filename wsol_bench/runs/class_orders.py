@@ -19,8 +19,9 @@ class Consistency:
     """The top-1 error if each class had the output that most of its images get.
 
     Attributes:
-        rate: of images of classes with several images, those that get another output than most
-            others of their class, or one that is the most frequent of several classes.
+        rate: of images of classes with several images, those that do not get the output that is
+            given to their class; each output is given to one class, the most frequent first, and
+            only where two images of the class get it.
         moved: (class, the class whose output its images get, how many of them, images of the
             class), the clearest first.
     """
@@ -30,7 +31,7 @@ class Consistency:
 
 
 def consistency(labels: Sequence[int], best: Sequence[int]) -> Consistency | None:
-    """Measures it, each image against the others of its class.
+    """Measures it on the images of classes with several images.
 
     Args:
         labels: of some images.
@@ -46,14 +47,19 @@ def consistency(labels: Sequence[int], best: Sequence[int]) -> Consistency | Non
     n = sum(found.total() for found in several.values())
     if n < MINIMUM:
         return None
-    favourites = Counter(found.most_common(1)[0][0] for found in several.values())
-    right, moved = 0, []
-    for label, found in several.items():
-        favourite, count = found.most_common(1)[0]
-        if favourite < 0 or favourites[favourite] > 1 or count == 1:
+    pairs = [
+        (count, label, output)
+        for label, found in several.items()
+        for output, count in found.items()
+        if output >= 0 and count > 1  # the image itself and another
+    ]
+    right, moved, taken = 0, [], set()
+    for count, label, output in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
+        if ("class", label) in taken or ("output", output) in taken:
             continue
-        right += count  # each of them agrees with the others
-        if favourite != label:
-            moved.append((label, favourite, count, found.total()))
+        taken |= {("class", label), ("output", output)}
+        right += count
+        if output != label:
+            moved.append((label, output, count, several[label].total()))
     moved.sort(key=lambda each: (-each[2], each[0]))
     return Consistency(Rate(n - right, n), tuple(moved)) if moved else None
