@@ -1,6 +1,7 @@
 """Splits, several labels of one image, and what each layout leaves out."""
 
 import json
+import time
 
 import layout_writers as writers
 import numpy as np
@@ -333,3 +334,14 @@ def test_boxes_are_float64_in_every_layout(tmp_path) -> None:
         for example in open_dataset(write(tmp_path / name)).examples:
             assert example.boxes.dtype == np.float64
             assert example.boxes.shape[1] == 4
+
+
+def test_a_long_number_in_the_first_line_of_a_list_costs_no_time(tmp_path) -> None:
+    root = writers.write_bas(tmp_path)
+    (list_file,) = root.rglob("val_gt.txt")
+    line = f"n01440764\\a.JPEG 5 5 ; 1 2 3 {'9' * 3000}x"
+    writers.write_lines(list_file, [line])
+    began = time.process_time()
+    with pytest.raises(DataError):
+        open_dataset(root)
+    assert time.process_time() - began < 20  # a pattern that backtracks would take years
