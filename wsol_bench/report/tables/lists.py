@@ -103,7 +103,8 @@ def _metrics() -> Iterable[tuple[str, ...]]:
         options = ", ".join(f"{option}={each.default}" for option, each in metric.options.items())
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs))
-        yield name, metric.title.format(topk="k"), better, needs, options, metric.source
+        title = metric.title.format(topk="k")
+        yield name, title, better, metric.over, needs, options, metric.source
 
 
 def _datasets() -> Iterable[tuple[str, ...]]:
@@ -138,7 +139,10 @@ def _tables() -> Iterable[tuple[str, ...]]:
 CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]]]]] = {
     "archs": (("arch", "topology", "input", "features", "excitation"), _archs),
     "methods": (("method", "title", "source"), _methods),
-    "metrics": (("metric", "title", "better", "needs", "options", "source"), _metrics),
+    "metrics": (
+        ("metric", "title", "better", "mean over", "needs", "options", "source"),
+        _metrics,
+    ),
     "datasets": (("layout", "what it looks like"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
     "tables": (("table", "title", "data", "source"), _tables),
