@@ -116,13 +116,13 @@ def test_every_circumstance_that_differs_is_named_with_both_values():
         "torch: 2.15.0; 2.14.1",
         "batch_size: 32; 8",
         "cpu: one; one and two",
-        "gpu: not noted; three",
+        "gpu: not recorded; three",
     ]
 
 
 def test_a_manifest_of_an_unfinished_run_explains_what_it_can():
     old = replace(MANIFEST, versions={}, settings={}, machines=())
-    assert "cpu: not noted; one" in explanations(old, MANIFEST)
+    assert "cpu: not recorded; one" in explanations(old, MANIFEST)
 
 
 def run_of_two_networks(path: Path, cam: float) -> Path:

@@ -386,7 +386,7 @@ def test_a_file_that_is_no_result_gets_one_message_that_names_it(
         (lambda new: new["rows"][0].pop("n_loc"), "'n_loc' of vgg16 grad_cam"),
         (lambda new: new["rows"][0].update(top1_loc="56"), "top1_loc of vgg16 grad_cam: expected"),
         (lambda new: new["rows"][0].update(top1_loc=101), "expected 0 to 100, got 101"),
-        (lambda new: new["rows"].append(new["rows"][0]), "vgg16 grad_cam is there twice"),
+        (lambda new: new["rows"].append(new["rows"][0]), "vgg16 grad_cam occurs twice"),
         (lambda new: new.update(tolerance=0.5), "'tolerance' of the file: expected an object"),
         (lambda new: new.update(tolerance={"top1": 0.5}), "unknown metric 'top1'"),
         (lambda new: new.update(tolerance={"top1_loc": "0.5"}), "the tolerance of top1_loc"),

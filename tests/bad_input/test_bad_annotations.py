@@ -48,7 +48,7 @@ XML: dict[str, Callable] = {
     "a WNID that is not known": lambda making: making.annotation(
         making.an_object(BOX, "n99999999")
     ),
-    "objects of two classes, and nothing that says the label": lambda making: making.annotation(
+    "objects of two classes, and nothing that states the label": lambda making: making.annotation(
         making.an_object() + making.an_object(BOX, "n01443537")
     ),
 }

@@ -52,7 +52,7 @@ def test_not_wanted_it_changes_nothing():
 def test_an_operation_without_such_a_form_is_one_message_that_names_the_flag():
     values, places = torch.zeros(3), torch.tensor([0, 0])
     values.put_(places, torch.ones(2))  # fine outside
-    told = r"--deterministic: put_ .* Leave the flag away"
+    told = r"--deterministic: put_ .* Leave the flag out"
     with pytest.raises(RunError, match=told), repeatable(True):
         values.put_(places, torch.ones(2))
 

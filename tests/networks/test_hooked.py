@@ -70,7 +70,7 @@ def seeded(net: nn.Module) -> nn.Module:
 
 
 def hooked(net: nn.Module, classifier: str, **options: object) -> Network:
-    return Network(Hooked(net, classifier, "it was asked for"), classifier, **options)
+    return Network(Hooked(net, classifier, "hooks were requested"), classifier, **options)
 
 
 def test_features_and_gradients_equal_a_traced_networks(images):
@@ -125,7 +125,7 @@ def test_the_users_module_is_left_as_it_was(images):
 
 def test_excitation_is_not_applicable_and_says_why(images):
     network = hooked(seeded(Residual()), "classifier")
-    with pytest.raises(NotApplicable, match="hooks: it was asked for"):
+    with pytest.raises(NotApplicable, match="hooks: hooks were requested"):
         network.excitation_path("block")
 
 

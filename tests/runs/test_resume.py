@@ -318,7 +318,7 @@ def test_without_out_an_interrupted_run_leaves_nothing(
     assert main(bare) == 130
     said = capsys.readouterr().err
     assert "without --out nothing is kept" in said
-    assert "Go on with" not in said
+    assert "Continue with" not in said
     assert not list(tmp_path.iterdir())
 
 

@@ -147,7 +147,7 @@ def test_scores_of_a_file_rank_the_classes(write, small_dataset: Path, tmp_path:
         ({NAMES[0]: [1.0, 2.0, 3.0]}, "8 of 9 images have no scores"),
         ({name: [1.0, float("nan"), 3.0] for name in NAMES}, "not all finite"),
         ({name: [1.0, 2.0] for name in NAMES}, "2 scores per image"),
-        (dict.fromkeys(NAMES, "high"), "not of a form"),
+        (dict.fromkeys(NAMES, "high"), "has no known form"),
     ],
 )
 def test_bad_scores_are_named(

@@ -161,5 +161,5 @@ def test_a_keyboard_interrupt_anywhere_says_how_to_go_on(main, monkeypatch, caps
     monkeypatch.setattr("wsol_bench.runs.evaluate.evaluate", interrupted)
     assert main(["run", "--arch=vgg16", "--out=runs/a"]) == 130
     said = capsys.readouterr().err
-    assert "interrupted. Go on with:" in said
+    assert "interrupted. Continue with:" in said
     assert "--out=runs/a" in said

@@ -84,7 +84,7 @@ def explanations(old: Manifest, new: Manifest) -> list[str]:
     """
     before, now = circumstances(old), circumstances(new)
     return [
-        f"{name}: {before.get(name, 'not noted')}; {now.get(name, 'not noted')}"
+        f"{name}: {before.get(name, 'not recorded')}; {now.get(name, 'not recorded')}"
         for name in {**before, **now}
         if before.get(name) != now.get(name)
     ]

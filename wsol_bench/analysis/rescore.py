@@ -50,7 +50,7 @@ def rescore(
         tune_on: a run of the same network and rows on other images, or a table of pseudo-boxes
             of the scored images, for metrics with a tuned threshold.
         advance: called with the number of maps just read, as often as
-            `passes_over_maps` says.
+            `passes_over_maps` returns.
 
     Raises:
         DataError: the protocol or a metric needs maps that were not kept.
@@ -290,7 +290,7 @@ def require_view(network: NetworkRecords, protocol: Protocol) -> None:
     if view != protocol.view:
         raise UsageError(
             f"{network.folder.path}: was run with the view {view!r}; {protocol.name} needs "
-            f"{protocol.view!r}, which is other inputs for the network. Run it again with "
+            f"{protocol.view!r}, which changes the network's input. Run it again with "
             f"--protocol {protocol.name}."
         )
 

@@ -66,7 +66,7 @@ def _kept_maps(folder: RunFolder, manifest: Manifest, name: str) -> Iterator[NDA
     identity = manifest.identity
     if not identity.keep_maps:
         raise DataError(
-            f"{folder.path}: a metric asked for needs the maps, and none are kept. "
+            f"{folder.path}: a requested metric needs the maps, and none are kept. "
             "Run again with --keep-maps, or with --metrics and its name."
         )
     view = VIEWS[identity.protocol.view]

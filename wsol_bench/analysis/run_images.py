@@ -64,7 +64,7 @@ def find_images(
     except WsolBenchError:
         if data is not None:
             raise
-        return None, f"the images of {name} are not where the run found them"
+        return None, f"the images of {name} are no longer there"
     if index_sha256(dataset) == manifest.identity.dataset_sha256:
         return dataset, ""
     if data is not None:
@@ -97,7 +97,7 @@ def run_masks(manifest: Manifest, table: pa.Table) -> Iterator[MaskPair]:
     if dataset is None or not dataset.has_masks:
         reason = reason or f"{last_part(manifest.data.path)} now has no masks"
         raise DataError(
-            f"a metric asked for needs the masks, and {reason}. Put them back, or run again with "
+            f"a requested metric needs the masks, and {reason}. Put them back, or run again with "
             "--metrics and its name, which keeps what it needs."
         )
     examples = {(each.image_id, each.label): each for each in dataset.examples}

@@ -177,7 +177,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _fail(OUT_OF_MEMORY, EXIT_RUN_FAILED, debug)
         kind = type(error).__name__
         return _fail(
-            f"unexpected {kind}: {error}. Run again with --debug and report what it shows.",
+            f"unexpected {kind}: {error}. Run again with --debug and report its output.",
             EXIT_RUN_FAILED,
             debug,
         )
@@ -215,7 +215,7 @@ def _how_to_go_on(tokens: Sequence[str]) -> str:
         return ""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     program = ["python", "-m", "wsol_bench"] if as_module else [PROGRAM]
-    return f" Go on with:\n  {shlex.join([*program, *tokens])}"
+    return f" Continue with:\n  {shlex.join([*program, *tokens])}"
 
 
 def _complete_gate(tokens: list[str]) -> list[str]:

@@ -130,7 +130,7 @@ def _categories(entries: Sequence[Any], name: str) -> dict[int, str]:
         number = _field(entry, "id", int, where)
         if number in found or text in found.values() or not text.strip():
             raise DataError(
-                f"{where}: the id {number} or the name {shown(text[:40])!r} is empty or stands "
+                f"{where}: the id {number} or the name {shown(text[:40])!r} is empty or occurs "
                 "before. Expected each once. Correct the file."
             )
         found[number] = text
@@ -148,9 +148,9 @@ def _images(entries: Sequence[Any], name: str) -> dict[int, CocoImage]:
         path = relative_path(_field(entry, "file_name", str, where), where)
         size = Size(*(_field(entry, side, int, where) for side in ("height", "width")))
         if number in found or path in paths:
-            raise DataError(f"{where}: the id {number} or its file stands before. Remove one.")
+            raise DataError(f"{where}: the id {number} or its file occurs before. Remove one.")
         if not 0 < min(size) <= max(size) <= LONGEST_SIDE or size.height * size.width > MOST_PIXELS:
-            raise DataError(f"{where}: the size {size.width} x {size.height} is no image's.")
+            raise DataError(f"{where}: the size {size.width} x {size.height} is impossible.")
         found[number] = CocoImage(path, size)
         paths.add(path)
     return found

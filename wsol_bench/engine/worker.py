@@ -151,5 +151,5 @@ def _sendable(error: Exception) -> Exception:
         return error
     return RunError(
         f"a worker ended with an unexpected {type(error).__name__}: {error}. "
-        "Run again with --debug and report what it shows."
+        "Run again with --debug and report its output."
     )

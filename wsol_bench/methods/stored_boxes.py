@@ -117,7 +117,7 @@ def _read(path: Path, dataset: Dataset, ends: Ends) -> StoredBoxes:
     try:
         found = READERS.get(path.suffix.lower(), _devkit)(path, content, dataset, ends)
     except (ValueError, TypeError, LookupError) as error:
-        raise DataError(f"{where}: is not of a form that is read ({error}). {_EXPECTED}") from error
+        raise DataError(f"{where}: has no known form ({error}). {_EXPECTED}") from error
     ordered = {
         image_id: tuple(sorted(boxes, key=lambda each: -each.score))
         for image_id, boxes in found.items()

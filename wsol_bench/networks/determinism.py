@@ -65,7 +65,7 @@ def repeatable(wanted: bool) -> Iterator[None]:
         if _REFUSAL not in str(error):
             raise
         raise RunError(
-            f"--deterministic: {str(error).splitlines()[0]} Leave the flag away, or take "
+            f"--deterministic: {str(error).splitlines()[0]} Leave the flag out, or use "
             "--device cpu."
         ) from error
     finally:

@@ -66,7 +66,7 @@ def open_network(
         UsageError: the module fails on such an input or returns no tensor of scores, or a role
             names no layer.
     """
-    by_hooks = Hooked(module, "", "it was asked for")
+    by_hooks = Hooked(module, "", "hooks were requested")
     by_hooks.module.float().to("cpu")
     probed = probe(by_hooks, size)
     found = find_roles(probed, _stated_prefix(module))

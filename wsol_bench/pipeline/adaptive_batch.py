@@ -44,13 +44,13 @@ class AdaptiveBatch:
     def _learn(self, images: int, device: torch.device) -> None:
         if images == 1:
             raise RunError(
-                f"{device}: out of memory on a single image. Free memory there, ask for fewer "
-                "--methods, or take --device cpu."
+                f"{device}: out of memory on a single image. Free memory there, run fewer "
+                "--methods, or use --device cpu."
             )
         if self.images is None:
             self.log(
-                f"{device}: out of memory with {images} images at once; going on with half of "
-                f"that. To say so from the start: --batch-size with a smaller number."
+                f"{device}: out of memory with {images} images at once; continuing with half of "
+                f"that. To start with fewer images, give a smaller --batch-size."
             )
         self.images = (images + 1) // 2
         if device.type == "cuda":

@@ -90,7 +90,7 @@ def read_scores(
         StopIteration,
         BadZipFile,
     ) as error:
-        raise DataError(f"{where}: is not of a form that is read ({error}). {_EXPECTED}") from error
+        raise DataError(f"{where}: has no known form ({error}). {_EXPECTED}") from error
     names = NameIndex(given).match(dataset, where, "scores")
     found = {image_id: given[name] for image_id, name in names.items()}
     count = len(next(iter(found.values())))

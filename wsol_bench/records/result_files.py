@@ -212,7 +212,7 @@ def _parse(path: Path, document: object) -> StoredResults:
         for row in _get(result, "rows", list, arch):
             name = _name_of(row, arch)
             if name in rows:
-                raise ValueError(f"{name} is there twice")
+                raise ValueError(f"{name} occurs twice")
             rows[name] = {each: _figure(row, each, unit, name) for each, unit in metrics.items()}
             conditions[str(name)] = _row_conditions_of(row, name, result)
     given = _get(top, "tolerance", dict, "the file") if "tolerance" in top else {}

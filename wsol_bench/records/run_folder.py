@@ -111,10 +111,10 @@ class RunFolder:
         return after
 
     def _with_rows(self, there: Manifest | None, asked: Manifest) -> Manifest:
-        """The manifest of the folder, if it has one, with the rows that are asked for now."""
+        """The manifest of the folder, if it has one, with the rows that are requested now."""
         if there is None and self.has_records():
             raise UsageError(
-                f"--out {self.path}: holds records but no {MANIFEST}, so whose they are is "
+                f"--out {self.path}: holds records but no {MANIFEST}, so their run is "
                 "not known. Give another folder."
             )
         if there is not None:

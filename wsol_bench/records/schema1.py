@@ -183,7 +183,7 @@ def check_records(files: ShardFilesOfSchema1, manifest: Manifest) -> None:
         count = f"{there:,} of {expected:,} images" if there != expected else "other images"
         raise DataError(
             f"{files.path}: its records are of {count}, or of other labels or boxes, than its "
-            f"run.json says. {_RUN_AGAIN}"
+            f"run.json states. {_RUN_AGAIN}"
         )
 
 

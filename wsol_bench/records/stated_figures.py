@@ -60,7 +60,7 @@ def require_stated(
         if not (same and isclose(stated, value or 0.0, abs_tol=1e-9)):
             raise DataError(
                 f"{folder.path / MANIFEST}: states {name} of {row['method']} as {stated}, and the "
-                f"records come to {value}. One of the two was edited or damaged. Put the original "
+                f"records give {value}. One of the two was edited or damaged. Put the original "
                 "back, or run again into a new folder."
             )
 

@@ -26,7 +26,7 @@ def announce_source(source: Source) -> None:
     missing = source.dataset.missing_ids
     if missing:
         images = "annotated image is" if len(missing) == 1 else "annotated images are"
-        log(f"{len(missing):,} {images} absent: {first_names(missing)}. Going on with the rest.")
+        log(f"{len(missing):,} {images} absent: {first_names(missing)}. Continuing with the rest.")
     skipped = getattr(source.dataset, "skipped", ())
     for each in skipped[:_SKIPPED]:
         log(f"Left out: {each.name}: {each.reason}.")

@@ -54,7 +54,7 @@ def evaluate(
         UsageError: a name or a flag does not make sense, or `out` holds another run.
         DataError, WeightsError: something is missing or bad; names the file.
         RunError: the gate failed, a score or map is NaN, or workers are lost.
-        Interrupted: a signal asked to stop; finished batches are kept in `out`.
+        Interrupted: a signal requested a stop; finished batches are kept in `out`.
     """
     fix_order_of_sums()
     engine = find("engine", settings.engine, ENGINES)

@@ -166,7 +166,7 @@ def _report_other_versions(folder: RunFolder) -> None:
     if others:
         log(
             f"Records in {folder.path} were made by wsol_bench {', '.join(others)}; this is {now}. "
-            "The changelog says what changed. To be sure, run into another folder."
+            "The changelog lists what changed. To be sure, run into another folder."
         )
 
 
@@ -184,7 +184,7 @@ def _gate_of(prepared: Prepared) -> Gate | None:
     if asked is None:
         return None
     if not isinstance(asked, str):
-        return Gate(float(asked), "the figure you gave", min(IMAGES, images))
+        return Gate(float(asked), "the given figure", min(IMAGES, images))
     if published is None or not prepared.source.is_ilsvrc:
         raise UsageError(
             f"--gate: no error is published for {prepared.weights} on "

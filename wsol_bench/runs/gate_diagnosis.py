@@ -99,7 +99,7 @@ def _another_order(found: Consistency, passes: bool, dataset: Dataset) -> str:
     )
     verdict = ", which would pass" if passes else ""
     return (
-        "The network tells the classes apart, but their order is another one: if each class had "
+        "The network distinguishes the classes, but their order is another one: if each class had "
         f"the output that most of its images get, top-1 error would be {found.rate.percent:.1f} % "
         f"on {found.rate.n} images{verdict}. {examples[:1].upper()}{examples[1:]}. "
         "--classes FILE names the output of each class."

@@ -50,7 +50,7 @@ def _numbers(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
     try:
         return tuple(_of_fraction(part) for part in text.split(","))
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{_flag(tokens)} {text}: expected numbers with commas between.") from None
+        raise UsageError(f"{_flag(tokens)} {text}: expected comma-separated numbers.") from None
 
 
 def _number(kind: Any, tokens: Sequence[Token]) -> float:

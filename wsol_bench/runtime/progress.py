@@ -61,7 +61,7 @@ def progress(
         quiet: show nothing.
         unit: what is counted, in the plural.
         brief: leave nothing behind: a terminal's bar goes at the end, and elsewhere work
-            that takes less than a line's interval says nothing.
+            that takes less than a line's interval logs nothing.
 
     Yields:
         a function to call with the number of images just finished and a note.

@@ -268,7 +268,7 @@ def require_read(
 
     Args:
         changed: fields of the protocol that the user set.
-        metrics: those asked for.
+        metrics: the requested ones.
         where: what set them, for the message.
 
     Raises:
@@ -279,7 +279,7 @@ def require_read(
         if name not in read:
             asked = ", ".join(each.name for each in metrics)
             raise UsageError(
-                f"{where} {name}: changes none of the metrics asked for ({asked}). "
+                f"{where} {name}: changes none of the requested metrics ({asked}). "
                 f"They read {', '.join(read)}."
             )
 

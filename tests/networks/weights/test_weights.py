@@ -173,7 +173,7 @@ def test_a_pickle_that_asks_for_memory_is_refused_before_it_gets_any(tmp_path, m
     else:
         path.write_bytes(pickled)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(WeightsError, match="it asks for a bytearray"):
+    with pytest.raises(WeightsError, match="it requests a bytearray"):
         load_weights(SQUEEZENET, str(path), CLASSES)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
@@ -373,7 +373,7 @@ def test_torchvisions_weights_without_a_network_say_what_to_fetch_and_where(hub,
     assert "--weights demo" in str(error.value)
     with pytest.raises(WeightsError) as other:
         load_weights(SQUEEZENET, "torchvision", CLASSES)
-    assert "--weights demo" not in str(other.value)  # the package brings none of this arch
+    assert "--weights demo" not in str(other.value)  # the package contains none of this arch
 
 
 def test_torchvisions_weights_of_another_sha256_are_refused(hub):

@@ -311,7 +311,7 @@ def test_without_images_the_page_is_made_and_says_so(
     manifest["settings"]["data"] = "/not/here/val-40"
     (run.path / "run.json").write_text(json.dumps(manifest))
     page = write(tmp_path / "blind.html", str(run.path))
-    assert "There are no pictures: the images of val-40 are not where the run found them" in page
+    assert "There are no pictures: the images of val-40 are no longer there" in page
     assert "/not/here" not in page
     assert Tables(page).of("errors")[0]["MWP"]
     with_data = write(tmp_path / "found.html", str(run.path), f"--data={run.data}")

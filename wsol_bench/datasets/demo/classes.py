@@ -2,7 +2,7 @@
 
 Six bodies, each with two of four parts and two of four textures. A body is shared
 by four classes and a feature by three, so a network needs both: the feature,
-which is small, and enough of the body to recognise what carries it.
+which is small, and enough of the body to recognise the body.
 """
 
 from dataclasses import dataclass

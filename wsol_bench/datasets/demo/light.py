@@ -63,7 +63,7 @@ def sample_colour(stream: Stream) -> Colour:
 
 
 def luminance(colour: Colour) -> float:
-    """How bright a colour looks, 0..1 (ITU-R BT.601)."""
+    """The luminance of a colour, 0..1 (ITU-R BT.601)."""
     return 0.299 * colour.red + 0.587 * colour.green + 0.114 * colour.blue
 
 

@@ -47,7 +47,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
 
 
 def _files(path: Path) -> dict[str, list[Path]]:
-    """Split to its files: what stands before the first hyphen of validation-00000-of-00014."""
+    """Split to its files: the text before the first hyphen of validation-00000-of-00014."""
     if is_file(path):
         return {path.stem: [path]} if has_suffix(path.name, (".parquet",)) else {}
     for folder in (path, path / "data"):

@@ -22,7 +22,7 @@ WITHOUT_WEIGHTS = "none"
 FORMS = {
     "torchvision": Form("torchvision", "torchvision's IMAGENET1K_V1, downloaded by torch.hub"),
     "timm": Form("timm", "timm's published file, downloaded by huggingface_hub"),
-    "demo": Form("demo", "the weights that the package brings"),
+    "demo": Form("demo", "the weights that the package contains"),
     "demo:PATH": Form("demo", "a .safetensors of the demo's topology"),
     "caffe:PATH": Form("caffe", "a .caffemodel, in the topology of the original Caffe network"),
     WITHOUT_WEIGHTS: Form("", "no file: the module as the user's factory returns it, or untrained"),

@@ -14,7 +14,7 @@ from wsol_bench.networks.weights.file_checks import sha256_of
 from wsol_bench.specs import parse_spec
 
 EDITION = "IMAGENET1K_V1"
-_DEMO = " Or, to see it work, --weights demo: a small network that the package brings."
+_DEMO = " Or, to see it work, --weights demo: a small network that the package contains."
 _TIMM_FILE = "model.safetensors"
 
 

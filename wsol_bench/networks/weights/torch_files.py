@@ -113,7 +113,7 @@ def _refuse_allocations(pickle: BinaryIO, path: Path) -> None:
     for code, argument, _ in pickletools.genops(pickle):
         if code.name in ("GLOBAL", "INST") and argument in _ALLOCATES:
             raise WeightsError(
-                f"{shown(str(path))}: refused, because it asks for a bytearray, which no state "
+                f"{shown(str(path))}: refused, because it requests a bytearray, which no state "
                 "dict holds and which may be an attack on memory. Save net.state_dict()."
             )
 

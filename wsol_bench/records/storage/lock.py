@@ -19,7 +19,7 @@ from wsol_bench.runtime.process_owner import Owner, is_gone
 
 LOCKS = "locks"
 PAUSE = 0.05
-"""Seconds between two looks at the claims; at most ten times this before a new claim."""
+"""Seconds between two checks of the claims; at most ten times this before a new claim."""
 EXPIRY = 60.0
 """Seconds after which the claim of a process on another machine is abandoned. What is done under
 a lock takes well under one."""

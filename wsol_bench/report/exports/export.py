@@ -176,7 +176,7 @@ def _predictions(
     if boxes is None and only_with_boxes:
         raise UsageError(
             f"export: {export.path} kept only the box of the label's class, so leaving the other "
-            "classes out would tell the label. Run again with --boxes top5."
+            "classes out would reveal the label. Run again with --boxes top5."
         )
     if boxes is None:
         log(

@@ -180,7 +180,7 @@ def _beneath(found: MethodBreakdown) -> str:
         )
     if found.whole:
         names = ", ".join(metric.title for metric in found.whole)
-        lines.append(f"no parts of {names}: a figure of all images together")
+        lines.append(f"no groups of {names}: figures over all images together")
     return "\n".join(lines)
 
 

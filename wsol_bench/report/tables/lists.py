@@ -146,7 +146,7 @@ CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]
     "datasets": (("layout", "what it looks like"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
     "tables": (("table", "title", "data", "source"), _tables),
-    "weights": (("--weights", "topology", "what they are"), _weights),
+    "weights": (("--weights", "topology", "description"), _weights),
 }
 
 ENTRIES: Mapping[str, Callable[[str, bool], None]] = MappingProxyType(

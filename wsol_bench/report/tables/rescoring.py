@@ -134,8 +134,8 @@ def with_tuned(metrics: Sequence[BoundMetric]) -> tuple[BoundMetric, ...]:
     if not tuned:
         names = ", ".join(bound.name for bound in metrics)
         raise UsageError(
-            f"--tune-on: none of the metrics asked for ({names}) has a threshold to tune. "
-            "Ask for one that has, such as --metrics max_box_acc."
+            f"--tune-on: none of the requested metrics ({names}) has a threshold to tune. "
+            "Request one that has, such as --metrics max_box_acc."
         )
     return tuple({each.name: each for each in (*metrics, *tuned.values())}.values())
 
@@ -211,7 +211,7 @@ def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric], wher
     for name in changed:
         if name in ("view", *BOX_FIELDS):
             raise UsageError(
-                f"{where} {name}: the boxes of a prediction file are made. "
+                f"{where} {name}: the boxes of a prediction file are fixed. "
                 f"Fields that scoring reads: topk, iou, {', '.join(IOU_FIELDS)}."
             )
 

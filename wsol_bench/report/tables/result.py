@@ -101,7 +101,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
 
 
 def unreadable_line(ids: Sequence[str]) -> str:
-    """How many images could not be read, and their first names; for at least one."""
+    """The number of images that could not be read, and their first names; for at least one."""
     count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
     return f"{count} could not be read and counted as wrong: {first_names(ids)}."
 
