@@ -46,9 +46,9 @@ from wsol_bench.specs import NAME, Spec, parse_spec, short_name
 __all__ = ["METHODS"]
 
 OWN = (
-    "Your own: FILE.py:FUNCTION or package.module:FUNCTION; maps:DIR and boxes:FILE take the output of "
-    "another program; captum:NAME, pytorch_grad_cam:NAME, torchcam:NAME and zennit:COMPOSITE "
-    "are methods of other libraries."
+    "Your own: FILE.py:FUNCTION or package.module:FUNCTION; maps:DIR and boxes:FILE take the "
+    "output of another program; captum:NAME, pytorch_grad_cam:NAME, torchcam:NAME and "
+    "zennit:COMPOSITE are methods of other libraries."
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType(
