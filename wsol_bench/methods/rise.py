@@ -70,17 +70,25 @@ def random_masks(
 ) -> "Tensor":
     """Random masks, (count, *shape), 0..1."""
     import torch
-    import torch.nn.functional as F
 
     cells = [math.ceil(side / grid) for side in shape]
-    opened = (torch.rand(count, 1, grid, grid, generator=generator) < p).float()
-    large = [(grid + 1) * cell for cell in cells]
-    enlarged = F.interpolate(opened, large, mode="bilinear", align_corners=False)[:, 0]
-    ys, xs = (torch.randint(cell, (count,), generator=generator).tolist() for cell in cells)
-    height, width = shape
-    return torch.stack(
-        [mask[y : y + height, x : x + width] for mask, y, x in zip(enlarged, ys, xs, strict=True)]
+    opened = (torch.rand(count, grid, grid, generator=generator) < p).float()
+    offsets = [torch.randint(cell, (count,), generator=generator) for cell in cells]
+    # Only the cut is enlarged, as a product along each axis: a tenth of enlarging all.
+    rows, columns = (
+        _enlarging(grid, cell)[offset[:, None] + torch.arange(side)]  # (count, side, grid)
+        for cell, offset, side in zip(cells, offsets, shape, strict=True)
     )
+    return rows @ opened @ columns.transpose(1, 2)
+
+
+def _enlarging(grid: int, cell: int) -> "Tensor":
+    """The share of each cell in each place of the enlarged grid, (grid * cell + cell, grid)."""
+    import torch
+    import torch.nn.functional as F
+
+    large = (grid + 1) * cell
+    return F.interpolate(torch.eye(grid)[None], large, mode="linear", align_corners=False)[0].T
 
 
 def _requests(layer: str, **options: Any) -> Requests:
