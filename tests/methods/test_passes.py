@@ -23,6 +23,7 @@ SPECS = (
     "occlusion:patch=4:stride=2",
     "rise:n=40:grid=3",
     "score_cam",
+    "ablation_cam",
 )
 
 
@@ -76,7 +77,7 @@ def test_random_draws_follow_the_seed(spec):
 
 def test_passes_are_counted():
     passes = {row.name: row.passes for row in find_methods([*SPECS, "grad_cam", "center"])}
-    assert list(passes.values()) == [3, 3, 111**2, 40, 0, None, None]
+    assert list(passes.values()) == [3, 3, 111**2, 40, 0, 0, None, None]
 
 
 def test_chunks_cover_everything_once():
