@@ -69,14 +69,16 @@ def test_a_centred_object_is_found_at_its_own_side() -> None:
 
 def test_an_object_in_a_corner_is_found_by_no_square() -> None:
     corner = Example("image", 1, 0, np.array([[0.0, 0.0, 60.0, 60.0]]), Size(224, 224))
-    (metric,) = metrics_in("max_box_acc_as_coded")
+    (metric,) = metrics_in("max_box_acc_as_coded:ends=inclusive")
     assert centre_square([corner], metric).value == 0
 
 
 def test_a_centred_square_has_no_other_metric_and_needs_boxes() -> None:
-    (pxap,), (box,) = metrics_in("pxap"), metrics_in("max_box_acc_as_coded")
+    (pxap,), (box,) = metrics_in("pxap"), metrics_in("max_box_acc_as_coded:ends=inclusive")
     with pytest.raises(UsageError, match="centre-square: has no pxap"):
         centre_square([SQUARE], pxap)
+    with pytest.raises(UsageError, match="needs ends=inclusive or ends=half-open"):
+        centre_square([SQUARE], *metrics_in("max_box_acc_as_coded"))
     empty = Example("image", 1, 0, np.zeros((0, 4)), Size(224, 224))
     with pytest.raises(DataError, match="image: the centred square needs"):
         centre_square([empty], box)

@@ -41,19 +41,22 @@ def centre_square(examples: Sequence[Example], metric: BoundMetric) -> Measured:
 
     Args:
         examples: with boxes and sizes.
-        metric: one of `IOUS`; its option `ends` is read.
+        metric: one of `IOUS`, with the option `ends`.
 
     Returns:
         The figure in per cent with its bootstrap interval; `details` has the best sides.
 
     Raises:
-        UsageError: another metric.
+        UsageError: another metric, or `ends` is not given.
         DataError: an example has no box or no size.
     """
     if metric.metric.name not in IOUS:
         raise UsageError(f"centre-square: has no {metric.name}. Known: {', '.join(IOUS)}.")
     squares, minimum_ious = _squares(), IOUS[metric.metric.name]
-    inclusive = metric.options.get("ends", "inclusive") == "inclusive"
+    ends = metric.options.get("ends")
+    if ends not in ("inclusive", "half-open"):
+        raise UsageError(f"{metric.name}: a centred square needs ends=inclusive or ends=half-open.")
+    inclusive = ends == "inclusive"
     columns = np.stack(
         [right_columns(_ious(squares, e, inclusive), minimum_ious) for e in examples]
     )
