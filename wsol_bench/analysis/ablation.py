@@ -46,7 +46,7 @@ def ablate(
     Args:
         networks: a run with kept maps.
         metrics: those to measure; default: the protocol's that a box can change.
-        show: gives what shows the progress of so many passes over a map.
+        show: number of passes over a map -> a context that shows their progress.
 
     Raises:
         DataError: the run kept no maps.

@@ -100,7 +100,7 @@ def passes_over_maps(
     protocols: Sequence[Protocol],
     metrics: Sequence[BoundMetric],
 ) -> int:
-    """How often `rescore_each` advances: once per map and pass over it."""
+    """The number of times that `rescore_each` advances: once per map and pass over it."""
     passes = 0
     for network in networks:
         other = any(network.identity.protocol.box_rule != each.box_rule for each in protocols)
@@ -230,7 +230,7 @@ def _reads_maps(bound: BoundMetric) -> bool:
 
 @dataclass(slots=True)
 class _Pieces:
-    """What the pieces of one row give, one after the other."""
+    """The figures of the pieces of one row, one after the other."""
 
     measured: dict[str, list[Measured]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)

@@ -141,7 +141,7 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> Tabl
 
 
 def _setup(row: ReportRow) -> str:
-    """What decides a row's records, but for the weights and what is kept beside them."""
+    """The facts that determine a row's records, except the weights and the kept maps."""
     identity = asdict(row.network.identity)
     for name in ("weights", "weights_sha256", "keep_maps", "class_boxes", "shard"):
         del identity[name]

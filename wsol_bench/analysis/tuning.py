@@ -1,4 +1,4 @@
-"""What thresholds are chosen on: a second run, on other images, or pseudo-boxes."""
+"""The source of tuned thresholds: a second run, on other images, or pseudo-boxes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TuneOn = Sequence[NetworkRecords] | Path
 
 
 def open_tuning(path: Path) -> TuneOn:
-    """What `--tune-on` names.
+    """The value of `--tune-on`.
 
     Raises:
         UsageError: nothing is there; says how the run on another split is made.

@@ -93,7 +93,7 @@ def measure_startup(
     Args:
         commands: name -> arguments of Python, where RUN and RUN.csv stand for a run's folder
             and for a file that does not exist.
-        repeats: at most so many.
+        repeats: their maximum number.
         budget: seconds after which no round is begun, once two count.
         on_round: called after each round with the number of those done and of all.
 

@@ -131,7 +131,7 @@ def _order(
 
 @compiled
 def _levels(values: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """How many thresholds each pixel passes, (h + 2, w + 2) with a border of 0.
+    """The number of thresholds that each pixel passes, (h + 2, w + 2) with a border of 0.
 
     The range of the thresholds is cut into cells. The cell of a number never decreases as
     the number increases, rounding included, so a pixel passes all thresholds of lower

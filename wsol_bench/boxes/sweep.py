@@ -190,7 +190,7 @@ def _enter(order: PixelOrder, forest: _Forest, level: int, number: int) -> tuple
         order: of the map.
         forest: holds the pixels of all higher levels.
         level: which to put in.
-        number: how many components there have been.
+        number: of components so far.
 
     Returns:
         The new number, and how many are in `changed` and in `lost`.

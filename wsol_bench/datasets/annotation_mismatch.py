@@ -63,7 +63,7 @@ def disagreements(table: pa.Table, examples: Sequence[Example]) -> Disagreements
 
     Args:
         table: records with `COLUMNS`; an image may have several. Those that could not
-            be read, of size 0 x 0, are passed over.
+            be read, of size 0 x 0, are ignored.
         examples: of the same images.
     """
     columns = (table[name].to_pylist() for name in COLUMNS)

@@ -178,7 +178,7 @@ class _Inspected:
         reason: why it does not decode, or "".
         digest: of the file's bytes.
         masks: number of masks that were read.
-        mask_faults: what is wrong with the others.
+        mask_faults: a message for each other mask.
         empty_mask: whether one that was read has no object pixel.
     """
 

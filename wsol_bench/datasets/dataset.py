@@ -61,7 +61,7 @@ class ImageDataset:
 
     @property
     def missing(self) -> int:
-        """How many annotated images were passed over because their file is absent."""
+        """The number of annotated images that are left out because their file is absent."""
         return len(self.missing_ids)
 
     @property

@@ -41,7 +41,7 @@ def read_rows(path: Path, columns: list[str] | None, groups: int | None) -> pa.T
 
 
 class RowPlace(NamedTuple):
-    """Where one image is: the file, its row group, and the row in that group."""
+    """The place of one image: the file, its row group, and the row in that group."""
 
     file: str
     group: int

@@ -1,4 +1,4 @@
-"""Which of the annotated images a dataset takes, and how its files are read."""
+"""The selection of the annotated images of a dataset, and how its files are read."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BOX_ENDS: tuple[BoxEnds, ...] = get_args(BoxEnds)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of the annotated images to take.
+    """The selection of the annotated images.
 
     Attributes:
         limit: at most N images, or None for all.

@@ -40,7 +40,7 @@ _EXTENDED = frozenset(
 
 
 class Member(NamedTuple):
-    """Where one image's bytes lie in the tar."""
+    """The position of one image's bytes in the tar."""
 
     name: str
     offset: int

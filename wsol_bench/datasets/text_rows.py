@@ -32,7 +32,7 @@ def rows_of(
     Args:
         path: a UTF-8 file.
         separator: between fields, or None for any white space.
-        counts: how many fields a row may have.
+        counts: permitted numbers of fields of a row.
         expected: what a row holds, for messages.
 
     Raises:

@@ -87,7 +87,7 @@ class OpenNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         first = next(self.parameters(), None)
         return torch.device("cpu") if first is None else first.device
 

@@ -160,7 +160,7 @@ def _dense_kernel(
 
 @lru_cache(maxsize=64)
 def _axis(taps: int, stride: int, padding: int) -> tuple[Tensor, int, int]:
-    """Which tap meets which output, (b, taps, window) of 0 and 1; left padding; stride."""
+    """The outputs that each tap meets, (b, taps, window) of 0 and 1; left padding; stride."""
     step = 1 if stride >= _MIN_BLOCK else _MIN_BLOCK
     block = stride * step
     first = -((taps - 1 - padding) // stride)  # at or before every output that r = 0 needs

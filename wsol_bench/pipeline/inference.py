@@ -35,7 +35,7 @@ class Pipeline:
         preprocessing: of its weights; None without a network.
         methods: bound to the network, in the order of the records.
         protocol: view, box rule, scoring.
-        device: where the network is.
+        device: that of the network.
         blacklist: 1-based indices left out of localization errors.
         keep_maps: whether to return the maps, as half floats. Boxes are then drawn
             from the kept maps, so that drawing them again gives the same boxes.

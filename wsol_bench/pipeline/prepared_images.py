@@ -16,7 +16,7 @@ from wsol_bench.pipeline.inference import Pipeline, Question, seed_of
 from wsol_bench.pipeline.target_class import TARGET_CLASSES
 
 _BATCHES_AHEAD = 2
-"""How many batches are decoded ahead of the network."""
+"""The number of batches that are decoded ahead of the network."""
 
 
 @dataclass(frozen=True, slots=True)

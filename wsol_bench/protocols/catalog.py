@@ -12,12 +12,12 @@ __all__ = ["PROTOCOLS", "BoxRule", "Protocol", "Sweep"]
 
 @dataclass(frozen=True, slots=True)
 class BoxRule:
-    """How a map becomes a box.
+    """The rule by which a map becomes a box.
 
     Attributes:
         threshold: times the map's maximum or mean, once the map has been brought to
             the image's size, is the minimum value kept.
-        reference: what the threshold is a multiple of.
+        reference: the value that the threshold is a multiple of.
         strict: whether a kept value must be above (>), not at least (>=).
         upsampling: how the map is brought to the image's size.
         connectivity: 8 joins pixels that touch at a corner, 4 only at a side.
@@ -39,7 +39,7 @@ ERRORS = ("top1_cls", "top5_cls", "top1_loc", "top5_loc", "gt_known_loc")
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How a map is scored at every threshold instead of one.
+    """The scoring of a map at every threshold instead of one.
 
     Attributes:
         side: maps and ground-truth boxes are resized to a square of this side, in pixels.

@@ -33,7 +33,7 @@ long as wide."""
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an image becomes input tensors, and back.
+    """The conversion of an image to input tensors, and of their maps to one map.
 
     Attributes:
         count: tensors per image. Their scores are averaged before the softmax.

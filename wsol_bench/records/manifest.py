@@ -131,7 +131,7 @@ class ManifestRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
-    """Where a run's examples came from, to open them again.
+    """The source of a run's examples, to open them again.
 
     Attributes:
         path: the value of `--data`.

@@ -91,7 +91,7 @@ def unreadable_in(table: pa.Table) -> tuple[str, ...]:
 
 
 def localized_in(table: pa.Table) -> int:
-    """How many images localization counts: all but the blacklist's."""
+    """The number of images that localization counts: all but the blacklist's."""
     each = table.filter(pc.equal(table["method"], table["method"][0])) if len(table) else table
     return len(each) - int(pc.sum(each["blacklisted"]).as_py() or 0)
 

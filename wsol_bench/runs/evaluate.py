@@ -78,7 +78,7 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What all archs of one call have in common.
+    """The settings and state that all archs of one call share.
 
     Attributes:
         source: the images.

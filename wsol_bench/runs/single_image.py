@@ -93,7 +93,7 @@ class ImageResult:
         boxes: one per supported method, in the order of the settings.
         boxes_of_best: the same for each of the best classes.
         not_applicable: method -> why this network does not support it.
-        note: what a user must know of the weights, or "".
+        note: a remark on the weights, or "".
     """
 
     path: Path
@@ -206,7 +206,7 @@ class _WeightsKind:
 
     Attributes:
         class_ids, names: of classes that are not ILSVRC's; may be empty.
-        note: what a user must know of the weights, or "".
+        note: a remark on the weights, or "".
     """
 
     class_ids: Sequence[str] = ()

@@ -26,7 +26,7 @@ class Source:
     Attributes:
         dataset: the examples.
         weights: the spec of the weights to use with it.
-        note: what a user must know of the dataset, or "".
+        note: a remark on the dataset, or "".
         outputs: class id -> output of the network, where the two differ; else None.
     """
 

@@ -22,7 +22,7 @@ class Body:
 
     Attributes:
         outline: the main mass and the limbs.
-        root_x, root_y: where a part grows.
+        root_x, root_y: the point at which a part grows.
         root_angle: the direction in which it grows, clockwise from up, radians.
         patch_x, patch_y: the centre of the textured patch.
         patch_radius: how far the texture reaches.

@@ -26,7 +26,7 @@ PROBE_PITCH = 2 * REACH / PROBES
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How a figure stands, without where and how large.
+    """The pose of a figure, without its place and size.
 
     Attributes:
         matrix: (2, 2) affine frame to image directions, at 1 pixel per unit.
@@ -122,7 +122,7 @@ class Figure:
         )
 
     def feature_place(self) -> tuple[float, float]:
-        """Where its distinctive feature is, in pixels, bending aside."""
+        """The position of its distinctive feature in pixels, without the bending."""
         offset = self.pose.matrix @ np.array(self.kind.feature_point()) * self.unit
         return self.x + offset[0], self.y + offset[1]
 

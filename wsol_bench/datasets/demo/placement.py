@@ -1,4 +1,4 @@
-"""Where the objects of a class stand and how large they are.
+"""The places and sizes of the objects of a class.
 
 The tables follow ILSVRC's validation images (the first 500). They describe
 objects before the frame cuts some of them.

@@ -1,4 +1,4 @@
-"""How figures stand: poses, and putting a figure at a place.
+"""Poses of figures, and placing a figure in the image.
 
 Poses are drawn so that no class has its own: most objects stand nearly upright,
 as things in photographs do, mirrored or not, a little stretched, sheared and bent.

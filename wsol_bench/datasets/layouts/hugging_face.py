@@ -71,7 +71,7 @@ def _has_images(file: Path) -> bool:
 def _scan(
     folder: Path, files: Sequence[Path], classes: ClassList
 ) -> tuple[ParquetImages, dict[str, str]]:
-    """Where each image is, and its class."""
+    """The place of each image, and its class."""
     rows: dict[str, RowPlace] = {}
     labels: dict[str, str] = {}
     faults: list[str] = []

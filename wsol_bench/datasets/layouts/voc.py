@@ -78,7 +78,7 @@ class VocAnnotations:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the folder, and images of the split without annotation."""
+        """Faults of the folder, and images of the split without annotation."""
         folder = shown(str(self.folder))
         absent = sorted((self.chosen or frozenset()) - self.scan.files.keys())
         return (

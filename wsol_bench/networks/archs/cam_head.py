@@ -23,7 +23,7 @@ CHANNELS = 1024
 
 
 _SIDE = 14
-"""Of the trunk's last maps."""
+"""The side of the trunk's last maps."""
 
 
 def cam_head(

@@ -59,7 +59,7 @@ def module_arch(module: "nn.Module") -> Arch:
 
 
 def _source_sha256(module: "nn.Module") -> str:
-    """Of the source of all classes in a module but torch's; another one each time without source.
+    """Digest of the source of all classes in a module except torch's; without source a new one.
 
     Without it a run cannot be resumed, because nobody could know whether the code is the same.
     """

@@ -32,7 +32,7 @@ _SAMPLE = 2.2
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What the key of a figure explains.
+    """The content of the key of a figure.
 
     Attributes:
         predicted, ground_truth, maps: whether the figure shows such boxes, and maps.

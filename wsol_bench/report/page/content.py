@@ -86,7 +86,7 @@ class Page:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know about the data, each note once, with its runs if not all."""
+        """The notes on the data, each once, with its runs if not all."""
         runs: dict[str, list[str]] = {}
         for view in self.views:
             if view.facts.note:

@@ -99,7 +99,7 @@ class ErrorTable:
         scale: of every strip.
         metrics: the names of its columns.
         ascending: those of which a larger figure is a better one.
-        notes: what a reader has to know of a column.
+        notes: remarks on the columns.
         blocks: one per run.
     """
 

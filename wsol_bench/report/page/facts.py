@@ -21,8 +21,8 @@ class Facts:
     Attributes:
         run: the run.
         lines: (what, its value), in order.
-        command: what makes the run again, with paths cut to their last part.
-        note: what a reader must know of the data, or "".
+        command: that makes the run again, with paths cut to their last part.
+        note: a remark on the data, or "".
     """
 
     run: ReportRun

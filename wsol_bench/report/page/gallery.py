@@ -38,7 +38,7 @@ DrawnCard = tuple[Card, Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What the page draws of one run.
+    """The data of one run that the page draws.
 
     Attributes:
         data: plain JSON values, read by the page's script.

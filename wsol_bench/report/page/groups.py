@@ -46,7 +46,7 @@ class GroupTable:
         scale: of every strip.
         names: (group, its images) in order.
         rows: (method's title, a cell per group).
-        intervals: what the cells' intervals are.
+        intervals: the kind of the cells' intervals.
     """
 
     title: str
@@ -113,7 +113,7 @@ def group_tables(run: ReportRun, metric: str) -> tuple[GroupTable, ...]:
 
 
 def failure_table(run: ReportRun, metric: str) -> FailureTable:
-    """How many images of a run have each outcome, by method; without blacklisted images."""
+    """The number of images of each outcome, by method; without blacklisted images."""
     rows = []
     for row in run.rows:
         counts = count_failures(row.table, row.method, run.protocol, metric)

@@ -46,7 +46,7 @@ def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
 
 
 def sentences(run: ReportRun) -> tuple[str, ...]:
-    """What a reader should know about a run before its figures."""
+    """Remarks on a run that precede its figures."""
     unreadable = tuple(_unreadable(run))
     if not run.localized:
         nothing = "Every image is blacklisted, so there is no localization error."

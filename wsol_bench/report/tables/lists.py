@@ -143,7 +143,7 @@ CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]
         ("metric", "title", "better", "mean over", "needs", "options", "source"),
         _metrics,
     ),
-    "datasets": (("layout", "what it looks like"), _datasets),
+    "datasets": (("layout", "content"), _datasets),
     "protocols": (("protocol", "source"), _protocols),
     "tables": (("table", "title", "data", "source"), _tables),
     "weights": (("--weights", "topology", "description"), _weights),

@@ -176,7 +176,7 @@ def _probability(p: float) -> str:
 
 
 def _labels(paths: Sequence[Path], runs: Sequence[Sequence[NetworkRecords]]) -> list[str]:
-    """What distinguishes the rows of one run from those of another; empty for one run."""
+    """Prefixes that distinguish the rows of one run from those of another; empty for one run."""
     if len(paths) == 1:
         return [""]
     for names in ([path.name for path in paths], [run[0].identity.arch for run in runs]):

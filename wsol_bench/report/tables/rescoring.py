@@ -108,7 +108,7 @@ def print_score(
 
 
 def _over_maps(folder: Path, passes: int) -> AbstractContextManager[Progress]:
-    """The progress of so many passes over a map, on stderr; nothing where there are none."""
+    """The progress of this number of passes over a map, on stderr; nothing if it is 0."""
     what = f"Scoring {folder.name}"
     return progress(what, passes, quiet=not passes, unit="maps", brief=True)
 

@@ -68,7 +68,7 @@ def interval_words(result: Result) -> str:
 
 
 def notes_of(result: Result) -> list[str]:
-    """What a reader has to know of the metrics, each once."""
+    """The notes on the metrics, each once."""
     return list(dict.fromkeys(metric.note for metric in result.columns if metric.note))
 
 
@@ -78,7 +78,7 @@ def stacked(heading: str) -> str:
 
 
 def print_result(result: Result, console: Console | None = None) -> None:
-    """Prints the table and what a reader must know of it.
+    """Prints the table and the notes on it.
 
     Args:
         result: to print.
