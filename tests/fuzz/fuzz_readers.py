@@ -10,6 +10,7 @@ from math import isfinite, prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fuzz_runs
 from fuzz_caffe import CAFFE
 from fuzz_images import IMAGE
 from fuzz_layouts import LAYOUTS, content_of, files_of, reader_of
@@ -158,6 +159,11 @@ def _layout(name: str) -> Reader:
     return Reader(f"layout-{name}", content_of(files), read, 0.2)
 
 
+def _run(name: str) -> Reader:
+    file = Path(fuzz_runs.FILES[name][1]).name
+    return Reader(file, fuzz_runs.content_of(name), fuzz_runs.reader_of(name, expect), 0.15)
+
+
 READERS: Mapping[str, Reader] = {
     "xml": Reader("a.xml", XML, _xml),
     "table": Reader("LOC_val_solution.csv", TABLE, _table),
@@ -169,5 +175,6 @@ READERS: Mapping[str, Reader] = {
     "torch": Reader("a.pth", TORCH, _torch, 0.25),
     "image": Reader("a.JPEG", IMAGE, _image, 0.5),
     **{f"layout-{name}": _layout(name) for name in LAYOUTS},
+    **{name: _run(name) for name in fuzz_runs.FILES},
 }
 """By name."""

@@ -18,9 +18,10 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.manifest import DataSource, Identity, Manifest, ManifestRow, digest_of
+from wsol_bench.records.map_files import encode_maps
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
-from wsol_bench.records.table import encode_maps, encode_table, outcomes_of, to_table
+from wsol_bench.records.table import encode_table, outcomes_of, to_table
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.metric import measure_all
@@ -113,7 +114,8 @@ def result_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     for row, table in tables.items():
         figures = measure_all(metrics, outcomes_of(table, row), PROTOCOL)
         values = {name: figure.value for name, figure in figures.items()}
-        rows.append({"method": row, "title": row, "arch": "alexnet", "weights": "demo"} | values)
+        names = {"method": row, "title": row, "arch": "alexnet", "weights": "demo"}
+        rows.append({**names, **values, "n_loc": IMAGES})
     return {
         "schema": 2,
         "arch": "alexnet",

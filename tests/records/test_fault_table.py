@@ -13,7 +13,7 @@ READERS = {
     "score": ("score", "RUN", "--json"),
     "ablate": ("ablate", "RUN", "--metrics=gt_known_loc"),
     "pairs": ("pairs", "RUN", "--json"),
-    "breakdown": ("breakdown", "RUN", "--method=cam", "--json"),
+    "breakdown": ("breakdown", "RUN", "--methods=cam", "--json"),
     "table": ("table", "RUN", "--json"),
     "compare": ("compare", "RUN", "RUN"),
     "export": ("export", "RUN", "OUT.csv", "--format=csv"),

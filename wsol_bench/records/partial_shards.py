@@ -10,14 +10,13 @@ from hashlib import sha256
 import pyarrow as pa
 
 from wsol_bench.records.manifest import ManifestRow
+from wsol_bench.records.map_files import decode_maps, encode_maps
 from wsol_bench.records.run_files import SUFFIX, Damaged, RunFiles
 from wsol_bench.records.table import (
     SCHEMA,
     Maps,
     decode_facts,
-    decode_maps,
     decode_table,
-    encode_maps,
     encode_table,
     remade,
     with_columns,

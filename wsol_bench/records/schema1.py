@@ -18,8 +18,9 @@ from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.manifest import Manifest, converted
+from wsol_bench.records.map_files import decode_maps
 from wsol_bench.records.run_files import numbers_in, reason_of
-from wsol_bench.records.table import SCHEMA, UNREADABLE, decode_maps, decode_table
+from wsol_bench.records.table import SCHEMA, UNREADABLE, decode_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +134,7 @@ class ShardFilesOfSchema1:
         """
         path = f"maps/{number:05d}-{name}.npy"
         try:
-            return decode_maps(self.storage.read(path))
+            return decode_maps(self.storage.read(path), len(self.row(number, name, ("index",))))
         except FileNotFoundError as error:
             raise DataError(
                 f"{self.path / path}: no maps of {name} are kept. {_RUN_AGAIN}"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import ManifestRow
+from wsol_bench.records.map_files import decode_maps, encode_maps
 from wsol_bench.records.partial_shards import PartialShards
 from wsol_bench.records.run_files import SUFFIX, Damaged, RunFiles
 from wsol_bench.records.table import (
@@ -31,9 +32,7 @@ from wsol_bench.records.table import (
     SCHEMA,
     Maps,
     decode_facts,
-    decode_maps,
     decode_table,
-    encode_maps,
     encode_table,
     examples_in,
     joined,
@@ -190,7 +189,8 @@ class ShardFiles(RunFiles):
             raise Damaged(
                 f"{self.path / file}: not the maps that were written there. {self.remedy}"
             )
-        return self.decoded(file, content, decode_maps)
+        images = self._images_of(number)
+        return self.decoded(file, content, lambda c: decode_maps(c, images))
 
     @property
     def _folders(self) -> list[str]:

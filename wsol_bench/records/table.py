@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -275,26 +274,3 @@ def remade(table: pa.Table) -> pa.Table:
     `encode_table` would give other bytes.
     """
     return to_table(records_in(table), columns_in(table))
-
-
-def encode_maps(maps: NDArray[np.float16]) -> bytes:
-    """An .npy file."""
-    buffer = BytesIO()
-    np.save(buffer, maps, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def decode_maps(content: bytes) -> NDArray[np.float16]:
-    """The array of an .npy file."""
-    buffer = BytesIO(content)
-    version = np.lib.format.read_magic(buffer)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, _, dtype = read_header(buffer)
-    promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if dtype.hasobject or promised != len(content) - buffer.tell():
-        raise ValueError(f"its header promises {promised:,} bytes, which it does not hold")
-    maps: NDArray[np.float16] = np.load(BytesIO(content), allow_pickle=False)
-    return maps

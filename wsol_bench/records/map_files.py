@@ -1,0 +1,47 @@
+"""The maps of a shard as an .npy file, and back."""
+
+from io import BytesIO
+from tokenize import TokenError
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def encode_maps(maps: NDArray[np.float16]) -> bytes:
+    """An .npy file."""
+    buffer = BytesIO()
+    np.save(buffer, maps, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode_maps(content: bytes, images: int | None = None) -> NDArray[np.float16]:
+    """The maps of an .npy file, (n, t, u, v).
+
+    Args:
+        content: of the file.
+        images: n, where it is known.
+
+    Raises:
+        ValueError: the file is none, or does not hold what its header promises.
+    """
+    buffer = BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(buffer)
+        shape, _, dtype = _READ_HEADER[version](buffer)
+    except (ValueError, KeyError, TypeError, SyntaxError, TokenError, RecursionError) as error:
+        raise ValueError("it has no header of maps") from error
+    promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject or promised != len(content) - buffer.tell():
+        raise ValueError(f"its header promises {promised:,} bytes, which it does not hold")
+    if dtype != np.float16 or len(shape) != 4 or 0 in shape[1:]:
+        raise ValueError(f"it holds an array of {dtype} {shape}, and no maps")
+    if images is not None and shape[0] != images:
+        raise ValueError(f"it holds maps of {shape[0]:,} images, and its records are of {images:,}")
+    maps: NDArray[np.float16] = np.load(BytesIO(content), allow_pickle=False)
+    return maps
+
+
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
