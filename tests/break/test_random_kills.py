@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("WSOL_BENCH_TEST_KILLS", "60"))
 SEED = 16_060
-PATIENCE = 300.0
+PATIENCE = 900.0
 LAUNCH = Path(__file__).parent / "launch.py"
 
 Process = tuple[int, str]

@@ -161,7 +161,9 @@ def _layout(name: str) -> Reader:
 
 def _run(name: str) -> Reader:
     file = Path(fuzz_runs.FILES[name][1]).name
-    return Reader(file, fuzz_runs.content_of(name), fuzz_runs.reader_of(name, expect), 0.15)
+    return Reader(
+        file, fuzz_runs.content_of(name), fuzz_runs.reader_of(name, expect, check_message), 0.15
+    )
 
 
 READERS: Mapping[str, Reader] = {

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 from spoiled import HUGE_MAPS, make_run, make_schema1_run
 
 from wsol_bench.analysis.rescore import rescore
+from wsol_bench.errors import WsolBenchError
 from wsol_bench.records.manifest import digest_of
 from wsol_bench.records.opened_run import open_networks, own_protocol
 from wsol_bench.records.run_folder import RunFolder
@@ -138,7 +139,11 @@ def arrays(draw: st.DrawFn, whole: bytes) -> bytes:
     return sink.getvalue()
 
 
-def reader_of(name: str, expect: Callable[[object, str], None]) -> Callable[[Path], bool]:
+def reader_of(
+    name: str,
+    expect: Callable[[object, str], None],
+    check_message: Callable[[str, Path], None],
+) -> Callable[[Path], bool]:
     """Puts the fuzzed file into its whole folder and scores the run, from its maps too."""
     schema, file = FILES[name]
 
@@ -158,6 +163,9 @@ def reader_of(name: str, expect: Callable[[object, str], None]) -> Callable[[Pat
                         value = figure.value
                         fine = value is None or (isfinite(value) and 0 <= value <= 100)
                         expect(fine, f"figure {value} of {row.method}")
+        except WsolBenchError as error:
+            check_message(str(error), folder)
+            return True
         finally:
             (folder / file).write_bytes(whole)
         return False

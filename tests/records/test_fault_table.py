@@ -17,7 +17,7 @@ READERS = {
     "table": ("table", "RUN", "--json"),
     "compare": ("compare", "RUN", "RUN"),
     "export": ("export", "RUN", "OUT.csv", "--format=csv"),
-    "report": ("report", "RUN", "OUT.html"),
+    "report": ("report", "RUN", "--out", "OUT.html"),
 }
 KINDS = {
     "schema 2": (make_run, ways),
@@ -51,7 +51,7 @@ def read(reader: str, folder: Path, capsys) -> tuple[int, str, str]:
     capsys.readouterr()
     code = main([words.get(word, word) for word in READERS[reader]])
     printed, said = capsys.readouterr()
-    path = words.get(READERS[reader][2], "")
+    path = words.get(READERS[reader][-1], words.get(READERS[reader][2], ""))
     if code == 0 and path.startswith(str(out)):
         printed = Path(path).read_text()
     return code, said, printed.replace(str(folder), "RUN")

@@ -256,7 +256,15 @@ def decode_table(
     if not file.schema_arrow.remove_metadata().equals(schema):
         return None
     table = file.read(columns=None if columns is None else list(columns))
+    for name in table.column_names:
+        column = table[name]
+        if column.null_count or (pa.types.is_list(column.type) and _has_null_item(column)):
+            raise ValueError(f"column {name} has lines without a value")
     return table.replace_schema_metadata(None)
+
+
+def _has_null_item(column: pa.ChunkedArray) -> bool:
+    return any(chunk.flatten().null_count for chunk in column.chunks)
 
 
 def decode_facts(content: bytes) -> tuple[dict[str, Any], int]:
