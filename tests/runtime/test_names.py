@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsol_bench.runtime.names import first_names, shown
+from wsol_bench.runtime.names import file_name, first_names, shown
 
 ANY_NAME = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -35,3 +35,31 @@ def test_any_name_can_be_printed_and_written_as_json(name):
 def test_only_the_first_names_are_spelt_out():
     assert first_names(["a"]) == "a"
     assert first_names(["a", "b\n", "c", "d", "e"]) == "a, b\\n, c and 2 more"
+
+
+HOSTILE = (
+    "../../x",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "C:\\x",
+    "/etc/passwd",
+    "x" * 400,
+    "a\0b",
+    "\udcff",
+    ".hidden",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_name_stays_in_its_folder(name, tmp_path):
+    path = tmp_path / f"{file_name(name)}.json"
+    path.write_text("here")
+    assert path.parent == tmp_path
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_two_names_have_two_file_names():
+    names = [*HOSTILE, "%2E", "%", "x" * 401, "grad_cam", "grad_cam:layer=features.22"]
+    assert len({file_name(name) for name in names}) == len(names)

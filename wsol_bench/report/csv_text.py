@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_STARTS = ("=", "+", "-", "@", "\t", "\n")
 """The first characters of cells that spreadsheets evaluate (OWASP, CSV injection)."""
 
 
@@ -28,9 +28,10 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 def _cell(value: object) -> object:
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(_STARTS) and not _is_number(value):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\\r")  # which the writer does not quote
+    return f"'{text}" if text.startswith(_STARTS) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
