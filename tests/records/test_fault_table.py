@@ -81,7 +81,7 @@ def refuses(wholes, references, tmp_path, capsys):
         assert code in (2, 3), said
         assert "unexpected" not in said
         (line,) = said.strip().splitlines()
-        assert re.search(r"run\.json|\.parquet|\.npy|no run's folder|holds no records", line), line
+        assert re.search(r"run\.json|\.parquet|\.npy|no records|rows were added", line), line
         assert re.search(r"again|anew|Remove it|original back|Upgrade|[Rr]estore", line), line
         return True
 
