@@ -93,3 +93,17 @@ def test_degenerate_maps_and_what_cannot_run_are_named(
     assert "grad_cam: degenerate maps: 2 zero, 3 constant, 4 empty." in printed
     assert "cam: n/a. CAM needs" in printed
     assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_narrow_terminal_shows_every_name_and_every_figure(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_result(result(row("Grad-CAM", "vgg16_cam", 31, 100), row("c-MWP", "vgg16", 7, 100)))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= width
+    for name in ("Grad-CAM", "c-MWP", "31.00", "7.00"):
+        assert name in printed
+    assert printed.count("31.00") == printed.count("7.00") == len(ERRORS)

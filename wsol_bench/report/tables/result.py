@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from wsol_bench.records.manifest import DEFAULT_PRECISION
@@ -50,6 +51,32 @@ def terminal_table(result: Result) -> Table:
     return table
 
 
+_LEAST_NAME = 12
+"""Columns of a terminal that a method's name gets before the table is stacked."""
+
+
+def _fits(table: Table, result: Result, console: Console) -> bool:
+    """Whether a table has room for its figures and most of each method's name."""
+    wide = console.options.update(max_width=10_000)
+    longest = max((len(row.title) for row in result.rows), default=0)
+    whole = Measurement.get(console, wide, table).maximum
+    return whole - longest + min(longest, _LEAST_NAME) <= console.width
+
+
+def stacked_lines(result: Result) -> list[str]:
+    """The same as lines for a narrow terminal: each method, and below it a line per metric."""
+    lines = [f"{result.arch}, {result.weights}{precision_words(result.precision)}"]
+    lines += [f"{result.dataset}, {result.protocol}, n = {result.n:,}", ""]
+    for row in result.rows:
+        carrier = "" if row.arch == result.arch else f" ({row.arch})"
+        lines.append(f"{row.title}{carrier}")
+        for metric in result.columns:
+            figure = row.figures.get(metric.name)
+            ends = interval_text(figure)
+            lines.append(f"  {metric.heading}: {figure_text(figure)}{f' ({ends})' if ends else ''}")
+    return [*lines, "", interval_words(result), result.summary, *notes_of(result), ""]
+
+
 def precision_words(precision: str) -> str:
     """A precision that is not the usual one, after the name of a network."""
     return "" if precision in ("", DEFAULT_PRECISION) else f", {precision}"
@@ -85,7 +112,11 @@ def print_result(result: Result, console: Console | None = None) -> None:
         console: where; default: stdout, without colours if it is no terminal.
     """
     console = console or Console()
-    console.print(terminal_table(result))
+    table = terminal_table(result)
+    if _fits(table, result, console):
+        console.print(table)
+    else:
+        console.print("\n".join(stacked_lines(result)), highlight=False, markup=False)
     if result.unreadable:
         console.print(unreadable_line(result.unreadable), highlight=False, markup=False)
     for method, reason in result.not_applicable.items():
