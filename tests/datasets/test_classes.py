@@ -51,3 +51,8 @@ def test_a_list_that_is_not_utf8_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="not UTF-8 text"):
         find_classes([tmp_path])
+
+
+def test_blank_lines_at_the_end_of_a_class_list_are_no_classes():
+    found = parse_classes("n01440764 tench\nn01443537 goldfish\n\n \n", "list")
+    assert tuple(found.class_ids) == ("n01440764", "n01443537")

@@ -113,7 +113,7 @@ def parse_classes(text: str, source: str) -> ClassList:
     """
     class_ids: list[str] = []
     names: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.rstrip().splitlines(), start=1):
         match = _LINE.fullmatch(line.rstrip())
         if match is None:
             raise DataError(
@@ -125,7 +125,7 @@ def parse_classes(text: str, source: str) -> ClassList:
             raise DataError(
                 f"{source}, line {number}: {class_id} comes after {class_ids[-1]}. Expected each "
                 "WNID once, in sorted order, because the position is the class index. Sort the "
-                "file."
+                "file; an order of the network's own outputs goes into the file of --classes."
             )
         class_ids.append(class_id)
         names.append(match[2] or class_id)
