@@ -64,8 +64,9 @@ def references() -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture
-def refuses(wholes, references, tmp_path, capsys):
+def refuses(wholes, references, tmp_path, capsys, monkeypatch):
     """Whether a reader refuses a spoilt folder; all but a refusal or the same figures fails."""
+    monkeypatch.setenv("COLUMNS", "400")  # so that no path is wrapped
 
     def check(kind: str, way: str, reader: str) -> bool:
         if (kind, reader) not in references:
@@ -97,8 +98,20 @@ def test_a_spoilt_folder_is_refused_or_gives_the_same_figures(kind, way, refuses
     assert refuses(kind, way, "score") != is_harmless(kind, way)
 
 
+OTHER_TEXT = {
+    ("delete examples", "compare"),  # of a folder without records it compares the figures only
+    ("delete the records", "compare"),
+    ("edit iou and every digest", "export"),  # forged with every digest: records of another run
+    ("blacklist an image and every digest", "export"),
+    ("edit identity.classes", "report"),  # states how many classes there are
+    ("edit identity.keep_maps and the digest", "ablate"),  # is refused as a run without maps
+}
+"""Way and reader whose text changes although no figure does; decision 9 says why."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", [name for name in READERS if name != "score"])
 @pytest.mark.parametrize(("kind", "way"), CASES)
 def test_no_reader_prints_other_figures(kind, way, reader, refuses):
-    refuses(kind, way, reader)
+    if (way, reader) not in OTHER_TEXT:
+        refuses(kind, way, reader)
