@@ -109,7 +109,10 @@ def _classes(bases: Sequence[Path], class_ids: Sequence[str], name: str) -> Clas
 
 
 def _file(path: Path) -> Path | None:
-    files = [path] if is_file(path) else [path / name for name in NAMES]
+    if is_file(path):  # of a .csv, loading reports a bad header
+        return path if has_suffix(path.name, (".csv", ".tsv")) or _is_table(path) else None
+    # A boxes.csv beside another layout's files may hold a method's boxes, without classes.
+    files = (path / name for name in NAMES)
     return next((each for each in files if is_file(each) and _is_table(each)), None)
 
 
@@ -119,10 +122,6 @@ def _is_table(file: Path) -> bool:
             return is_table(read_rows(file, None, 0).schema.names)
         except DataError:  # loading reports it
             return file.name in NAMES
-    if file.name in NAMES or has_suffix(
-        file.name, (".csv", ".tsv")
-    ):  # loading reports a bad header
-        return True
     line = first_line(file)
     return is_table(next(csv.reader([line], delimiter=delimiter_of(line)), []))
 
