@@ -54,7 +54,6 @@ SLOW = [
     "docs/how-to/regression-in-ci.md",
     "docs/how-to/use-your-method.md",
     "docs/how-to/use-your-network.md",
-    "docs/how-to/use-your-own-method.md",
     "docs/numbers.md",
     "docs/protocol.md",
 ]
