@@ -302,7 +302,10 @@ def test_what_is_not_there_is_named(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--set=topk=3", "--metrics=top1_loc"], "--set topk: changes none of the requested metrics"),
+        (
+            ["--set=topk=3", "--metrics=top1_loc"],
+            "--set topk: changes none of the requested metrics",
+        ),
         (["--protocol=maxboxacc", "--set=component=all"], "--set component: changes none"),
         (["--set=topk=20"], "hold the best"),
         (["--metrics=top1_lok"], "Did you mean top1_loc"),

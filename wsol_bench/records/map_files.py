@@ -6,6 +6,9 @@ from tokenize import TokenError
 import numpy as np
 from numpy.typing import NDArray
 
+KEPT = (np.float16, np.float32)
+"""The type of a network's maps, and that of maps read from files."""
+
 
 def encode_maps(maps: NDArray[np.float16]) -> bytes:
     """An .npy file."""
@@ -33,7 +36,7 @@ def decode_maps(content: bytes, images: int | None = None) -> NDArray[np.float16
     promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if dtype.hasobject or promised != len(content) - buffer.tell():
         raise ValueError(f"its header promises {promised:,} bytes, which it does not hold")
-    if dtype != np.float16 or len(shape) != 4 or 0 in shape[1:]:
+    if dtype not in KEPT or len(shape) != 4 or 0 in shape[1:]:
         raise ValueError(f"it holds an array of {dtype} {shape}, and no maps")
     if images is not None and shape[0] != images:
         raise ValueError(f"it holds maps of {shape[0]:,} images, and its records are of {images:,}")
