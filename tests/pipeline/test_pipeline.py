@@ -83,9 +83,11 @@ ROLES = {"features": "4", "excitation": "2"}
 
 
 SUPPORTED = tuple(
-    row.name for row in find_methods(METHODS) if "attention" not in row.name and row.passes is None
+    row.name
+    for row in find_methods(METHODS)
+    if "attention" not in row.name and row.name != "tscam" and row.passes is None
 )
-"""The methods of one pass for a net without attention."""
+"""The methods of one pass for a net without attention between tokens."""
 
 
 def pipeline_of(

@@ -141,7 +141,8 @@ def evaluate_image(path: Path, settings: RunSettings, wanted: str | None = None)
         best = [int(index) for index in ranked[: main.pipeline.protocol.topk]]
         found = {}
         classes_drawn = dict.fromkeys([target, *best])
-        with progress(f"Boxes of {single.name}", len(classes_drawn), unit="classes") as advance:
+        what = f"Boxes of {single.name}"
+        with progress(what, len(classes_drawn), unit="classes", brief=True) as advance:
             for each in classes_drawn:
                 found[each] = _boxes_for(passes, single.labelled(each))
                 advance(1)

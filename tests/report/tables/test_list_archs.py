@@ -33,7 +33,7 @@ def test_layers_come_with_shapes_cells_and_roles(spec, capsys):
         "kind": "ReLU",
         "output": [4, 28, 28],
         "cells": [28, 28],
-        "roles": ["features", "excitation"],
+        "roles": ["features", "excitation", "averaged"],
     }
     assert found["layers"][-1]["output"] == [1000]
     assert found["layers"][-1]["roles"] == ["classifier"]
