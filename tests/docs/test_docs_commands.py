@@ -242,7 +242,7 @@ def test_every_command_of_the_tutorial_works_and_leaves_what_it_says(reader: Pat
     for left in ("demo.json", "report.html", "figure.pdf", "runs/table1/gradcam-table1.md"):
         assert (reader / left).stat().st_size > 0
     table = (reader / "runs/table1/gradcam-table1.md").read_text(encoding="utf-8")
-    assert table.count("| googlenet |") == 8  # two rows of the paper, four errors each
+    assert table.count("| GoogLeNet |") == 8  # two rows of the paper, four errors each
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.records.record import Record
+from wsol_bench.records.table_checks import check_values
 from wsol_bench.scoring.catalog import COLUMNS
 from wsol_bench.scoring.row_data import RowData
 
@@ -251,20 +252,16 @@ def decode_table(
         content: of the file.
         schema: what it must have.
         columns: only these, or all.
+
+    Raises:
+        ValueError: a line lacks a value.
     """
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     if not file.schema_arrow.remove_metadata().equals(schema):
         return None
     table = file.read(columns=None if columns is None else list(columns))
-    for name in table.column_names:
-        column = table[name]
-        if column.null_count or (pa.types.is_list(column.type) and _has_null_item(column)):
-            raise ValueError(f"column {name} has lines without a value")
+    check_values(table)
     return table.replace_schema_metadata(None)
-
-
-def _has_null_item(column: pa.ChunkedArray) -> bool:
-    return any(chunk.flatten().null_count for chunk in column.chunks)
 
 
 def decode_facts(content: bytes) -> tuple[dict[str, Any], int]:
