@@ -359,3 +359,20 @@ def test_a_metric_that_a_run_did_not_print_can_be_compared(
     command = ["compare", str(kept_run), str(kept_run), "--metrics=max_box_acc"]
     assert main(command) == 0
     assert "7 of 7 cells are the same" in capsys.readouterr().out
+
+
+def test_a_folder_of_several_runs_is_read_or_its_runs_are_named(
+    kept_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "all"
+    for name in ("one", "two"):
+        shutil.copytree(kept_run, folder / name)
+    alone = printed_json(capsys, "breakdown", str(kept_run), "--methods=grad_cam")
+    both = printed_json(capsys, "breakdown", str(folder), "--methods=grad_cam")
+    assert both["methods"] == [alone, alone]
+    assert len(printed_json(capsys, "score", str(folder))["results"]) == 2
+    for command in ("pairs", "ablate", "table"):
+        assert main([command, str(folder), "--json" if command != "table" else "--format=csv"]) == 0
+    capsys.readouterr()
+    assert main(["export", str(folder), str(tmp_path / "x.csv"), "--format=csv"]) == 2
+    assert f"{folder / 'one'}, {folder / 'two'}" in capsys.readouterr().err

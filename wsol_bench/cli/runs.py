@@ -169,7 +169,7 @@ def breakdown(
     Parameters
     ----------
     run
-        The run's folder.
+        The folder of a run, or of the runs of several archs.
     methods
         Comma-separated names of rows; default: all of the run's.
     metrics

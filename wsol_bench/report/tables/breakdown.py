@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import find
-from wsol_bench.records.opened_run import open_networks, own_protocol
+from wsol_bench.records.opened_run import open_networks, own_protocol, run_folders
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.report.tables.result import figure_text, interval_text, stacked
@@ -136,7 +137,7 @@ def print_breakdown(
     """Prints `break_down` of methods as tables, or as one JSON object.
 
     Args:
-        path: the run's folder.
+        path: the folder of a run, or of the runs of several archs.
         methods: names of rows; default: all.
         metrics: those to measure; default: the protocol's.
         as_json: print one JSON object; of several methods, their objects under "methods".
@@ -144,8 +145,16 @@ def print_breakdown(
     Raises:
         UsageError, DataError: see `break_down`.
     """
-    names = methods or open_networks(path)[0].order
-    found = [break_down(path, name, metrics) for name in names]
+    orders = {folder: open_networks(folder)[0].order for folder in run_folders(path)}
+    known = dict.fromkeys(chain.from_iterable(orders.values()))
+    for name in methods:
+        find("method of this run", name, known)
+    found = [
+        break_down(folder, name, metrics)
+        for folder, order in orders.items()
+        for name in methods or order
+        if name in order
+    ]
     if not as_json:
         for each in found:
             _print_one(each)
