@@ -225,7 +225,7 @@ def _group_json(group: Group) -> dict[str, Any]:
 def _group_table(title: str, groups: Sequence[Group], metrics: Sequence[MetricHead]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("group", overflow="fold")  # wraps on narrow terminals
-    for heading in ("images", *(stacked(metric.heading) for metric in metrics)):
+    for heading in ("n", *(stacked(metric.heading) for metric in metrics)):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
         figures = (group.figures[metric.name] for metric in metrics)
@@ -234,7 +234,7 @@ def _group_table(title: str, groups: Sequence[Group], metrics: Sequence[MetricHe
 
 
 def _cell(figure: Measured) -> str:
-    return "\n".join(network for network in (figure_text(figure), interval_text(figure)) if network)
+    return "\n".join(filter(None, (figure_text(figure), interval_text(figure))))
 
 
 def kind_table(found: MethodBreakdown) -> Table:
