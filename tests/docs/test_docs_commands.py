@@ -64,7 +64,10 @@ SHORTER = {"--count 200": "--count 4", "random:3": "random:2"}
 INSTALLS = "sets up an environment, as .ci/run does for every change"
 THE_SUITE = "is a test run itself; .ci/run runs it"
 THE_COPY = "needs the file that the page adds; test_docs.py runs the page's Python in such a copy"
+TIMM_WEIGHTS = "needs weights of timm, which no test writes"
 NOT_RUN = {
+    "python -m wsol_bench run --arch timm:vit_tiny_patch16_224 ": TIMM_WEIGHTS,
+    "python scripts/write_method_tables.py ": f"reads a run that {TIMM_WEIGHTS}",
     "python3 -m venv .venv": INSTALLS,
     ". .venv/bin/activate": INSTALLS,
     "pip install ": INSTALLS,
