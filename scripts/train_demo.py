@@ -33,8 +33,8 @@ from wsol_bench.protocols.views import warp
 
 STORED = 256
 """Side at which training images are kept; crops are taken from it."""
-LEAST_CROP = 0.6
-"""Least side of a training crop, as a share of the image's."""
+MIN_CROP = 0.6
+"""Minimum side of a training crop, as a share of the image's."""
 
 
 EPOCHS = {"vgg16": 8, "alexnet": 24, "googlenet": 6, "vgg16_cam": 5, "alexnet_cam": 24}
@@ -118,7 +118,7 @@ def augmented(pixels: Tensor, side: int, preprocessing: Preprocessing) -> Tensor
     """Random crops, mirrored at random, brighter or darker; (n, 3, side, side)."""
     n, device = len(pixels), pixels.device
     values = normalise(pixels, preprocessing)
-    scale = LEAST_CROP + (1 - LEAST_CROP) * torch.rand(n, 2, device=device)
+    scale = MIN_CROP + (1 - MIN_CROP) * torch.rand(n, 2, device=device)
     shift = (2 * torch.rand(n, 2, device=device) - 1) * (1 - scale)
     mirror = torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
     grid = torch.zeros(n, 2, 3, device=device)

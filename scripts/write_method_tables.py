@@ -29,8 +29,8 @@ class Line:
         title: of the row.
         n: images.
         error, low, high: GT-known localization error and its interval, in %.
-        difference, least, most: the row's error less the centred box's and the ends of its paired
-            interval, in percentage points; None of the centred box itself.
+        difference, difference_low, difference_high: the row's error less the centred box's and
+            the ends of its paired interval, in percentage points; None of the centred box itself.
     """
 
     title: str
@@ -39,13 +39,13 @@ class Line:
     low: float
     high: float
     difference: float | None
-    least: float | None
-    most: float | None
+    difference_low: float | None
+    difference_high: float | None
 
     @property
     def beats(self) -> bool:
         """Whether the whole interval of the difference is below 0."""
-        return self.most is not None and self.most < 0
+        return self.difference_high is not None and self.difference_high < 0
 
 
 def lines_of(runs: Sequence[str]) -> Iterator[Line]:
@@ -110,7 +110,7 @@ def _listed(lines: Sequence[Line]) -> str:
 def _difference(line: Line) -> str:
     if line.difference is None:
         return "–"
-    return f"{line.difference:+.1f} ({line.least:+.1f} to {line.most:+.1f})"
+    return f"{line.difference:+.1f} ({line.difference_low:+.1f} to {line.difference_high:+.1f})"
 
 
 def main(networks: Sequence[str]) -> None:

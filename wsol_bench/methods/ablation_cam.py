@@ -14,9 +14,8 @@ Gradient-free Localization, WACV 2020, eqs. 3 and 4. The absolute value is ours.
 from typing import TYPE_CHECKING
 
 from wsol_bench.errors import UsageError
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.methods.passes import chunks
-from wsol_bench.networks.requests import Requests
+from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
+from wsol_bench.methods.passes import chunks, one_per_channel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -100,21 +99,13 @@ def _module_of(module: "nn.Module", layer: str) -> "nn.Module":
         ) from error
 
 
-def _requests(layer: str) -> Requests:
-    return Requests(features=frozenset({layer}))
-
-
-def _passes() -> int:
-    return 0  # one per channel, which the layer decides
-
-
 ABLATION_CAM = MapMethod(
     name="ablation_cam",
     title="Ablation-CAM",
     source="Desai and Ramaswamy 2020, eqs. 3-4",
     role="features",
-    requests=_requests,
+    requests=features_alone,
     maps=ablation_cam,
     check=any_layer,
-    passes=_passes,
+    passes=one_per_channel,
 )

@@ -20,8 +20,7 @@ CVPR 2016, eqs. 1 and 2; Choe et al., CVPR 2020, for the planes.
 from typing import TYPE_CHECKING
 
 from wsol_bench.errors import NotApplicable
-from wsol_bench.methods.entry import MapMethod
-from wsol_bench.networks.requests import Requests
+from wsol_bench.methods.entry import MapMethod, features_alone
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,16 +102,12 @@ def _before(network: "Network", step: "Step") -> "Step":
     return source
 
 
-def _requests(layer: str) -> Requests:
-    return Requests(features=frozenset({layer}))
-
-
 CAM = MapMethod(
     name="cam",
     title="CAM",
     source="Zhou et al. 2016, eqs. 1-2",
     role="averaged",
-    requests=_requests,
+    requests=features_alone,
     maps=cam,
     check=check_cam,
 )

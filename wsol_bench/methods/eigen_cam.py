@@ -14,8 +14,7 @@ IJCNN 2020, eq. 3. The sign is our convention; the paper leaves it open.
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.networks.requests import Requests
+from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,16 +43,12 @@ def eigen_cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     return torch.where(maps.sum(dim=(1, 2), keepdim=True) < 0, -maps, maps)
 
 
-def _requests(layer: str) -> Requests:
-    return Requests(features=frozenset({layer}))
-
-
 EIGEN_CAM = MapMethod(
     name="eigen_cam",
     title="EigenCAM",
     source="Muhammad and Yeasin 2020, eq. 3",
     role="features",
-    requests=_requests,
+    requests=features_alone,
     maps=eigen_cam,
     check=any_layer,
     knows_class=False,

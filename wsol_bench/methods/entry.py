@@ -169,6 +169,11 @@ def layers_in(layer: str) -> tuple[str, ...]:
     return tuple(layer.split("+"))
 
 
+def features_alone(layer: str, **options: object) -> Requests:
+    """The requests of a method that reads the feature maps of one layer."""
+    return Requests(features=frozenset({layer}))
+
+
 def features_and_gradient(layer: str, **options: object) -> Requests:
     """The requests of a method that weights feature maps by gradients at the same layers."""
     layers = frozenset(layers_in(layer))

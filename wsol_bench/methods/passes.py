@@ -48,6 +48,11 @@ def gradients_of(forward: "Forward", inputs: "Iterable[Tensor]", label: int) -> 
         yield forward.network.forward(batch, requests).gradient(PIXELS, labels)
 
 
+def one_per_channel() -> int:
+    """The `MapMethod.passes` of a method whose layer decides their number."""
+    return 0
+
+
 def chunks(count: int) -> Iterator[slice]:
     """Slices of at most `AT_ONCE` that cover 0..count-1 in order."""
     for start in range(0, count, AT_ONCE):

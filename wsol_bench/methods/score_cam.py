@@ -14,9 +14,8 @@ Networks, CVPR workshop 2020, eqs. 6-9, as the authors' code has the weights.
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
-from wsol_bench.methods.passes import chunks, probabilities_of
-from wsol_bench.networks.requests import Requests
+from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
+from wsol_bench.methods.passes import chunks, one_per_channel, probabilities_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,21 +64,13 @@ def _unit(maps: "Tensor") -> "Tensor":
     return (maps - low) / (high - low).clamp(min=1e-12)
 
 
-def _requests(layer: str) -> Requests:
-    return Requests(features=frozenset({layer}))
-
-
-def _passes() -> int:
-    return 0  # one per channel, which the layer decides
-
-
 SCORE_CAM = MapMethod(
     name="score_cam",
     title="Score-CAM",
     source="Wang et al. 2020, eqs. 6-9",
     role="features",
-    requests=_requests,
+    requests=features_alone,
     maps=score_cam,
     check=any_layer,
-    passes=_passes,
+    passes=one_per_channel,
 )

@@ -51,7 +51,7 @@ def terminal_table(result: Result) -> Table:
     return table
 
 
-_LEAST_NAME = 12
+_MIN_NAME_WIDTH = 12
 """Columns of a terminal that a method's name gets before the table is stacked."""
 
 
@@ -60,7 +60,7 @@ def _fits(table: Table, result: Result, console: Console) -> bool:
     wide = console.options.update(max_width=10_000)
     longest = max((len(row.title) for row in result.rows), default=0)
     whole = Measurement.get(console, wide, table).maximum
-    return whole - longest + min(longest, _LEAST_NAME) <= console.width
+    return whole - longest + min(longest, _MIN_NAME_WIDTH) <= console.width
 
 
 def stacked_lines(result: Result) -> list[str]:
