@@ -54,6 +54,7 @@ sys.exit("\\n".join(f"{page}: {text}" for page, text in failures.items()) or 0)
 """Runs in a separate process, because it imports the copy under the package's own name."""
 
 NEEDS = {
+    "docs/how-to/clip-and-dinov2.md": "timm",
     "docs/how-to/migrate.md": "pytorch_grad_cam",
     "docs/how-to/track-experiments.md": "mlflow",
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from wsol_bench.analysis.centre_square import centre_square
 from wsol_bench.cli.main import main
@@ -140,6 +141,19 @@ def test_a_table_of_ones_own_is_a_file(
     assert absent["reason"] == "needs absent.pth in --weights-dir"
     saved = sorted(path.name for path in (tmp_path / "runs").glob("ours.*"))
     assert saved == ["ours.csv", "ours.json", "ours.md", "ours.tex"]
+
+
+def test_two_checkpoints_of_one_network_are_two_runs(
+    small_dataset: Path, small_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = torch.load(small_weights, weights_only=True)
+    torch.save(state, tmp_path / "first.pth")
+    torch.save({name: value * 1.5 for name, value in state.items()}, tmp_path / "absent.pth")
+    own = tmp_path / "ours.toml"
+    own.write_text(OWN.format(weights="first.pth"), encoding="utf-8")
+    command = ["reproduce", str(own), f"--data={small_dataset}", f"--out={tmp_path / 'runs'}", "-q"]
+    assert main([*command, f"--weights-dir={tmp_path}", "--json"]) == 0
+    assert [row["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [9, 9]
 
 
 def test_without_data_every_row_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:

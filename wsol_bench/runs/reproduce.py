@@ -1,6 +1,5 @@
 """A published table measured again, row by row, each under the protocol that it names."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -14,6 +13,7 @@ from wsol_bench.datasets.named import folder_of
 from wsol_bench.errors import UsageError
 from wsol_bench.records.opened_run import open_networks, own_protocol
 from wsol_bench.runs.evaluate import evaluate
+from wsol_bench.runtime.names import file_name
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import MAX_HALF_WIDTH, Interval
 from wsol_bench.scoring.measured import Measured
@@ -179,7 +179,8 @@ def _run(
     """The rows of one run: one network on one dataset under one protocol."""
     first = rows[0]
     metrics = metrics_in(dict.fromkeys(metric for row in rows for metric in row.figures))
-    folder = places.runs / _NOT_IN_NAMES.sub("-", f"{first.arch}-{first.data}-{first.protocol}")
+    parts = (first.arch, Path(first.weights).name, first.data, first.protocol)
+    folder = places.runs / file_name("-".join(filter(None, parts)))
     (result,) = evaluate(
         replace(
             settings,
@@ -228,7 +229,3 @@ def _not_run(row: PublishedRow, reason: str) -> ReproducedRow:
         ComparedFigure(metric, figure, None, None) for metric, figure in row.figures.items()
     )
     return ReproducedRow(row, cells, 0, reason)
-
-
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]+")
-"""Characters of specs that are removed from folders' names."""
