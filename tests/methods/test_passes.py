@@ -11,6 +11,7 @@ from wsol_bench.methods.catalog import METHODS, find_methods
 from wsol_bench.methods.passes import AT_ONCE, chunks
 from wsol_bench.methods.rise import random_masks
 from wsol_bench.networks.forward import Network
+from wsol_bench.networks.hooked import Hooked
 
 SIDE = 8
 IMAGES = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -83,6 +84,34 @@ def test_passes_are_counted():
 def test_chunks_cover_everything_once():
     parts = list(chunks(2 * AT_ONCE + 1))
     assert [part.stop - part.start for part in parts] == [AT_ONCE, AT_ONCE, 1]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_other_classes_of_an_image_cost_no_more_forward_passes(spec, monkeypatch):
+    network = Network(net(), "3")
+    (row,) = find_methods([spec])
+    row = row.to(network, {"features": "1"}, side=SIDE)
+    apart = [
+        row.maps(network.forward(IMAGES, row.requests(), SEEDS), each)
+        for each in (CLASSES, 1 - CLASSES)
+    ]
+    forward = network.forward(IMAGES, row.requests(), SEEDS)
+    forward.expect([CLASSES, 1 - CLASSES])
+    first = row.maps(forward, CLASSES)
+    monkeypatch.delattr(Network, "forward")
+    monkeypatch.delattr(Network, "resume")
+    second = row.maps(forward, 1 - CLASSES)
+    assert torch.equal(first, apart[0])
+    assert torch.equal(second, apart[1])
+
+
+def test_ablation_from_the_layer_on_equals_ablation_of_the_whole_network():
+    whole = Network(Hooked(net(), "3", "for this test"), "3")
+    (row,) = find_methods(["ablation_cam"])
+    row = row.to(whole, {"features": "1"}, side=SIDE)
+    expected = row.maps(whole.forward(IMAGES, row.requests()), CLASSES)
+    assert Network(net(), "3").way.resumes_at("1")
+    assert torch.allclose(maps_of("ablation_cam", net()), expected, rtol=1e-4, atol=1e-6)
 
 
 # By identity and by hand

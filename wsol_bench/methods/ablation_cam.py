@@ -7,6 +7,8 @@ With y the score of class c before the softmax and y_k the same with the k-th fe
 The paper has no rule for y <= 0. Here the divisor is |y|, so that a feature map without which the
 score falls always counts for the class; at y = 0 the map is zero.
 
+Where nothing before the layer is read after it, the passes start at the layer.
+
 Source: Desai and Ramaswamy, Ablation-CAM: Visual Explanations for Deep Convolutional Network via
 Gradient-free Localization, WACV 2020, eqs. 3 and 4. The absolute value is ours.
 """
@@ -38,21 +40,39 @@ def ablation_cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
 
     every = on_cells(forward.features(layer), layer)
     scores = forward.scores.gather(1, classes.to(every.device)[:, None])[:, 0]  # y, (n,)
-    weights = torch.stack(
-        [
-            score - _without_each(forward, layer, image, int(label), every.shape[1])
-            for image, label, score in zip(forward.inputs, classes, scores, strict=True)
-        ]
-    )  # y - y_k, (n, k)
+
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        network = forward.network
+        if layer not in network.cells and network.way.resumes_at(layer):
+            values = every[index]
+            found = [
+                network.resume(
+                    layer, values * _without(part, len(values)).to(values)[..., None, None]
+                )
+                for part in chunks(len(values))
+            ]
+        else:
+            found = _with_hook(forward, layer, forward.inputs[index], every.shape[1])
+        return list(torch.cat(found)[:, labels].T)
+
+    without = forward.for_classes(("ablation_cam", layer), classes, make)  # y_k, (n, k)
+    weights = scores[:, None] - without
     divisor = scores.abs()[:, None]
     weights = torch.where(divisor > 0, weights / divisor, 0)
     return torch.einsum("nk,nkuv->nuv", weights, every).relu()
 
 
-def _without_each(
-    forward: "Forward", layer: str, image: "Tensor", label: int, channels: int
-) -> "Tensor":
-    """The score of a class with each channel of a layer at 0, (channels,)."""
+def _without(part: slice, channels: int) -> "Tensor":
+    """Factors that leave out one channel each, (m, channels), for a slice of m of the channels."""
+    import torch
+
+    kept = torch.ones(part.stop - part.start, channels)
+    kept[:, part].fill_diagonal_(0)
+    return kept
+
+
+def _with_hook(forward: "Forward", layer: str, image: "Tensor", channels: int) -> "list[Tensor]":
+    """The scores of an image with each channel of a layer at 0, (channels, C) in parts."""
     import torch
 
     module = forward.network.module()
@@ -65,16 +85,13 @@ def _without_each(
     found = []
     try:
         for part in chunks(channels):
-            rows = torch.arange(part.start, part.stop)
-            kept = _laid_out(1 - torch.eye(channels)[rows], forward, layer)
-            inputs = image[None].expand(len(rows), -1, -1, -1)
+            kept = _laid_out(_without(part, channels), forward, layer)
+            inputs = image[None].expand(len(kept), -1, -1, -1)
             with torch.no_grad():
-                scores = module(inputs).flatten(1).float()
-            outputs = forward.network.outputs
-            found.append((scores if outputs is None else outputs.scores(scores))[:, label])
+                found.append(forward.network.scores_of(module(inputs)))
     finally:
         handle.remove()
-    return torch.cat(found)
+    return found
 
 
 def _laid_out(kept: "Tensor", forward: "Forward", layer: str) -> "Tensor":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from wsol_bench.methods.entry import MapMethod, any_layer
 from wsol_bench.methods.options import Between
-from wsol_bench.methods.passes import chunks, gradients_of
+from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
@@ -55,13 +55,16 @@ def integrated_gradients(
     black = forward.network.black if baseline == "black" else (0.0, 0.0, 0.0)
     start = torch.tensor(black, device=forward.inputs.device)[:, None, None]
     shares = (torch.arange(steps, device=start.device) + 0.5) / steps
-    maps = []
-    for image, label in zip(forward.inputs, classes.tolist(), strict=True):
-        way = image - start
+
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        way = forward.inputs[index] - start
         points = (start + shares[part, None, None, None] * way for part in chunks(steps))
-        total = sum(each.sum(dim=0) for each in gradients_of(forward, points, label))
-        maps.append((way * total / steps).sum(dim=0))
-    return smooth(torch.stack(maps), sigma)
+        totals = summed_gradients_of(forward, points, labels)
+        return [(way * total / steps).sum(dim=0) for total in totals]
+
+    return smooth(
+        forward.for_classes(("integrated_gradients", steps, baseline), classes, make), sigma
+    )
 
 
 def _requests(layer: str, **options: Any) -> Requests:

@@ -55,13 +55,17 @@ def occlusion(
     for cover, (y, x) in zip(covers, corners, strict=True):
         cover[y : y + patch, x : x + patch] = 1
     counts = covers.sum(dim=0).clamp(min=1)
-    maps = []
-    labels = classes.tolist()
-    for image, scores, label in zip(forward.inputs, forward.scores, labels, strict=True):
+
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        image, scores = forward.inputs[index], forward.scores[index]
         inputs = (image * (1 - covers[part, None]) for part in chunks(len(corners)))
-        drops = scores[label] - scores_of(forward, inputs, label)
-        maps.append(torch.einsum("p,puv->uv", drops, covers) / counts)
-    return torch.stack(maps)
+        drops = (
+            scores[label] - occluded
+            for label, occluded in zip(labels, scores_of(forward, inputs, labels), strict=True)
+        )
+        return [torch.einsum("p,puv->uv", each, covers) / counts for each in drops]
+
+    return forward.for_classes(("occlusion", patch, stride), classes, make)
 
 
 def _starts(side: int, patch: int, stride: int) -> list[int]:

@@ -1,10 +1,11 @@
 """Common code of methods with many passes: more inputs of one image, a fixed number at a time.
 
 The inputs of an image go through the network in batches of their own, so that neither its
-neighbours in a batch of images nor their number change a sum.
+neighbours in a batch of images nor their number change a sum. What does not depend on the class,
+the masks and the passes under them, is made once for all classes of an image.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,36 +17,51 @@ AT_ONCE = 32
 """Inputs per pass."""
 
 
-def scores_of(forward: "Forward", inputs: "Iterable[Tensor]", label: int) -> "Tensor":
-    """The scores of one class before the softmax, (m,).
+def scores_of(
+    forward: "Forward", inputs: "Iterable[Tensor]", labels: Sequence[int]
+) -> "list[Tensor]":
+    """The scores of some classes before the softmax, (m,) for each.
 
     Args:
         forward: a pass of the network.
         inputs: batches of tensors, (b, 3, h, w), m together.
-        label: the class.
+        labels: the classes.
     """
     import torch
 
-    return torch.cat([forward.again(batch)[:, label] for batch in inputs])
+    scores = torch.cat([forward.again(batch)[:, labels] for batch in inputs])
+    return [column.contiguous() for column in scores.T]
 
 
-def probabilities_of(forward: "Forward", inputs: "Iterable[Tensor]", label: int) -> "Tensor":
-    """The softmax probability of one class, (m,); arguments as of `scores_of`."""
+def probabilities_of(
+    forward: "Forward", inputs: "Iterable[Tensor]", labels: Sequence[int]
+) -> "list[Tensor]":
+    """The softmax probability of some classes, (m,) for each; arguments as of `scores_of`."""
     import torch
 
-    return torch.cat([forward.again(batch).softmax(dim=1)[:, label] for batch in inputs])
+    found = torch.cat([forward.again(batch).softmax(dim=1)[:, labels] for batch in inputs])
+    return [column.contiguous() for column in found.T]
 
 
-def gradients_of(forward: "Forward", inputs: "Iterable[Tensor]", label: int) -> "Iterator[Tensor]":
-    """The gradient of a class's score at each batch of inputs, (b, 3, h, w)."""
+def summed_gradients_of(
+    forward: "Forward", inputs: "Iterable[Tensor]", labels: Sequence[int]
+) -> "list[Tensor]":
+    """The gradient of each class's score, summed over all inputs, (3, h, w) for each.
+
+    A batch goes forward once; each class costs one backward pass.
+    """
     import torch
 
     from wsol_bench.networks.requests import PIXELS, Requests
 
     requests = Requests(gradients=frozenset({PIXELS}))
+    totals = [torch.zeros(())] * len(labels)
     for batch in inputs:
-        labels = torch.full((len(batch),), label)
-        yield forward.network.forward(batch, requests).gradient(PIXELS, labels)
+        again = forward.network.forward(batch, requests)
+        for index, label in enumerate(labels):
+            gradients = again.gradient(PIXELS, torch.full((len(batch),), label))
+            totals[index] = totals[index].to(gradients) + gradients.sum(dim=0)
+    return totals
 
 
 def one_per_channel() -> int:

@@ -51,18 +51,21 @@ def rise(
     """
     import torch
 
-    maps = []
     shape = (forward.inputs.shape[2], forward.inputs.shape[3])
-    for image, label, seed in zip(forward.inputs, classes.tolist(), forward.seeds, strict=True):
-        generator = torch.Generator().manual_seed(seed)
-        total = torch.zeros(shape, device=image.device)
+
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        image = forward.inputs[index]
+        generator = torch.Generator().manual_seed(forward.seeds[index])
+        totals = torch.zeros(len(labels), *shape, device=image.device)
         for part in chunks(n):
             masks = random_masks(part.stop - part.start, shape, grid, p, generator)
             masks = masks.to(image.device)
-            found = probabilities_of(forward, [image * masks[:, None]], label)
-            total += torch.einsum("m,muv->uv", found, masks)
-        maps.append(total / (n * p))
-    return torch.stack(maps)
+            found = probabilities_of(forward, [image * masks[:, None]], labels)
+            for total, weights in zip(totals, found, strict=True):
+                total += torch.einsum("m,muv->uv", weights, masks)
+        return list(totals / (n * p))
+
+    return forward.for_classes(("rise", n, grid, p), classes, make)
 
 
 def random_masks(

@@ -39,23 +39,27 @@ def score_cam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     import torch.nn.functional as F
 
     size = forward.inputs.shape[2:]
-    maps = []
     all_features = on_cells(forward.features(layer), layer)
-    labels = classes.tolist()
-    for image, features, label in zip(forward.inputs, all_features, labels, strict=True):
+
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        image, features = forward.inputs[index], all_features[index]
         low, high = features.amin(dim=(1, 2)), features.amax(dim=(1, 2))
         varied = features[high > low]  # (k, u, v)
-
-        def masked(part: slice, image: "Tensor" = image, varied: "Tensor" = varied) -> "Tensor":
-            return image * _unit(F.interpolate(varied[part, None], size, mode="bilinear"))
-
         if not len(varied):
-            maps.append(torch.zeros(size, device=image.device))
-            continue
-        weights = probabilities_of(forward, map(masked, chunks(len(varied))), label)
-        total = torch.einsum("k,kuv->uv", weights, varied)
-        maps.append(F.interpolate(total[None, None], size, mode="bilinear")[0, 0].relu())
-    return torch.stack(maps)
+            return [torch.zeros(size, device=image.device)] * len(labels)
+        masked = (
+            image * _unit(F.interpolate(varied[part, None], size, mode="bilinear"))
+            for part in chunks(len(varied))
+        )
+        totals = (
+            torch.einsum("k,kuv->uv", weights, varied)
+            for weights in probabilities_of(forward, masked, labels)
+        )
+        return [
+            F.interpolate(each[None, None], size, mode="bilinear")[0, 0].relu() for each in totals
+        ]
+
+    return forward.for_classes(("score_cam", layer), classes, make)
 
 
 def _unit(maps: "Tensor") -> "Tensor":

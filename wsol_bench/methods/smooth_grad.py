@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from wsol_bench.methods.entry import MapMethod, any_layer
 from wsol_bench.methods.options import Between
-from wsol_bench.methods.passes import chunks, gradients_of
+from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
@@ -48,15 +48,13 @@ def smooth_grad(
     Returns:
         (n, height, width) float32, >= 0, not normalised.
     """
-    import torch
 
-    means = []
-    for image, label, seed in zip(forward.inputs, classes.tolist(), forward.seeds, strict=True):
-        total = torch.zeros_like(image)
-        for gradients in gradients_of(forward, _noisy(image, n, noise, seed), label):
-            total += gradients.sum(dim=0)
-        means.append(total / n)
-    return smooth(torch.stack(means).abs().amax(dim=1), sigma)
+    def make(index: int, labels: list[int]) -> "list[Tensor]":
+        noisy = _noisy(forward.inputs[index], n, noise, forward.seeds[index])
+        return [total / n for total in summed_gradients_of(forward, noisy, labels)]
+
+    means = forward.for_classes(("smooth_grad", n, noise), classes, make)
+    return smooth(means.abs().amax(dim=1), sigma)
 
 
 def _noisy(image: "Tensor", n: int, noise: float, seed: int) -> "Iterator[Tensor]":

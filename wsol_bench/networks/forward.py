@@ -5,7 +5,7 @@ values and records a graph only above the lowest requested gradient. Two methods
 request the same value share its computation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -44,6 +44,8 @@ class Forward:
         self._gradients: dict[tuple[bytes, str], dict[str, Tensor]] = {}
         self._attention_gradients: dict[bytes, tuple[Tensor, ...]] = {}
         self._excitations: dict[tuple[bytes, str], dict[bool, Tensor]] = {}
+        self._expected: tuple[frozenset[int], ...] = (frozenset(),) * len(inputs)
+        self._of_classes: dict[Hashable, tuple[dict[int, Tensor], ...]] = {}
 
     @property
     def network(self) -> "Network":
@@ -63,8 +65,7 @@ class Forward:
     @property
     def scores(self) -> Tensor:
         """Scores before the softmax, (n, C) float32, without a graph."""
-        scores = widened(self._outcome.scores.detach().flatten(1))
-        return scores if self._network.outputs is None else self._network.outputs.scores(scores)
+        return self._network.scores_of(self._outcome.scores.detach())
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -216,6 +217,38 @@ class Forward:
         """
         return self._network.forward(inputs, Requests()).scores
 
+    def expect(self, classes: Sequence[Tensor]) -> None:
+        """States the classes that will be asked for, so that `for_classes` makes all at once.
+
+        Args:
+            classes: each (n,), class indices.
+        """
+        self._expected = tuple(
+            map(frozenset, zip(*(each.tolist() for each in classes), strict=True))
+        )
+
+    def for_classes(
+        self, key: Hashable, classes: Tensor, make: Callable[[int, list[int]], Sequence[Tensor]]
+    ) -> Tensor:
+        """Values that cost passes of their own, made once per image for all its expected classes.
+
+        Args:
+            key: of the values: the method and its options.
+            classes: (n,) class indices.
+            make: (index of the image, classes) -> one value for each of the classes.
+
+        Returns:
+            (n, ...), each image's value for its class.
+        """
+        made = self._of_classes.setdefault(key, tuple({} for _ in self._expected))
+        values = []
+        for index, (label, found) in enumerate(zip(classes.tolist(), made, strict=True)):
+            if label not in found:
+                labels = sorted({label, *self._expected[index]} - set(found))
+                found.update(zip(labels, make(index, labels), strict=True))
+            values.append(found[label])
+        return torch.stack(values)
+
     def _outputs_of(self, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each class has an output, (n,) bool, and the network's own index of it."""
         if self._network.outputs is None:
@@ -270,11 +303,32 @@ class Network(OpenNetwork):
             seeds: of each tensor, for methods that draw at random; all 0 by default.
         """
         rule = RuleInForce()
-        narrow = self.precision.autocast
         # Parameters are frozen: a graph is recorded only above a wanted gradient.
-        with torch.enable_grad(), torch.autocast(inputs.device.type, narrow, narrow is not None):
+        with torch.enable_grad(), self._autocast(inputs):
             outcome = self.way.run(inputs, requests, rule)
         return Forward(self, inputs, requests, outcome, rule, seeds)
+
+    def resume(self, layer: str, values: Tensor) -> Tensor:
+        """Scores where a layer gives other values; computes only what follows the layer.
+
+        Args:
+            layer: one for which `way.resumes_at` is true.
+            values: (m, k, u, v), on the network's device; any m.
+
+        Returns:
+            (m, C) float32 scores before the softmax, without a graph.
+        """
+        with torch.no_grad(), self._autocast(values):
+            return self.scores_of(self.way.resume(layer, values))
+
+    def scores_of(self, outputs: Tensor) -> Tensor:
+        """The scores of the classes, (n, C) float32, from the network's own output."""
+        scores = widened(outputs.flatten(1))
+        return scores if self.outputs is None else self.outputs.scores(scores)
+
+    def _autocast(self, inputs: Tensor) -> torch.autocast:
+        narrow = self.precision.autocast
+        return torch.autocast(inputs.device.type, narrow, narrow is not None)
 
 
 def _along(known: Tensor, values: Tensor) -> Tensor:

@@ -93,6 +93,14 @@ class Hooked:
             f"{self.reason}"
         )
 
+    def resumes_at(self, layer: str) -> bool:
+        """Whether `resume` can start at a layer: never, without a graph."""
+        return False
+
+    def resume(self, layer: str, values: Tensor) -> NoReturn:
+        """Raises NotApplicable: only a traced network has a graph."""
+        raise self._no_graph()
+
     def _no_graph(self) -> NotApplicable:
         return NotApplicable(f"the network has no graph; it was opened with hooks: {self.reason}")
 

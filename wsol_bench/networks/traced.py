@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import dropwhile, islice
 
 import torch
 from torch import Tensor, fx, nn
@@ -102,6 +103,19 @@ class Traced:
             attention=tuple(seen.attention),
             excitation=rules.Pass(self.graph, values, self.positive_weights),
         )
+
+    def resumes_at(self, layer: str) -> bool:
+        """Whether `resume` can start at a layer: nothing before it is read after it."""
+        return self.step(layer) in graph.steps_alone(self.graph)
+
+    def resume(self, layer: str, values: Tensor) -> Tensor:
+        """The scores where a layer gives other values; computes only what follows the layer."""
+        known = {self.step(layer): values}
+        after = dropwhile(lambda step: step not in known, self.graph.graph.nodes)
+        for step in islice(after, 1, None):
+            if step.op != "output":
+                known[step] = _call(self.graph, step, known)
+        return known[graph.scores_step(self.graph)]
 
 
 @dataclass(frozen=True, slots=True)

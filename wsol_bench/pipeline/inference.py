@@ -188,13 +188,12 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     scores = mean_scores(pipeline, forward)
     targets = questions[0].classes
     classes = {name: np.array([each.classes[name] for each in questions]) for name in targets}
-    maps = maps_of(pipeline, forward, classes)
-    class_maps: list[dict[str, Tensor]] = []
+    columns: list[NDArray[np.int64]] = []
     if pipeline.class_boxes:
-        best = rank_classes(scores.cpu().numpy(), pipeline.protocol.topk)
-        class_maps = [
-            maps_of(pipeline, forward, dict.fromkeys(targets, column)) for column in best.T
-        ]
+        columns = list(rank_classes(scores.cpu().numpy(), pipeline.protocol.topk).T)
+    forward.expect([_of_tensors(pipeline, each) for each in (*classes.values(), *columns)])
+    maps = maps_of(pipeline, forward, classes)
+    class_maps = [maps_of(pipeline, forward, dict.fromkeys(targets, each)) for each in columns]
     scores = _to_cpu(scores)
     copied = None
     if pipeline.device.type == "cuda":
@@ -239,12 +238,17 @@ def maps_of(
     tensors = pipeline.view.count
     made = {}
     for method in pipeline.map_methods:
-        targets = torch.from_numpy(np.repeat(classes[method.target_class], tensors))
+        targets = _of_tensors(pipeline, classes[method.target_class])
         maps = method.maps(forward, targets)
         by_image = maps.float().unflatten(0, (-1, tensors))  # (n, t, u, v)
         kept = as_kept(by_image).float() if pipeline.keep_maps else by_image
         made[method.name] = _to_cpu(kept)
     return made
+
+
+def _of_tensors(pipeline: Pipeline, classes: NDArray[np.int64]) -> Tensor:
+    """The class of each tensor of n images, from the class of each image."""
+    return torch.from_numpy(np.repeat(classes, pipeline.view.count))
 
 
 def as_kept(maps: Tensor) -> Tensor:
