@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsol_bench.analysis.paired import compare_rows
+from wsol_bench.analysis.paired import compare_all
 from wsol_bench.analysis.pieces import rows_to_pair
 from wsol_bench.analysis.rescore import rescore
 from wsol_bench.analysis.row_data import row_data
@@ -170,7 +170,8 @@ def test_rows_are_compared_in_pairs_by_their_pooled_pixels(openimages, small_wei
     (network,) = open_networks(tmp_path / "run")
     names = dict(zip(network.methods, "AB", strict=True))
     first, second = rows_to_pair(network, names, metrics_in("pxap"))
-    found = compare_rows(first, second, "pxap").difference
+    (pair,) = compare_all([first, second], "pxap")
+    found = pair.difference
     single = rescore([network], PROTOCOL, metrics_in("pxap"))
     one, other = (row.figures["pxap"].value for row in single.rows)
     assert found.percent == pytest.approx(one - other)
