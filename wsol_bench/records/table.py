@@ -134,38 +134,9 @@ def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str,
     return counts
 
 
-def records_in(table: pa.Table) -> list[Record]:
-    """The records of a table of `SCHEMA`, in order; the inverse of `to_table`."""
-    columns = columns_in(table)
-    return [
-        Record(
-            image_id=row["image_id"],
-            index=row["index"],
-            method=row["method"],
-            label=row["label"],
-            height=row["height"],
-            width=row["width"],
-            classes=np.array(row["classes"], np.int64),
-            scores=np.array(row["scores"], np.float32),
-            box=np.array([row[side] for side in ("x0", "y0", "x1", "y1")]),
-            true_boxes=np.reshape(row["true_boxes"], (-1, 4)),
-            class_boxes=np.reshape(row["class_boxes"], (-1, 4)),
-            iou=row["iou"],
-            map_state=MapState(row["map_state"]),
-            blacklisted=row["blacklisted"],
-            columns={name: _value(row[name], name) for name in columns},
-        )
-        for row in table.to_pylist()
-    ]
-
-
 def columns_in(table: pa.Table) -> tuple[str, ...]:
     """The names of a table's columns beyond those of `SCHEMA`."""
     return tuple(name for name in table.column_names if name in COLUMNS)
-
-
-def _value(plain: Any, name: str) -> Any:
-    return np.array(plain, COLUMNS[name].dtype) if COLUMNS[name].width else plain
 
 
 def column_in(table: pa.Table, name: str) -> NDArray[Any]:
@@ -278,4 +249,5 @@ def remade(table: pa.Table) -> pa.Table:
     Read from a file, columns have masks of missing values that a fresh one has not, and
     `encode_table` would give other bytes.
     """
-    return to_table(records_in(table), columns_in(table))
+    schema = with_columns(SCHEMA, columns_in(table))
+    return pa.table([column.to_pylist() for column in table.columns], schema=schema)

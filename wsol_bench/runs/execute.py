@@ -17,7 +17,6 @@ from wsol_bench.errors import Interrupted, UsageError, WsolBenchError
 from wsol_bench.records.manifest import Manifest
 from wsol_bench.records.run_folder import RunFolder, as_plain
 from wsol_bench.records.shard_files import ShardFiles
-from wsol_bench.records.table import records_in
 from wsol_bench.runs.gate import IMAGES, Gate
 from wsol_bench.runs.gate_diagnosis import diagnosing
 from wsol_bench.runs.identify import rows_of
@@ -126,7 +125,7 @@ def _schedule(
 
         def on_table(table: pa.Table, images: int) -> None:
             if gate and not gate.has_looked:
-                gate.watch(records_in(table))
+                gate.watch(table)
             advance(images, "" if quiet else running.take(table))
 
         queue.on_finished_elsewhere = advance
@@ -197,11 +196,11 @@ def _watch_kept(gate: Gate, found: Survey, files: ShardFiles) -> None:
     """Passes existing records to the gate, so that a restart cannot bypass it."""
     for number in sorted(found.whole):
         if not gate.has_looked:
-            gate.watch(records_in(files.table(number)))
+            gate.watch(files.table(number))
     for number in found.begun:
         kept = files.partial.read(number, maps=False)
         if kept and not gate.has_looked:
-            gate.watch(records_in(kept[0]))
+            gate.watch(kept[0])
 
 
 def _silence(_: str) -> None:

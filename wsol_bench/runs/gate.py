@@ -7,9 +7,9 @@ order off, and their classification error showed it before any map was drawn.
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from wsol_bench.errors import RunError
-from wsol_bench.records.record import Record
 from wsol_bench.runs.class_orders import Consistency, consistency
 from wsol_bench.scoring.intervals import Rate
 
@@ -74,7 +74,7 @@ class Gate:
         """Whether enough images were counted."""
         return len(self._seen) >= self.images
 
-    def watch(self, records: list[Record]) -> None:
+    def watch(self, table: pa.Table) -> None:
         """Counts the records of a batch; decides once, when there are enough.
 
         Raises:
@@ -83,12 +83,13 @@ class Gate:
         looked = self.has_looked
         if looked:
             return
-        for record in records:
-            if record.image_id not in self._seen and len(self._seen) < self.images:
-                self._seen.add(record.image_id)
-                self._labels.append(int(record.label))
-                self._best.append(int(record.classes[0]))
-                self._leads.append(float(record.scores[0] - record.scores[1:2].sum()))
+        columns = (table[name].to_pylist() for name in ("image_id", "label", "classes", "scores"))
+        for image_id, label, classes, scores in zip(*columns, strict=True):
+            if image_id not in self._seen and len(self._seen) < self.images:
+                self._seen.add(image_id)
+                self._labels.append(label)
+                self._best.append(classes[0])
+                self._leads.append(scores[0] - sum(scores[1:2]))
         if self.has_looked:
             self._check()
 
