@@ -1,6 +1,6 @@
 """A page as HTML: its templates, their data, and the formats of numbers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from types import MappingProxyType
 
@@ -38,16 +38,9 @@ def render(page: Page) -> str:
     Names of classes, images and files are not trusted: all text is escaped, and the
     gallery's JSON has no character that could end its element.
     """
-    environment = Environment(
-        loader=PackageLoader("wsol_bench.report.page", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    template = environment.get_template("page.html.j2")
-    return template.render(
+    return filled_in(
+        "page.html.j2",
+        _SCRIPTS,
         page=page,
         title=_title(page),
         subtitle=_subtitle(page),
@@ -56,10 +49,23 @@ def render(page: Page) -> str:
         errors=[each.name for each in metrics_in(page.pairs) if each.metric.is_error],
         significance=SIGNIFICANCE,
         several=len(page.views) > 1,
-        style=Markup(template_file("style.css")),
-        script=Markup("\n".join(template_file(name) for name in _SCRIPTS)),
         gallery=Markup(_gallery(page)),
     )
+
+
+def filled_in(template: str, scripts: Sequence[str], **content: object) -> str:
+    """A template with its content, the style and the scripts, so that it loads nothing."""
+    environment = Environment(
+        loader=PackageLoader("wsol_bench.report.page", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    style, *code = (Markup(_template_file(name)) for name in ("style.css", *scripts))
+    script = Markup("\n").join(code)
+    return environment.get_template(template).render(**content, style=style, script=script)
 
 
 _LONGEST_TITLE = 60
@@ -98,7 +104,7 @@ def _gallery(page: Page) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def template_file(name: str) -> str:
+def _template_file(name: str) -> str:
     """The text of a style sheet or script."""
     folder = resources.files("wsol_bench.report.page").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")

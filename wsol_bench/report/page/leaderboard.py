@@ -12,11 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.report.page.html import FILTERS, template_file
+from wsol_bench.report.page.html import filled_in
 from wsol_bench.runtime.names import first_names, last_part, shown
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.catalog import METRICS
@@ -195,20 +192,12 @@ def _entries(result: Mapping[str, Any], file: str) -> Iterator[Entry]:
 
 def render_leaderboard(board: Leaderboard) -> str:
     """The page as HTML; it loads nothing from elsewhere."""
-    environment = Environment(
-        loader=PackageLoader("wsol_bench.report.page", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment.get_template("leaderboard.html.j2").render(
+    return filled_in(
+        "leaderboard.html.j2",
+        ("sorting.js", "leaderboard.js"),
         board=board,
         choices={name: _values(board.entries, name) for name in FILTERED},
         labels=FILTERED,
-        style=Markup(template_file("style.css")),
-        script=Markup(template_file("sorting.js") + template_file("leaderboard.js")),
     )
 
 
