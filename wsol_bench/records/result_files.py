@@ -19,6 +19,7 @@ from wsol_bench.records.result import RESULT_SCHEMA
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 from wsol_bench.records.stated_figures import check_figures
 from wsol_bench.records.storage.locate import is_uri
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.scoring.metric import PERCENT
 
 Value = TypeVar("Value")
@@ -117,10 +118,8 @@ def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]
     document = {name: value for name, value in new.document.items() if name != "tolerance"}
     if tolerance:
         document["tolerance"] = dict(tolerance)
-    try:
+    with writing_file(path):
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def require_tolerance(metric: str, points: object, known: Collection[str]) -> float:

@@ -16,8 +16,9 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.errors import UsageError
 from wsol_bench.report.exports.predictions import Predictions
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import shown
 
 
@@ -139,7 +140,5 @@ def write_coco(content: Sequence[CocoResult] | dict[str, Any], path: Path) -> No
     Raises:
         DataError: the file cannot be written.
     """
-    try:
+    with writing_file(shown(str(path))):
         path.write_text(json.dumps(content) + "\n", encoding="ascii")
-    except OSError as error:
-        raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error

@@ -7,10 +7,10 @@ from typing import Any
 
 from wsol_bench.analysis.failures import KINDS, failure_kinds
 from wsol_bench.datasets.class_lookup import first_name
-from wsol_bench.errors import DataError
 from wsol_bench.records.manifest import Manifest
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
 from wsol_bench.report.csv_text import csv_text
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import shown
 
 FAILURE_METRIC = "top1_loc"
@@ -92,11 +92,8 @@ def write_csv(columns: Mapping[str, Sequence[Any]], path: Path) -> None:
         [form(value) for form, value in zip(forms, values, strict=True)]
         for values in zip(*columns.values(), strict=True)
     )
-    try:
+    with writing_file(shown(str(path))):
         path.write_text(csv_text([list(columns), *lines]), encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{shown(str(path))}: cannot be written ({reason}).") from error
 
 
 def _plain(value: object) -> object:

@@ -22,9 +22,9 @@ import numpy as np
 from wsol_bench.datasets.devkit_ids import DevkitIds
 from wsol_bench.datasets.devkit_lines import NO_CLASS, NUMBERS_PER_PREDICTION, lines_of, read_lines
 from wsol_bench.datasets.example import Example
-from wsol_bench.errors import DataError
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.report.exports.predictions import Prediction, Predictions
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.ilsvrc import label_iou
 from wsol_bench.scoring.measured import Measured, share
@@ -46,10 +46,8 @@ def write_predictions(predictions: Predictions, path: Path, ids: DevkitIds) -> N
         DataError: the file cannot be written.
     """
     text = "".join(f"{_line(predictions[image_id], ids)}\n" for image_id in sorted(predictions))
-    try:
+    with writing_file(shown(str(path))):
         path.write_text(text, encoding="ascii")
-    except OSError as error:
-        raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error
 
 
 def read_predictions(path: Path, ids: DevkitIds) -> tuple[tuple[Prediction, ...], ...]:

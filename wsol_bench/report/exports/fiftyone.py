@@ -21,6 +21,7 @@ from typing import Any
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import file_name, shown
 
 TRUE_BOXES, PREDICTED = "true_boxes", "predicted"
@@ -92,7 +93,7 @@ def write_fiftyone(
     rows = [row for row in found if row["map_state"] != MapState.UNREADABLE]
     labels = _labels(rows)
     files = {field: f"{file_name(field)}.json" for field in labels}
-    try:
+    with writing_file(shown(str(out))):
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
             raise DataError(f"{shown(str(out))}: the folder is not empty. Give a new one.")
@@ -103,9 +104,6 @@ def write_fiftyone(
         _write_json(out / "data.json", {f"{key}{_SUFFIX}": path for key, path in paths.items()})
         script = _SCRIPT.format(loader=LOADER, name=name, fields=files, predicted=PREDICTED)
         (out / LOADER).write_text(script, encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{shown(str(out))}: cannot be written ({reason}).") from error
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

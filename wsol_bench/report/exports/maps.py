@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.errors import UsageError
 from wsol_bench.geometry import Size, Window
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import NetworkRecords, joined_maps
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.scoremap import scoremap
 
@@ -74,9 +75,7 @@ def _write(
     ids = records.of(method, ("image_id",))["image_id"].to_pylist()
     for image_id, values in zip(ids, joined_maps(records, method), strict=True):
         path = folder / f"{name_of(image_id)}.npy"
-        try:
+        with writing_file(shown(str(path))):
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, form(values), allow_pickle=False)
-        except OSError as error:
-            raise DataError(f"{shown(str(path))}: cannot be written ({error.strerror}).") from error
     return len(ids)

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsol_bench.analysis.differences import SIGNIFICANCE
+from wsol_bench.errors import UsageError
 from wsol_bench.report.page.content import Page
 from wsol_bench.report.page.gallery import as_json
 from wsol_bench.report.page.words import MINUS, signed
 from wsol_bench.report.tables.pairs import SMALLEST_P
+from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import last_part
 from wsol_bench.scoring.catalog import metrics_in, title_of
 from wsol_bench.scoring.intervals import Interval
@@ -66,6 +69,27 @@ def filled_in(template: str, scripts: Sequence[str], **content: object) -> str:
     style, *code = (Markup(_template_file(name)) for name in ("style.css", *scripts))
     script = Markup("\n").join(code)
     return environment.get_template(template).render(**content, style=style, script=script)
+
+
+def require_file(out: Path, example: str) -> None:
+    """Refuses a folder in the place of a page, before the page is made.
+
+    Raises:
+        UsageError: it is a folder; names an example of a file.
+    """
+    if out.is_dir():
+        raise UsageError(f"--out {out}: is a folder; expected a file, such as {example}.")
+
+
+def write_page(out: Path, text: str) -> None:
+    """Writes a page, and the folders above it that do not exist.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with writing_file(f"--out {out}"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
 
 
 _LONGEST_TITLE = 60

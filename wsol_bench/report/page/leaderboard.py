@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from wsol_bench.errors import DataError, UsageError
-from wsol_bench.report.page.html import filled_in
+from wsol_bench.errors import DataError
+from wsol_bench.report.page.html import filled_in, require_file, write_page
 from wsol_bench.runtime.names import first_names, last_part, shown
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.catalog import METRICS
@@ -90,16 +90,11 @@ def write_leaderboard(folder: Path, out: Path) -> None:
         DataError: the folder does not exist or has no result, a result is invalid, or the
             page cannot be written.
     """
-    if out.is_dir():
-        raise UsageError(f"--out {out}: is a folder; expected a file, such as page.html.")
+    require_file(out, "page.html")
     board = read_folder(folder)
     if board.skipped:
         log(f"Skipped, because they hold no result: {first_names(board.skipped)}.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(render_leaderboard(board), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"--out {out}: cannot be written ({error.strerror}).") from error
+    write_page(out, render_leaderboard(board))
     files = len({entry.file for entry in board.entries})
     print(f"{out}: {len(board.entries):,} rows of {files:,} files")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from wsol_bench.analysis.run_images import find_images
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.errors import UsageError
 from wsol_bench.report.page.content import Page, RunView, bar, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
-from wsol_bench.report.page.html import render
+from wsol_bench.report.page.html import render, require_file, write_page
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.metric import BoundMetric
 
@@ -57,7 +57,7 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
     page = gather(runs, settings.max_mb, quiet=settings.quiet)
     full = _with_pictures(page, settings)
     text = render(full)
-    _write(settings.out, text)
+    write_page(settings.out, text)
     megabytes = len(text.encode()) / MEGABYTE
     pictured = sum(view.gallery.pictured for view in full.views if view.gallery)
     print(
@@ -134,15 +134,4 @@ def _check(settings: PageSettings) -> None:
         raise UsageError(f"--max-mb {settings.max_mb:g}: expected a number of megabytes above 0.")
     if settings.pictures < 0:
         raise UsageError(f"--pictures {settings.pictures}: expected 0 or more.")
-    if settings.out.is_dir():
-        raise UsageError(
-            f"--out {settings.out}: is a folder; expected a file, such as report.html."
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"--out {path}: cannot be written ({error.strerror}).") from error
+    require_file(settings.out, "report.html")

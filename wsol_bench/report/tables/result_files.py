@@ -6,9 +6,10 @@ from html import escape
 from pathlib import Path
 from types import MappingProxyType
 
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.errors import UsageError
 from wsol_bench.records.result import Result
 from wsol_bench.report.tables.run_table import TableOptions, table_text
+from wsol_bench.runtime.files import writing_file
 
 
 def write_result(result: Result, folder: Path, path: Path) -> None:
@@ -28,10 +29,8 @@ def write_result(result: Result, folder: Path, path: Path) -> None:
         known = ", ".join(FORMATS)
         raise UsageError(f"save: {path}: expected a file that ends in one of {known}.")
     text = write(result, folder)
-    try:
+    with writing_file(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def _json(result: Result, folder: Path) -> str:
