@@ -7,14 +7,12 @@ wider pages show several charts side by side.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import ClassVar
 
 from wsol_bench.analysis.threshold_curves import ErrorCurve, Point
 from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.report.page.scale import Scale, scale_over
 from wsol_bench.scoring.catalog import title_of
-
-WIDTH, HEIGHT = 350, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 44
 
 MARKERS = 6
 """Number of line styles in the templates; further rows repeat them."""
@@ -59,9 +57,9 @@ class Chart:
         lines: one per row.
         x_ticks, y_ticks: (pixel, label).
         own_x, own_label: position and value of the protocol's threshold.
+        x_title: of the axis.
         width, height: of the SVG.
         left, right, top, bottom: the plot's edges.
-        x_title: of the axis.
     """
 
     metric: str
@@ -70,13 +68,13 @@ class Chart:
     y_ticks: tuple[tuple[float, str], ...]
     own_x: float
     own_label: str
-    width: int
-    height: int
-    left: int
-    right: int
-    top: int
-    bottom: int
     x_title: str
+    width: ClassVar[int] = 350
+    height: ClassVar[int] = 280
+    left: ClassVar[int] = 44
+    right: ClassVar[int] = 340
+    top: ClassVar[int] = 24
+    bottom: ClassVar[int] = 236
 
 
 def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], protocol: Protocol) -> tuple[Chart, ...]:
@@ -85,20 +83,14 @@ def charts_of(curves: dict[str, tuple[ErrorCurve, ...]], protocol: Protocol) -> 
     y = scale_over(point.rate.percent for point in points)
     most = float(ceil(max(point.threshold for point in points)))
     x = Scale(0.0, most, tuple(most * fifth / 5 for fifth in range(6)))
-    notes = _coincidences(curves, protocol)
+    rows = range(len(next(iter(curves.values()))))
+    notes = [_coincidence(curves, row, protocol) for row in rows]
     rule = protocol.box_rule
     return tuple(_chart(metric, found, notes, rule, x, y) for metric, found in curves.items())
 
 
-def _coincidences(
-    curves: Mapping[str, Sequence[ErrorCurve]], protocol: Protocol
-) -> tuple[str, ...]:
-    """For each row, the first earlier row with the same curve, and the metrics where it is so."""
-    rows = range(len(next(iter(curves.values()))))
-    return tuple(_coincidence(curves, row, protocol) for row in rows)
-
-
 def _coincidence(curves: Mapping[str, Sequence[ErrorCurve]], row: int, protocol: Protocol) -> str:
+    """The first earlier row with the same curve, and the metrics where it is so."""
     for earlier in range(row):
         shares = {metric: _alike(found[earlier], found[row]) for metric, found in curves.items()}
         near = [metric for metric, share in shares.items() if share >= _NEAR]
@@ -130,13 +122,14 @@ def _chart(
     x: Scale,
     y: Scale,
 ) -> Chart:
-    right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
+    def x_of(threshold: float) -> float:
+        return round(Chart.left + x.at(threshold) / 100 * (Chart.right - Chart.left), 1)
+
+    def y_of(percent: float) -> float:
+        return round(Chart.bottom - y.at(percent) / 100 * (Chart.bottom - Chart.top), 1)
 
     def position(point: Point) -> Point2D:
-        return Point2D(
-            round(_LEFT + x.at(point.threshold) / 100 * (right - _LEFT), 1),
-            round(bottom - y.at(point.rate.percent) / 100 * (bottom - _TOP), 1),
-        )
+        return Point2D(x_of(point.threshold), y_of(point.rate.percent))
 
     lines = []
     for number, curve in enumerate(curves):
@@ -152,22 +145,13 @@ def _chart(
                 note=notes[number],
             )
         )
-    own = Point(rule.threshold, curves[0].own.rate)
     return Chart(
         metric=metric,
         lines=tuple(lines),
-        x_ticks=tuple((position(Point(t, own.rate)).x, f"{t:g}") for t in x.ticks),
-        y_ticks=tuple(
-            (round(bottom - y.at(t) / 100 * (bottom - _TOP), 1), f"{t:g}") for t in y.ticks
-        ),
-        own_x=position(own).x,
+        x_ticks=tuple((x_of(t), f"{t:g}") for t in x.ticks),
+        y_ticks=tuple((y_of(t), f"{t:g}") for t in y.ticks),
+        own_x=x_of(rule.threshold),
         own_label=f"{rule.threshold:g}",
-        width=WIDTH,
-        height=HEIGHT,
-        left=_LEFT,
-        right=right,
-        top=_TOP,
-        bottom=bottom,
         x_title=f"threshold, times the map's {_REFERENCES[rule.reference]}",
     )
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import ClassVar
 
 from wsol_bench.analysis.run_table import TableRow, table_rows
 from wsol_bench.analysis.scored_run import ReportRun
@@ -49,8 +50,8 @@ class RunView:
     groups: Mapping[str, tuple[GroupTable, ...]]
     failures: Mapping[str, FailureTable]
     classes: tuple[ClassLine, ...]
-    gallery: Gallery | None
-    no_pictures: str
+    gallery: Gallery | None = None
+    no_pictures: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,11 @@ class Page:
         definitions: of the terms in the summaries.
         across_note: why runs are not compared with each other, or "".
         paper_sentence: how our figures compare with the paper's.
-        metrics: errors of localization; the page shows one of them at a time.
-        max_mb, megabytes: the limit, and the approximate size of the page.
+        max_mb: the limit of the page's size.
         version: of the package.
+        megabytes: the approximate size of the page.
         images: key -> data URI, for all galleries.
+        metrics: errors of localization; the page shows one of them at a time.
     """
 
     views: tuple[RunView, ...]
@@ -78,11 +80,11 @@ class Page:
     definitions: tuple[tuple[str, str], ...]
     across_note: str
     paper_sentence: str
-    metrics: tuple[str, ...]
     max_mb: float
-    megabytes: str
     version: str
-    images: Mapping[str, str]
+    megabytes: str = "0.0"
+    images: Mapping[str, str] = field(default_factory=dict)
+    metrics: ClassVar[tuple[str, ...]] = LOCALIZATION
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -139,11 +141,8 @@ def gather(runs: Sequence[ReportRun], max_mb: float, *, quiet: bool) -> Page:
         definitions=definitions(runs),
         across_note=why_not_across(runs),
         paper_sentence=paper_sentence(errors),
-        metrics=LOCALIZATION,
         max_mb=max_mb,
-        megabytes="0.0",
         version=version("wsol_bench"),
-        images={},
     )
 
 
@@ -185,6 +184,4 @@ def _view(run: ReportRun, quiet: bool) -> RunView:
         groups={name: group_tables(run, name) for name in (*LOCALIZATION, *_others([run]))},
         failures={metric: failure_table(run, metric) for metric in LOCALIZATION},
         classes=class_lines(run),
-        gallery=None,
-        no_pictures="",
     )

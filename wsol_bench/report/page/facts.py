@@ -59,7 +59,8 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     yield "data's sha256", f"{_short(identity.dataset_sha256)} (ids, labels and boxes)"
     yield "protocol", f"{run.protocol.name}: {run.protocol.summary}"
     yield "its source", run.protocol.source
-    layers = (f"{row.title}: {row.network.row(row.method).layer}" for row in _maps(run))
+    maps = (row for row in run.rows if row.has_map)
+    layers = (f"{row.title}: {row.network.row(row.method).layer}" for row in maps)
     yield "layers", ", ".join(layers) or "none: no method makes maps"
     left_out = identity.blacklist
     yield (
@@ -71,10 +72,6 @@ def _lines(run: ReportRun) -> Iterator[tuple[str, str]]:
     yield from _numerics(run)
     versions = manifest.versions
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _maps(run: ReportRun) -> Iterator[Any]:
-    return (row for row in run.rows if row.has_map)
 
 
 def _data(run: ReportRun) -> str:

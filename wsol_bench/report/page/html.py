@@ -13,7 +13,7 @@ from wsol_bench.errors import UsageError
 from wsol_bench.report.page.content import Page
 from wsol_bench.report.page.gallery import as_json
 from wsol_bench.report.page.words import MINUS, signed
-from wsol_bench.report.tables.pairs import SMALLEST_P
+from wsol_bench.report.tables.pairs import probability
 from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import last_part
 from wsol_bench.scoring.catalog import metrics_in, title_of
@@ -142,10 +142,6 @@ def _interval(interval: Interval) -> str:
     return f"{interval.low:.1f}–{interval.high:.1f}"
 
 
-def _probability(p: float) -> str:
-    return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
-
-
 FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
         "count": lambda number: f"{number:,}",
@@ -153,7 +149,7 @@ FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
         "last_part": last_part,
         "percent": _percent,
         "place": lambda share: f"{share:.2f}",
-        "probability": _probability,
+        "probability": probability,
         "share": lambda value: f"{value:.3g}",
         "signed": signed,
         "tick": lambda value: f"{value:g}".replace("-", MINUS),

@@ -53,8 +53,8 @@ def comparison_table(comparisons: Sequence[PairedComparison], heading: str) -> T
             signed(difference.percent),
             f"{signed(difference.interval.low)} … {signed(difference.interval.high)}",
             *([only] if only else []),
-            _probability(difference.p),
-            _probability(comparison.p_holm),
+            probability(difference.p),
+            probability(comparison.p_holm),
         )
     return table
 
@@ -171,7 +171,8 @@ def signed(points: float) -> str:
     return f"{points:+.2f}".replace("-", "−")
 
 
-def _probability(p: float) -> str:
+def probability(p: float) -> str:
+    """A p value for people."""
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
 
 
