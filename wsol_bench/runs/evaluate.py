@@ -11,7 +11,7 @@ from wsol_bench.datasets.annotation_mismatch import COLUMNS, Disagreements, disa
 from wsol_bench.datasets.example import Dataset
 from wsol_bench.datasets.masks import has_masks
 from wsol_bench.engine.catalog import ENGINES
-from wsol_bench.errors import DataError, UsageError, find
+from wsol_bench.errors import DataError, find
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.determinism import fix_order_of_sums
 from wsol_bench.records.manifest import DataSource, Manifest
@@ -26,7 +26,7 @@ from wsol_bench.runs.announcements import (
 from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.execute import RunStatistics, make_records
 from wsol_bench.runs.identify import rows_of, versions
-from wsol_bench.runs.prepare import Prepared, prepare, prepare_cam_arch
+from wsol_bench.runs.prepare import Prepared, none_can_run, prepare, prepare_cam_arch
 from wsol_bench.runs.results import merge_results, score_records, write_result
 from wsol_bench.runs.source import Source, open_source
 from wsol_bench.runtime.interrupt import Stop, on_signals
@@ -102,8 +102,7 @@ def _evaluate_arch(settings: RunSettings, session: Session) -> Result:
     supported = {method.name for prepared in networks for method in prepared.methods}
     missing = {name: why for name, why in main.not_applicable.items() if name not in supported}
     if not networks:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-        raise UsageError(f"--methods: none can run on {main.arch.name}. {reasons}.")
+        raise none_can_run(main.arch, missing)
     if not session.quiet:
         announce_arch(main, missing, session.verbose)
     with _folder_of(settings, session.stop) as path:

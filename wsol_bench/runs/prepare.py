@@ -1,7 +1,7 @@
 """Opens what the settings of a run name: network and methods, over an opened dataset."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -18,7 +18,7 @@ from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import PRECISIONS, black_pixel
 from wsol_bench.networks.outputs import check_output_count, map_classes, map_targets
 from wsol_bench.networks.weights.load import LoadedNetwork, has_own_weights, load_weights
-from wsol_bench.pipeline.given_scores import read_scores
+from wsol_bench.pipeline.given_scores import GivenScores, read_scores
 from wsol_bench.pipeline.pipeline import Pipeline
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import WHOLE_IMAGE
@@ -40,7 +40,6 @@ class Prepared:
         weights: the name of the weights, or of the file of scores in place of a network.
         loaded: the network; None where there is none.
         not_applicable: row -> why this network does not support its method.
-        unsupported: the specs, or objects from Python, of these rows.
         identity: what determines the records, for the manifest.
     """
 
@@ -51,7 +50,6 @@ class Prepared:
     source: Source
     pipeline: Pipeline
     not_applicable: dict[str, str]
-    unsupported: tuple[Any, ...]
     identity: Identity
 
     @property
@@ -91,6 +89,8 @@ def _set_outputs(
 def prepare(settings: RunSettings, source: Source, device_here: str | None = None) -> Prepared:
     """Loads the network and binds each method to its layer.
 
+    Without a network the view is the whole image, as in the output of other programs.
+
     Args:
         settings: checked.
         source: the dataset and the weights' spec.
@@ -99,9 +99,54 @@ def prepare(settings: RunSettings, source: Source, device_here: str | None = Non
     Raises:
         WeightsError, DataError, UsageError: something is missing or bad; names it.
     """
-    arch = open_arch(settings.arch)
-    if not arch.topologies:
-        return _prepare_without_network(arch, settings, source)
+    arch, dataset = open_arch(settings.arch), source.dataset
+    open_scorer = _open_network if arch.topologies else _open_scores
+    scorer = open_scorer(arch, settings, source)
+    network, loaded = scorer.network, scorer.loaded
+    bound, not_applicable = bind(find_methods(settings.methods), dataset, network, loaded)
+    device = find_device(device_here or settings.device) if network else torch.device("cpu")
+    has_scores = network is not None or scorer.given is not None
+    protocol = protocol_of(settings, dataset, has_classes=has_scores and settings.target is None)
+    if network is None:
+        protocol = replace(protocol, view=WHOLE_IMAGE)
+    _check_kept(bound, settings, protocol)
+    pipeline = Pipeline(
+        network=network.to(device) if network else None,
+        preprocessing=loaded.topology.preprocessing if loaded else None,
+        methods=bound,
+        protocol=protocol,
+        device=device,
+        blacklist=read_blacklist(settings.blacklist) if settings.blacklist else frozenset(),
+        keep_maps=settings.keep_maps,
+        class_boxes=settings.boxes == "top5",
+        deterministic=_is_deterministic(settings, device),
+        columns=columns_of(metrics_of(protocol), with_masks=has_masks(dataset)),
+        ranks_classes=settings.target is None,
+        given=scorer.given,
+    )
+    return Prepared(
+        settings=settings,
+        arch=arch,
+        weights=scorer.weights.name,
+        loaded=loaded,
+        source=source,
+        pipeline=pipeline,
+        not_applicable=not_applicable,
+        identity=identify(arch, scorer.weights, dataset, pipeline),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """The source of a run's scores: a network, a file of scores, or neither."""
+
+    weights: Weights
+    loaded: LoadedNetwork | None = None
+    network: Network | None = None
+    given: GivenScores | None = None
+
+
+def _open_network(arch: Arch, settings: RunSettings, source: Source) -> _Scorer:
     loaded = load_weights(
         arch,
         _weights_of(arch, settings, source),
@@ -112,78 +157,14 @@ def prepare(settings: RunSettings, source: Source, device_here: str | None = Non
     network = loaded.network(find("precision", settings.precision, PRECISIONS))
     loaded = _set_outputs(network, loaded, settings, source)
     network.black = black_pixel(loaded.topology.preprocessing)
-    asked = find_methods(settings.methods)
-    bound, not_applicable = _bind(network, loaded, source.dataset, asked)
-    device = find_device(device_here or settings.device)
-    protocol = protocol_of(settings, source.dataset, has_classes=settings.target is None)
-    _check_kept(bound, settings, protocol)
-    pipeline = Pipeline(
-        network=network.to(device),
-        preprocessing=loaded.topology.preprocessing,
-        methods=bound,
-        protocol=protocol,
-        device=device,
-        blacklist=_blacklist(settings),
-        keep_maps=settings.keep_maps,
-        class_boxes=settings.boxes == "top5",
-        deterministic=_is_deterministic(settings, device),
-        columns=columns_of(metrics_of(protocol), with_masks=has_masks(source.dataset)),
-        ranks_classes=settings.target is None,
-    )
-    return Prepared(
-        settings=settings,
-        arch=arch,
-        weights=loaded.name,
-        loaded=loaded,
-        source=source,
-        pipeline=pipeline,
-        not_applicable=not_applicable,
-        unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
-        identity=identify(arch, Weights(loaded.name, loaded.sha256), source.dataset, pipeline),
-    )
+    return _Scorer(Weights(loaded.name, loaded.sha256), loaded, network)
 
 
-def _prepare_without_network(arch: Arch, settings: RunSettings, source: Source) -> Prepared:
-    """`prepare` for `--arch none`: the methods that need no network.
-
-    The view is the whole image, as in the output of other programs.
-    """
-    dataset = source.dataset
-    given = None
-    if settings.scores not in AMONG:
-        given = read_scores(expanded(settings.scores), dataset, source.outputs)
-    bound, not_applicable = [], {}
-    asked = find_methods(settings.methods)
-    for row in asked:
-        if row.needs_network:
-            not_applicable[row.name] = "it makes its maps of a forward pass; name an --arch"
-        else:
-            bound.append(row.on(dataset))
-    protocol = protocol_of(settings, dataset, has_classes=given is not None)
-    pipeline = Pipeline(
-        network=None,
-        preprocessing=None,
-        methods=tuple(bound),
-        protocol=replace(protocol, view=WHOLE_IMAGE),
-        device=torch.device("cpu"),
-        blacklist=_blacklist(settings),
-        keep_maps=settings.keep_maps,
-        deterministic=_is_deterministic(settings, torch.device("cpu")),
-        given=given,
-        columns=columns_of(metrics_of(protocol), with_masks=has_masks(dataset)),
-    )
-    weights = Weights(given.name, given.sha256) if given else Weights(arch.name, "")
-    return Prepared(
-        settings=settings,
-        arch=arch,
-        weights=weights.name,
-        loaded=None,
-        source=source,
-        pipeline=pipeline,
-        not_applicable=not_applicable,
-        unsupported=tuple(row.spec for row in asked if row.name in not_applicable),
-        identity=identify(arch, weights, dataset, pipeline),
-    )
+def _open_scores(arch: Arch, settings: RunSettings, source: Source) -> _Scorer:
+    if settings.scores in AMONG:
+        return _Scorer(Weights(arch.name, ""))
+    given = read_scores(expanded(settings.scores), source.dataset, source.outputs)
+    return _Scorer(Weights(given.name, given.sha256), given=given)
 
 
 def prepare_cam_arch(main: Prepared) -> Prepared | None:
@@ -197,8 +178,16 @@ def prepare_cam_arch(main: Prepared) -> Prepared | None:
         return None
     if not has_own_weights(ARCHS[name], main.source.weights):
         return None
-    settings = replace(main.settings, arch=name, methods=main.unsupported)
+    rows = find_methods(main.settings.methods)
+    unsupported = tuple(row.spec for row in rows if row.name in main.not_applicable)
+    settings = replace(main.settings, arch=name, methods=unsupported)
     return prepare(settings, main.source, str(main.pipeline.device))
+
+
+def none_can_run(arch: Arch, reasons: Mapping[str, str]) -> UsageError:
+    """The error of methods that no network of a run supports; `reasons` has one for each."""
+    listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    return UsageError(f"--methods: none can run on {arch.name}. {listed}.")
 
 
 def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
@@ -210,10 +199,6 @@ def _weights_of(arch: Arch, settings: RunSettings, source: Source) -> str:
 def _is_deterministic(settings: RunSettings, device: torch.device) -> bool:
     """The user's choice; by default deterministic on a CPU, where it costs nothing."""
     return device.type == "cpu" if settings.deterministic is None else settings.deterministic
-
-
-def _blacklist(settings: RunSettings) -> frozenset[int]:
-    return read_blacklist(settings.blacklist) if settings.blacklist else frozenset()
 
 
 def _check_kept(rows: tuple[BoundMethod, ...], settings: RunSettings, protocol: Protocol) -> None:
@@ -231,18 +216,25 @@ def _check_kept(rows: tuple[BoundMethod, ...], settings: RunSettings, protocol: 
             )
 
 
-def _bind(
-    network: Network, loaded: LoadedNetwork, dataset: Dataset, rows: tuple[BoundMethod, ...]
+def bind(
+    rows: Iterable[BoundMethod],
+    dataset: Dataset,
+    network: Network | None,
+    loaded: LoadedNetwork | None,
 ) -> tuple[tuple[BoundMethod, ...], dict[str, str]]:
     """Each row at its layer, and the reason of each that the network does not support."""
     bound, not_applicable = [], {}
     for row in rows:
         try:
-            bound.append(
-                row.on(dataset).to(
-                    network, loaded.topology.roles, loaded.topology.preprocessing.size
-                )
-            )
+            bound.append(_bound(row.on(dataset), network, loaded))
         except NotApplicable as error:
             not_applicable[row.name] = str(error)
     return tuple(bound), not_applicable
+
+
+def _bound(row: BoundMethod, network: Network | None, loaded: LoadedNetwork | None) -> BoundMethod:
+    if network and loaded:
+        return row.to(network, loaded.topology.roles, loaded.topology.preprocessing.size)
+    if row.needs_network:
+        raise NotApplicable("it makes its maps of a forward pass; name an --arch")
+    return row

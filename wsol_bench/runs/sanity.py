@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from wsol_bench.errors import NotApplicable, UsageError
+from wsol_bench.errors import UsageError
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.opening import open_network
@@ -33,7 +33,7 @@ from wsol_bench.records.record import Record
 from wsol_bench.records.table import outcomes_of, to_table
 from wsol_bench.runs.checks import check_settings
 from wsol_bench.runs.map_similarity import rank_correlation, ssim
-from wsol_bench.runs.prepare import Prepared, prepare
+from wsol_bench.runs.prepare import Prepared, bind, none_can_run, prepare
 from wsol_bench.runs.random_weights import layers_of, randomised
 from wsol_bench.runs.source import open_source
 from wsol_bench.scoring.ilsvrc import gt_known_loc
@@ -178,8 +178,7 @@ def check_sanity(settings: RunSettings, steps: int = 5, seed: int = 0) -> Sanity
     loaded = prepared.loaded
     assert loaded is not None  # there is a network
     if not prepared.methods:
-        reasons = "; ".join(f"{name}: {why}" for name, why in prepared.not_applicable.items())
-        raise UsageError(f"--methods: none can run on {prepared.arch.name}. {reasons}.")
+        raise none_can_run(prepared.arch, prepared.not_applicable)
     trained = _outcome(prepared.pipeline, prepared)
     names = layers_of(loaded.module)
     found = [SanityStep(0, "", tuple(_rows(prepared, trained, trained)))]
@@ -215,13 +214,9 @@ def _pipeline_of(prepared: Prepared, loaded: LoadedNetwork, module: nn.Module) -
         network = open_network(module, (side, side), roles=roles).network
     network.precision, network.black = before.network.precision, before.network.black
     network.outputs = before.network.outputs
-    methods = []
-    for row in find_methods(prepared.settings.methods):
-        try:
-            methods.append(row.on(prepared.source.dataset).to(network, roles, side))
-        except NotApplicable:
-            continue
-    return replace(before, network=network.to(before.device), methods=tuple(methods))
+    rows = find_methods(prepared.settings.methods)
+    methods, _ = bind(rows, prepared.source.dataset, network, loaded)
+    return replace(before, network=network.to(before.device), methods=methods)
 
 
 def _outcome(pipeline: Pipeline, prepared: Prepared) -> _Outcome:
