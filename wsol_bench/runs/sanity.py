@@ -15,7 +15,7 @@ Source: Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, section 4
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,6 @@ from wsol_bench.runs.prepare import Prepared, bind, none_can_run, prepare
 from wsol_bench.runs.random_weights import layers_of, randomised
 from wsol_bench.runs.source import open_source
 from wsol_bench.scoring.ilsvrc import gt_known_loc
-from wsol_bench.scoring.measured import Measured
 from wsol_bench.settings import NO_NETWORK, RunSettings
 
 IGNORES = 0.99
@@ -52,7 +51,7 @@ class SanityRow:
 
     Attributes:
         method, title: of the row.
-        gt_known_loc: its error.
+        gt_known_loc: its error, or None over no images.
         rank_correlation, ssim: of its maps to the trained network's; None of a method without
             maps, and where no two maps can be compared.
         compared: images whose two maps are compared.
@@ -61,7 +60,7 @@ class SanityRow:
 
     method: str
     title: str
-    gt_known_loc: Measured
+    gt_known_loc: float | None
     rank_correlation: float | None
     ssim: float | None
     compared: int
@@ -114,46 +113,17 @@ class Sanity:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        return {
-            "schema": 1,
-            "arch": self.arch,
-            "weights": self.weights,
-            "dataset": self.dataset,
-            "n": self.n,
-            "layers": self.layers,
-            "seed": self.seed,
-            "steps": [
-                {
-                    "layers": step.layers,
-                    "lowest": step.lowest,
-                    "rows": [_row_json(row) for row in step.rows],
-                }
-                for step in self.steps
-            ],
-            "ignores_network": {
-                row.method: self.ignores_network(row.method) for row in self.steps[-1].rows
-            },
-            "not_applicable": self.not_applicable,
-        }
-
-
-def _row_json(row: SanityRow) -> dict[str, Any]:
-    return {
-        "method": row.method,
-        "title": row.title,
-        "gt_known_loc": row.gt_known_loc.value,
-        "rank_correlation": row.rank_correlation,
-        "ssim": row.ssim,
-        "compared": row.compared,
-        "same_boxes": row.same_boxes,
-    }
+        found = asdict(self)
+        reasons = found.pop("not_applicable")
+        ignores = {row.method: self.ignores_network(row.method) for row in self.steps[-1].rows}
+        return {"schema": 1, **found, "ignores_network": ignores, "not_applicable": reasons}
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What one network gives: row -> error, boxes (n, 4), and maps, one per image."""
 
-    errors: dict[str, Measured]
+    errors: dict[str, float | None]
     boxes: dict[str, NDArray[np.float64]]
     maps: dict[str, list[Maps]]
 
@@ -234,7 +204,7 @@ def _outcome(pipeline: Pipeline, prepared: Prepared) -> _Outcome:
             maps.setdefault(name, []).extend(joined)
     table = to_table(records)
     rows = {row.name: outcomes_of(table, row.name) for row in pipeline.methods}
-    errors = {name: gt_known_loc(row, pipeline.protocol) for name, row in rows.items()}
+    errors = {name: gt_known_loc(row, pipeline.protocol).value for name, row in rows.items()}
     return _Outcome(errors, {name: row.boxes for name, row in rows.items()}, maps)
 
 

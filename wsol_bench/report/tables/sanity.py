@@ -40,9 +40,8 @@ def print_sanity(found: Sanity) -> None:
 
 
 def _cells(row: SanityRow, n: int) -> tuple[str, ...]:
-    value = row.gt_known_loc.value
     return (
-        "n/a" if value is None else f"{value:.2f}",
+        "n/a" if row.gt_known_loc is None else f"{row.gt_known_loc:.2f}",
         "n/a" if row.rank_correlation is None else f"{row.rank_correlation:.3f}",
         "n/a" if row.ssim is None else f"{row.ssim:.3f}",
         f"{row.same_boxes:,} / {n:,}",
