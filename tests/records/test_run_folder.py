@@ -173,7 +173,7 @@ def test_map_states_are_counted_by_method():
         record(2, state=MapState.ZERO),
         record(0, "center"),
     ]
-    assert count_states(to_table(made), ["cam", "center", "mwp"]) == {
+    assert {name: count_states(to_table(made), name) for name in ("cam", "center", "mwp")} == {
         "cam": {"ok": 1, "zero": 2},
         "center": {"ok": 1},
         "mwp": {},

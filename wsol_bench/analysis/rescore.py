@@ -20,14 +20,13 @@ from wsol_bench.analysis.tuning import TuneOn, tuning_rows
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import BoxRule, Protocol
 from wsol_bench.records.opened_run import NetworkRecords, own_protocol
-from wsol_bench.records.result import Result, Row
+from wsol_bench.records.result import Result, Row, ScoredRow, result_of
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
-from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.progress import Progress, silent
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.measured import Measured, joined
-from wsol_bench.scoring.metric import BoundMetric, heads, reasons_of
+from wsol_bench.scoring.metric import BoundMetric
 from wsol_bench.scoring.row_data import RowData
 
 __all__ = ["rescore"]
@@ -81,7 +80,7 @@ def rescore_each(
         protocols: in the order of the results; each must have the view that the run had.
     """
     tuned = tuning_rows(networks, tune_on)
-    found: dict[str, list[_Scored]] = {}
+    found: dict[str, list[ScoredRow]] = {}
     for network in networks:
         for protocol in protocols:
             require_view(network, protocol)
@@ -90,7 +89,13 @@ def rescore_each(
             scored = _score_row(network, row, protocols, metrics, tuned.get(method), advance)
             found[method] = scored
     return [
-        _result(networks[0], protocol, metrics, {name: each[at] for name, each in found.items()})
+        result_of(
+            networks[0].identity,
+            protocol,
+            metrics,
+            {name: each[at] for name, each in found.items()},
+            networks[0].order,
+        )
         for at, protocol in enumerate(protocols)
     ]
 
@@ -116,55 +121,6 @@ def passes_over_maps(
     return passes
 
 
-def _result(
-    first: NetworkRecords,
-    protocol: Protocol,
-    metrics: Sequence[BoundMetric],
-    found: Mapping[str, "_Scored"],
-) -> Result:
-    order = first.order
-    images = found[first.methods[0]]
-    pairs = [(found[method].data, found[method].row.figures) for method in order]
-    reasons = reasons_of(metrics, pairs, protocol)
-    return Result(
-        arch=first.identity.arch,
-        weights=first.identity.weights,
-        dataset=first.identity.dataset,
-        protocol=protocol.name,
-        summary=protocol.summary,
-        precision=first.identity.precision,
-        n=first.identity.images,
-        rows=tuple(found[method].row for method in order),
-        not_applicable={},
-        map_states={method: found[method].states for method in found},
-        seconds=0.0,
-        is_ilsvrc=first.identity.is_ilsvrc,
-        columns=heads(metrics, protocol, reasons),
-        localized=images.localized,
-        unreadable=images.unreadable,
-        revisions={"wsol_bench": own_version(), **first.identity.revisions},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One row, and the facts about the images in its records.
-
-    Attributes:
-        row: its figures.
-        data: the last piece of its records, from which a metric finds why it does not apply.
-        states: map state -> number of images.
-        localized: number of images that localization counts.
-        unreadable: the ids of the images that could not be read.
-    """
-
-    row: Row
-    data: RowData
-    states: dict[str, int]
-    localized: int
-    unreadable: tuple[str, ...]
-
-
 def _score_row(
     network: NetworkRecords,
     row: Mapping[str, Any],
@@ -172,7 +128,7 @@ def _score_row(
     metrics: Sequence[BoundMetric],
     tuned_on: RowData | None,
     advance: Progress,
-) -> list[_Scored]:
+) -> list[ScoredRow]:
     method = row["method"]
     predicts = any("boxes" in bound.metric.needs for bound in metrics)
     maps = maps_for(network, method, protocols) if predicts else None
@@ -244,17 +200,17 @@ class _Pieces:
         """Adds a piece: its records, and what was measured on them."""
         for name, figure in figures.items():
             self.measured.setdefault(name, []).append(figure)
-        self.states.update(count_states(table, [method])[method])
+        self.states.update(count_states(table, method))
         self.localized += localized_in(table)
         self.unreadable += unreadable_in(table)
         self.data = data
 
-    def scored(self, row: Mapping[str, Any]) -> _Scored:
+    def scored(self, row: Mapping[str, Any]) -> ScoredRow:
         """The row of all pieces, of which there is at least one."""
         figures = {
             name: replace(joined(each), per_image=None) for name, each in self.measured.items()
         }
-        return _Scored(
+        return ScoredRow(
             Row(row["arch"], row["weights"], row["method"], row["title"], figures),
             self.data,
             dict(self.states),

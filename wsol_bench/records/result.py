@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import DataError
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.records.manifest import Identity
+from wsol_bench.runtime.machine import own_version
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.metric import MetricHead
+from wsol_bench.scoring.metric import BoundMetric, MetricHead, heads, reasons_of
+from wsol_bench.scoring.row_data import RowData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +139,63 @@ class Result:
                 flat[f"{metric}_n"] = n
             rows.append(flat)
         return pd.DataFrame(rows).set_index("method")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """One row, and the facts about the images in its records.
+
+    Attributes:
+        row: its figures.
+        data: the last piece of its records, from which a metric finds why it does not apply.
+        states: map state -> number of images.
+        localized: number of images that localization counts.
+        unreadable: the ids of the images that could not be read.
+    """
+
+    row: Row
+    data: RowData
+    states: dict[str, int]
+    localized: int
+    unreadable: tuple[str, ...]
+
+
+def result_of(
+    identity: Identity,
+    protocol: Protocol,
+    metrics: Sequence[BoundMetric],
+    found: Mapping[str, ScoredRow],
+    order: Sequence[str],
+) -> Result:
+    """The result of rows of one run, at least one, from what their records give.
+
+    Args:
+        identity: of the run's first network.
+        protocol: scores them.
+        metrics: its columns.
+        found: row -> its figures.
+        order: of the rows in the result.
+    """
+    rows = [found[method] for method in order]
+    reasons = reasons_of(metrics, [(row.data, row.row.figures) for row in rows], protocol)
+    return Result(
+        arch=identity.arch,
+        weights=identity.weights,
+        dataset=identity.dataset,
+        protocol=protocol.name,
+        summary=protocol.summary,
+        precision=identity.precision,
+        n=identity.images,
+        rows=tuple(row.row for row in rows),
+        not_applicable={},
+        map_states={method: row.states for method, row in found.items()},
+        seconds=0.0,
+        is_ilsvrc=identity.is_ilsvrc,
+        columns=heads(metrics, protocol, reasons),
+        localized=rows[0].localized,
+        unreadable=rows[0].unreadable,
+        revisions={"wsol_bench": own_version(), **identity.revisions},
+    )
 
 
 def to_json(results: Sequence[Result]) -> dict[str, Any]:

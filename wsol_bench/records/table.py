@@ -124,14 +124,10 @@ def outcomes_of(table: pa.Table, method: str) -> RowData:
     )
 
 
-def count_states(table: pa.Table, methods: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Method -> map state -> number of images."""
-    counts: dict[str, dict[str, int]] = {}
-    for method in methods:
-        states = table.filter(pc.equal(table["method"], method))["map_state"]
-        counted = states.value_counts().to_pylist()
-        counts[method] = {entry["values"]: entry["counts"] for entry in counted}
-    return counts
+def count_states(table: pa.Table, method: str) -> dict[str, int]:
+    """Map state -> number of images, of one method's records."""
+    states = table.filter(pc.equal(table["method"], method))["map_state"]
+    return {entry["values"]: entry["counts"] for entry in states.value_counts().to_pylist()}
 
 
 def columns_in(table: pa.Table) -> tuple[str, ...]:

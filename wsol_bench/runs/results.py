@@ -8,15 +8,14 @@ from wsol_bench.analysis.row_data import row_of
 from wsol_bench.datasets.annotation_mismatch import Disagreements
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.records.manifest import Manifest
-from wsol_bench.records.result import Result, Row
+from wsol_bench.records.result import Result, Row, ScoredRow, result_of
 from wsol_bench.records.run_folder import RunFolder, as_plain
 from wsol_bench.records.table import count_states, localized_in, unreadable_in
 from wsol_bench.runs.execute import RunStatistics
 from wsol_bench.runs.identify import versions
 from wsol_bench.runs.prepare import Prepared
-from wsol_bench.runtime.machine import own_version
 from wsol_bench.scoring.catalog import metrics_of
-from wsol_bench.scoring.metric import heads, measure_all, reasons_of
+from wsol_bench.scoring.metric import measure_all
 from wsol_bench.settings import RunSettings
 
 _SCORED = (
@@ -28,34 +27,21 @@ _SCORED = (
 
 def score_records(prepared: Prepared, folder: RunFolder, seconds: float) -> Result:
     """The result of one network, measured from the records in its folder."""
-    tables = {row.name: folder.row(row.name, _SCORED) for row in prepared.methods}
-    protocol = prepared.pipeline.protocol
+    protocol, manifest = prepared.pipeline.protocol, folder.manifest()
     metrics = metrics_of(protocol)
-    manifest = folder.manifest()
-    data = {name: row_of(folder, manifest, name, table) for name, table in tables.items()}
-    figures = {name: measure_all(metrics, row, protocol) for name, row in data.items()}
-    reasons = reasons_of(metrics, [(data[name], figures[name]) for name in data], protocol)
-    return Result(
-        arch=prepared.arch.name,
-        weights=prepared.weights,
-        dataset=prepared.source.dataset.name,
-        protocol=protocol.name,
-        summary=protocol.summary,
-        precision=prepared.identity.precision,
-        n=len(prepared.source.dataset.examples),
-        rows=tuple(
-            Row(prepared.arch.name, prepared.weights, row.name, row.title, figures[row.name])
-            for row in prepared.methods
-        ),
+    found = {}
+    for method in prepared.methods:
+        table = folder.row(method.name, _SCORED)
+        data = row_of(folder, manifest, method.name, table)
+        figures = measure_all(metrics, data, protocol)
+        row = Row(prepared.arch.name, prepared.weights, method.name, method.title, figures)
+        states = count_states(table, method.name)
+        found[method.name] = ScoredRow(row, data, states, localized_in(table), unreadable_in(table))
+    return replace(
+        result_of(prepared.identity, protocol, metrics, found, tuple(found)),
         not_applicable=prepared.not_applicable,
-        map_states={n: count_states(table, [n])[n] for n, table in tables.items()},
         seconds=seconds,
-        is_ilsvrc=prepared.source.is_ilsvrc,
-        columns=heads(metrics, protocol, reasons),
-        localized=localized_in(next(iter(tables.values()))),
-        unreadable=unreadable_in(next(iter(tables.values()))),
         notes={row.name: row.notes for row in prepared.methods if row.notes},
-        revisions={"wsol_bench": own_version(), **prepared.identity.revisions},
     )
 
 
