@@ -95,27 +95,20 @@ def reproduce(
 
     published = published_table(table)
     from wsol_bench.records.result import refuse_unreadable
-    from wsol_bench.report.tables.reproduction import (
-        Reproduction,
-        print_reproduction,
-        save_reproduction,
-    )
-    from wsol_bench.report.tables.reproduction import (
-        as_json as json_of,
-    )
+    from wsol_bench.report.tables import reproduction
     from wsol_bench.runs.reproduce import Places, data_places, reproduce
 
     runs = out or Path(Path(table).stem)
     places = Places(data_places(published, data or []), weights_dir, runs)
     rows = tuple(reproduce(published, settings, places, quiet=quiet))
-    found = Reproduction(table, published, rows)
+    found = reproduction.Reproduction(table, published, rows)
     if as_json:
-        print(json_of(found), end="")
+        print(reproduction.as_json(found), end="")
     else:
-        print_reproduction(found)
+        reproduction.print_reproduction(found)
     if not any(row.n for row in rows):
         raise DataError(f"reproduce {table}: no row could be measured; each states what it needs.")
-    for path in save_reproduction(found, runs):
+    for path in reproduction.save_reproduction(found, runs):
         if not as_json:
             print(path)
     for row in rows:
