@@ -9,6 +9,7 @@ from wsol_bench.networks.archs.catalog import ARCHS
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, ERRORS, PROTOCOLS
 from wsol_bench.records.result import Result, Row
 from wsol_bench.report.tables.result import print_result
+from wsol_bench.report.tables.result_html import result_html
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import Rate
 from wsol_bench.scoring.measured import Measured
@@ -93,6 +94,21 @@ def test_degenerate_maps_and_what_cannot_run_are_named(
     assert "grad_cam: degenerate maps: 2 zero, 3 constant, 4 empty." in printed
     assert "cam: n/a. CAM needs" in printed
     assert "\x1b" not in printed
+
+
+def test_a_notebook_has_the_remarks_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    found = replace(
+        result(row("Grad-CAM", "vgg16", 1)),
+        unreadable=("a", "b"),
+        map_states={"grad_cam": {"ok": 1, "unreadable": 2}},
+        notes={"grad_cam": ("one map for all classes",)},
+    )
+    print_result(found)
+    html, printed = result_html(found), " ".join(capsys.readouterr().out.split())
+    for text in (html, printed):
+        assert "2 images could not be read and counted as wrong: a, b." in text
+        assert "grad_cam: one map for all classes." in text
+        assert "degenerate" not in text  # an unreadable image has no map
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])

@@ -1,6 +1,6 @@
 """Results as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console
@@ -117,24 +117,24 @@ def print_result(result: Result, console: Console | None = None) -> None:
         console.print(table)
     else:
         console.print("\n".join(stacked_lines(result)), highlight=False, markup=False)
-    if result.unreadable:
-        console.print(unreadable_line(result.unreadable), highlight=False, markup=False)
+    for remark in remarks_of(result):
+        console.print(remark, highlight=False, markup=False)
+
+
+def remarks_of(result: Result) -> Iterator[str]:
+    """What a reader must know of the images, the rows and their maps, a line each."""
+    ids = result.unreadable
+    if ids:
+        count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
+        yield f"{count} could not be read and counted as wrong: {first_names(ids)}."
     for method, reason in result.not_applicable.items():
-        console.print(f"{method}: n/a. {reason}.", highlight=False)
+        yield f"{method}: n/a. {reason}."
     for method, notes in result.notes.items():
-        console.print(f"{method}: {'; '.join(notes)}.", highlight=False, markup=False)
+        yield f"{method}: {'; '.join(notes)}."
     for method, states in result.map_states.items():
-        odd = ", ".join(
-            f"{count} {state}" for state, count in states.items() if state not in _NORMAL
-        )
+        odd = [f"{count} {state}" for state, count in states.items() if state not in _NORMAL]
         if odd:
-            console.print(f"{method}: degenerate maps: {odd}.", highlight=False)
-
-
-def unreadable_line(ids: Sequence[str]) -> str:
-    """The number of images that could not be read, and their first names; for at least one."""
-    count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
-    return f"{count} could not be read and counted as wrong: {first_names(ids)}."
+            yield f"{method}: degenerate maps: {', '.join(odd)}."
 
 
 def figure_text(figure: Measured | None) -> str:

@@ -8,6 +8,7 @@ from wsol_bench.report.tables.result import (
     interval_text,
     interval_words,
     notes_of,
+    remarks_of,
 )
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.published import find_row
@@ -31,8 +32,7 @@ def result_html(result: Result) -> str:
     notes = [
         f"{interval_words(result)}; {result.summary}",
         *notes_of(result),
-        *(f"{method}: n/a. {reason}." for method, reason in result.not_applicable.items()),
-        *_degenerate(result),
+        *remarks_of(result),
     ]
     return (
         f'<table><caption style="{_LEFT}">{escape(about)}</caption>'
@@ -59,12 +59,3 @@ def _cell(figure: Measured | None) -> str:
     ends = interval_text(figure)
     beneath = f'<br><small style="{_FAINT}">{ends}</small>' if ends else ""
     return f"{figure_text(figure)}{beneath}"
-
-
-def _degenerate(result: Result) -> list[str]:
-    found = []
-    for method, states in result.map_states.items():
-        odd = ", ".join(f"{count} {state}" for state, count in states.items() if state != "ok")
-        if odd:
-            found.append(f"{method}: degenerate maps: {odd}.")
-    return found
