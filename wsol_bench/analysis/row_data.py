@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.analysis.run_images import run_masks
 from wsol_bench.errors import DataError
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.manifest import Manifest
@@ -56,6 +55,8 @@ def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) ->
         corners=manifest.data.corners,
     )
     if manifest.data.has_masks:
+        from wsol_bench.analysis.run_images import run_masks  # every layout: slow to import
+
         found = replace(found, open_masks=lambda: run_masks(manifest, table))
     if row is None or not row.makes_map:
         return found

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsol_bench.analysis.pseudo_boxes import read_pseudo_boxes, with_pseudo_boxes
 from wsol_bench.analysis.row_data import row_data
 from wsol_bench.errors import UsageError
 from wsol_bench.records.opened_run import NetworkRecords, open_one
@@ -46,6 +45,9 @@ def tuning_rows(networks: Sequence[NetworkRecords], tune_on: TuneOn) -> dict[str
         DataError: pseudo-boxes are missing or are the ground-truth boxes.
     """
     if isinstance(tune_on, Path):
+        # Here, since it imports every layout of datasets.
+        from wsol_bench.analysis.pseudo_boxes import read_pseudo_boxes, with_pseudo_boxes
+
         boxes = read_pseudo_boxes(tune_on)
         return {
             method: with_pseudo_boxes(row_data(network, method), boxes, tune_on)

@@ -7,6 +7,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +36,7 @@ from wsol_bench.errors import (
     WsolBenchError,
 )
 from wsol_bench.runtime.memory import OUT_OF_MEMORY, is_out_of_memory
+from wsol_bench.runtime.pandas_import import without_pandas
 from wsol_bench.runtime.streams import standard_streams
 from wsol_bench.settings import REMOVED
 
@@ -87,6 +89,11 @@ for group, commands in COMMANDS.items():
         app.command(with_joined_lines(command), group=group)
 data_app.group = (DATA,)
 app.command(data_app)
+
+_WITHOUT_PANDAS = [
+    [name] for name in ("score", "table", "pairs", "breakdown", "ablate", "compare", "export")
+]
+"""The commands on finished runs, which convert no object of pandas and run no code of the user."""
 
 _GO_ON = {"run": False, "reproduce": True}
 """Commands that continue where they were interrupted; whether they do so without --out."""
@@ -163,7 +170,11 @@ def _main(arguments: Sequence[str] | None) -> int:
     completed = _complete_gate([token for token in tokens if token != "--debug"])
     try:
         _refuse_removed(completed)
-        code = app(completed, exit_on_error=False, print_error=False, result_action="return_value")
+        is_light = arguments is None and completed[:1] in _WITHOUT_PANDAS
+        with without_pandas() if is_light else nullcontext():
+            code = app(
+                completed, exit_on_error=False, print_error=False, result_action="return_value"
+            )
     except CycloptsError as error:
         return _fail(str(error), EXIT_USAGE, debug)
     except Interrupted as error:

@@ -77,10 +77,10 @@ def score(
         refuse_flags("score --predictions", {"--tune-on": tune_on}, "goes with a run only")
         if data is None:
             raise UsageError("score --predictions: needs --data, the images' folder or tar.")
-        files = rescoring.PredictionFiles(
-            predictions, data, class_map, blacklist, limit, allow_missing
-        )
-        rescoring.print_predictions(
+        from wsol_bench.report.tables.predictions import PredictionFiles, print_predictions
+
+        files = PredictionFiles(predictions, data, class_map, blacklist, limit, allow_missing)
+        print_predictions(
             files, protocol, tuple(change or ()), metrics_asked(metrics), as_json=as_json
         )
     elif run is not None:

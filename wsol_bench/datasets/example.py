@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
-from PIL import Image
-
 from wsol_bench.geometry import Boxes, Size
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Dataset", "Example"]
 
@@ -50,7 +52,7 @@ class Dataset(Interface):
     missing_ids: tuple[str, ...]
     """Annotated images that were passed over because their file is absent."""
 
-    def open(self, image_id: str) -> Image.Image:
+    def open(self, image_id: str) -> "Image.Image":
         """Decodes one image to RGB in stored orientation.
 
         Raises:
