@@ -167,7 +167,7 @@ def check(spec: str, record_property: Any) -> None:
     cells = opened.network.cells[layer]
     assert cells.rows * cells.columns > 1
     expected = grad_cam(to_maps(features, cells), to_maps(gradient, cells))
-    assert gradient.abs().sum() > 0
+    assert to_maps(gradient, cells).abs().sum() > 0
     # A map that is 0 nearly everywhere is compared on the scale of the sums that made it.
     scale = float(expected.max()) or float(features.abs().amax() * gradient.abs().amax())
     assert (found - expected).abs().max() <= SHARE * scale
@@ -180,7 +180,6 @@ def test_grad_cam_of_a_torchvision_classifier_is_that_of_autograd(name, record_p
 
 
 NO_FEATURES = {
-    "pit_ti_224": "its stages pass cells and class token apart, so the layer found has no gradient",
     "tnt_s_patch16_224": "its inner tokens hide the grid of the outer ones",
 }
 """Models whose features are not found; `grad_cam:layer=` names them."""

@@ -71,6 +71,41 @@ class Transformer(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
+class MergedTokens(nn.Module):
+    """Tokens alone after the patches, merged 2x2, plus a table that looks like cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 4, stride=4)
+        self.merge = nn.Linear(64, 20)
+        self.table = nn.Embedding(24, 20)
+        self.head = nn.Linear(20, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x)  # (n, 16, 8, 12)
+        cells = x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).permute(0, 2, 4, 1, 3, 5)
+        merged = self.merge(cells.flatten(3).flatten(1, 2))  # (n, 24, 20)
+        bias = self.table(torch.arange(24)[None])  # (1, 24, 20), of no image
+        return self.head((merged + bias).mean(1))
+
+
+class LateClassToken(nn.Module):
+    """Attention over two counts of tokens; a class token alone leads to the scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 8, stride=8)
+        self.token = nn.Parameter(torch.randn(1, 1, 16))
+        self.first, self.last = Block(16), Block(16)
+        self.norm = nn.LayerNorm(16)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(self.patch(x).flatten(2).transpose(1, 2))
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        return self.head(self.norm(self.last(x))[:, 0])
+
+
 class ChannelsLast(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +145,31 @@ def test_roles_of_a_transformer_and_tokens_on_a_grid_that_is_not_square():
     assert forward.gradient("blocks.1.norm1", classes).abs().sum() > 0
     assert [each.shape for each in forward.attention()] == [(2, 2, 27, 27)] * 2
     assert all(each.abs().sum() > 0 for each in forward.attention_gradient(classes))
+
+
+def test_merged_tokens_lie_on_a_coarser_grid_and_a_table_is_no_feature():
+    opened = open_network(MergedTokens(), SIZE)
+    assert opened.roles["features"] == "merge"
+    assert opened.network.cells["merge"] == Cells("tokens", 4, 6)
+    assert "table" not in opened.network.cells
+
+
+def test_features_are_the_last_norm_whose_cells_lead_to_the_scores():
+    """The final norm's cells have no gradient: the class token alone is read there."""
+    opened = open_network(LateClassToken(), SIZE)
+    layer = opened.roles["features"]
+    assert layer == "last.norm1"
+    images = torch.randn(1, 3, *SIZE)
+    forward = opened.network.forward(images, Requests(gradients=frozenset({layer})))
+    assert forward.gradient(layer, torch.tensor([2])).abs().sum() > 0
+
+
+def test_a_module_that_takes_no_input_with_a_graph_is_opened():
+    class Converting(Convolutional):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(torch.from_numpy(x.numpy()))
+
+    assert open_network(Converting(), SIZE, hooked=True).roles["features"] == "body"
 
 
 def test_channels_last_become_maps():

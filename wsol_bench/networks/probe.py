@@ -4,8 +4,9 @@ The structure of a network is measured, not guessed from names: which layers are
 order, which outputs have cells, where attention is computed.
 """
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ class LayerOutput:
         origin: the layer that made the tensor; another than `name` for a block that returns its
             last layer's output.
         attention_before: number of blocks that had computed their attention when it finished.
+        reads_pixels: whether the output depends on the input; a table of position biases does
+            not.
     """
 
     name: str
@@ -37,6 +40,7 @@ class LayerOutput:
     shape: tuple[int, ...]
     origin: str
     attention_before: int
+    reads_pixels: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Probe:
         layers: in the order in which their calls finished.
         attention: the shape of each attention, in order.
         relu_calls: number of ReLUs that were computed.
+        gradients: layer -> the gradient of a random sum of the scores at its output, where there
+            is one; empty for a network that computes none.
     """
 
     inputs: Tensor
@@ -56,6 +62,7 @@ class Probe:
     layers: tuple[LayerOutput, ...]
     attention: tuple[tuple[int, ...], ...]
     relu_calls: int
+    gradients: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,10 +82,21 @@ def probe(hooked: Hooked, size: tuple[int, int]) -> Probe:
     """
     generator = torch.Generator().manual_seed(_SEED)
     inputs = torch.randn(1, 3, *size, generator=generator)
+    with suppress(Exception):  # code that takes no input with a graph: without gradients
+        return _pass(hooked, inputs, with_gradients=True)
+    return _pass(hooked, inputs, with_gradients=False)
+
+
+def _pass(hooked: Hooked, inputs: Tensor, *, with_gradients: bool) -> Probe:
     found: dict[str, LayerOutput] = {}
+    values: dict[str, Tensor] = {}
     made: dict[int, tuple[Tensor, str]] = {}  # keeps the tensors, so that no id is used twice
     requests = Requests(attention=True)
-    with ExitStack() as hooks, torch.no_grad(), intercepting(requests, RuleInForce()) as seen:
+    with (
+        ExitStack() as hooks,
+        torch.set_grad_enabled(with_gradients),
+        intercepting(requests, RuleInForce()) as seen,
+    ):
 
         def note(name: str, module: nn.Module, output: object) -> None:
             value = tensor_of(output)
@@ -86,8 +104,14 @@ def probe(hooked: Hooked, size: tuple[int, int]) -> Probe:
                 _, origin = made.setdefault(id(value), (value, name))
                 found.pop(name, None)  # a later call moves it to its place
                 found[name] = LayerOutput(
-                    name, module, tuple(value.shape), origin, len(seen.attention)
+                    name,
+                    module,
+                    tuple(value.shape),
+                    origin,
+                    len(seen.attention),
+                    value.requires_grad or not with_gradients,
                 )
+                values[name] = value
 
         for name, module in hooked.module.named_modules():
             if name:
@@ -95,18 +119,47 @@ def probe(hooked: Hooked, size: tuple[int, int]) -> Probe:
                     lambda module, _, output, name=name: note(name, module, output)
                 )
                 hooks.callback(handle.remove)
-        try:
-            output = hooked.module(inputs)
-        except Exception as error:  # whatever the user's own code raises
-            raise UsageError(
-                f"{type(hooked.module).__name__} fails on an input of (1, 3, {size[0]}, "
-                f"{size[1]}): {type(error).__name__}: {error}. --side gives another side."
-            ) from error
-        scores = scores_of(output)
-        if len(scores) != 1 or scores.dim() < 2 or scores[0].numel() != scores.shape[1]:
-            raise UsageError(
-                f"the network returns a shape of {tuple(scores.shape)} for one image; expected "
-                "scores of shape (1, classes). Wrap it in a module that returns those."
-            )
-    shapes = tuple(tuple(each.shape) for each in seen.attention)
-    return Probe(inputs, scores.flatten(1), tuple(found.values()), shapes, seen.relu_calls)
+        # A copy, because the module may change its input in place, which a leaf forbids.
+        given = inputs.clone().requires_grad_().clone() if with_gradients else inputs
+        scores = _checked_scores(hooked, given)
+        gradients = _gradients(scores, values) if with_gradients else {}
+    return Probe(
+        inputs,
+        scores.detach().flatten(1),
+        tuple(found.values()),
+        tuple(tuple(each.shape) for each in seen.attention),
+        seen.relu_calls,
+        gradients,
+    )
+
+
+def _checked_scores(hooked: Hooked, inputs: Tensor) -> Tensor:
+    height, width = inputs.shape[2:]
+    try:
+        output = hooked.module(inputs)
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(
+            f"{type(hooked.module).__name__} fails on an input of (1, 3, {height}, {width}): "
+            f"{type(error).__name__}: {error}. --side gives another side."
+        ) from error
+    scores = scores_of(output)
+    if len(scores) != 1 or scores.dim() < 2 or scores[0].numel() != scores.shape[1]:
+        raise UsageError(
+            f"the network returns a shape of {tuple(scores.shape)} for one image; expected "
+            "scores of shape (1, classes). Wrap it in a module that returns those."
+        )
+    return scores
+
+
+def _gradients(scores: Tensor, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The gradient of a random sum of the scores at each output that has one."""
+    at = {name: value for name, value in values.items() if value.requires_grad}
+    if not at or not scores.requires_grad:
+        return {}
+    weights = torch.randn(scores.shape, generator=torch.Generator().manual_seed(_SEED))
+    total = (scores.float() * weights).sum()
+    try:
+        found = torch.autograd.grad(total, list(at.values()), allow_unused=True)
+    except RuntimeError:  # a value that the gradient needs was changed in place
+        return {}
+    return {name: each for name, each in zip(at, found, strict=True) if each is not None}

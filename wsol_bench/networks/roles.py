@@ -1,19 +1,19 @@
 """The layers of the roles that methods name, found from one pass.
 
 classifier   the last linear layer or convolution, where its outputs are the scores
-features     the last output with cells before the classifier that no pooling made; where every
-             token reads every token, the last block's first norm: behind it the class token alone
-             leads to the scores, and the cells of a later layer would have no gradient
+features     the last output with cells before the classifier that no pooling made and whose cells
+             lead to the scores; where every token reads every token, the last block's first norm:
+             behind it the class token alone may lead to them
 excitation   the last output at a sixteenth of the input's side, as pool4 of VGG-16 is, through
              which all of the signal passes; of a graph only
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from wsol_bench.networks.cells import Cells
+from wsol_bench.networks.cells import Cells, to_maps
 from wsol_bench.networks.graph import PASS_THROUGH
 from wsol_bench.networks.probe import LayerOutput, Probe
 
@@ -61,8 +61,9 @@ def find_roles(probe: Probe, stated_prefix: int | None) -> Roles:
         and not isinstance(each.module, PASS_THROUGH)
         and not _is_pooling(by_name[each.origin])
     ]
+    leading = [each for each in candidates if _leads_to_scores(probe, each, cells[each.name])]
     tokens = _tokens(probe, cells)
-    features = _last_norm(probe, cells, tokens) or (candidates[-1] if candidates else None)
+    features = _last_norm(leading, probe, cells, tokens) or _last(leading or candidates, cells)
     if features is not None:
         layers["features"] = features.name
     height = probe.size[0]
@@ -103,15 +104,36 @@ def _tokens(probe: Probe, cells: Mapping[str, Cells]) -> Cells | None:
     return grids[-1] if grids and images == 1 else None
 
 
+def _last(layers: Sequence[LayerOutput], cells: Mapping[str, Cells]) -> LayerOutput | None:
+    """The last layer; of tokens behind a class token the last norm with the same cells."""
+    if not layers:
+        return None
+    last = cells[layers[-1].name]
+    norms = [each for each in layers if last.prefix and _is_norm(each) and cells[each.name] == last]
+    return (norms or layers)[-1]
+
+
+def _is_norm(layer: LayerOutput) -> bool:
+    return "norm" in type(layer.module).__name__.lower()
+
+
+def _leads_to_scores(probe: Probe, layer: LayerOutput, cells: Cells) -> bool:
+    """Whether the scores depend on a layer's cells; True where no gradient was computed."""
+    if not probe.gradients:
+        return True
+    gradient = probe.gradients.get(layer.name)
+    return gradient is not None and bool(to_maps(gradient, cells).any())
+
+
 def _last_norm(
-    probe: Probe, cells: Mapping[str, Cells], tokens: Cells | None
+    layers: Sequence[LayerOutput], probe: Probe, cells: Mapping[str, Cells], tokens: Cells | None
 ) -> LayerOutput | None:
     if tokens is None:
         return None
     norms = [
         each
-        for each in probe.layers
-        if "norm" in type(each.module).__name__.lower()
+        for each in layers
+        if _is_norm(each)
         and cells.get(each.name) == tokens
         and each.attention_before < len(probe.attention)
     ]
@@ -124,7 +146,7 @@ def _all_cells(probe: Probe, stated_prefix: int | None) -> Iterator[tuple[str, C
     before: Cells | None = None
     for layer in probe.layers:
         found = None
-        if layer.shape in probe.attention:
+        if layer.shape in probe.attention or not layer.reads_pixels:
             continue
         if layer.shape[0] == 1 and len(layer.shape) == _MAP_AXES:
             found = _map_cells(layer, probe.size, before)
@@ -132,7 +154,7 @@ def _all_cells(probe: Probe, stated_prefix: int | None) -> Iterator[tuple[str, C
             found = _token_cells(layer.shape[1], grids, stated_prefix)
         if found is None:
             continue
-        if found.order != "tokens":
+        if found.order != "tokens" or (found.rows, found.columns) not in grids:
             grids.append((found.rows, found.columns))
         before = found
         yield layer.name, found
@@ -160,10 +182,15 @@ def _in_proportion(rows: int, columns: int, size: tuple[int, int]) -> bool:
 def _token_cells(
     count: int, grids: list[tuple[int, int]], stated_prefix: int | None
 ) -> Cells | None:
-    """The latest grid that the tokens fill, but for prefix tokens."""
+    """The latest grid that the tokens fill, but for prefix tokens; else one of merged cells."""
     for rows, columns in reversed(grids):
         prefix = count - rows * columns
         stated = stated_prefix is None or prefix in (0, stated_prefix)
         if rows * columns > 1 and 0 <= prefix <= _MOST_PREFIX_TOKENS and stated:
             return Cells("tokens", rows, columns, prefix)
+    for rows, columns in reversed(grids):  # each 2x2 cells were merged, perhaps repeatedly
+        while rows > 1 and columns > 1:
+            rows, columns = (rows + 1) // 2, (columns + 1) // 2
+            if rows * columns == count > 1:
+                return Cells("tokens", rows, columns)
     return None
