@@ -1,8 +1,10 @@
 """A table of checkpoints as programs save them: each loads, or is one message."""
 
 import argparse
+import datetime
+import enum
 import json
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,19 @@ def counters() -> State:
     return {"total_ops": torch.zeros(1), "conv.total_params": torch.zeros(1)}
 
 
+class Configuration(dict[str, Any]):
+    """A class that is not to be imported, as the configurations of Lightning and yacs are."""
+
+    constructed = 0
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        Configuration.constructed += 1
+
+
+class Stage(enum.Enum):
+    LAST = 3
+
+
 FORMS: dict[str, Callable[[State], Any]] = {
     "a bare state dict": lambda s: s,
     "an ordered state dict": OrderedDict,
@@ -115,6 +130,19 @@ FORMS: dict[str, Callable[[State], Any]] = {
     },
     "DeepSpeed": lambda s: {"module": s, "ds_version": "0.14"},
     "with numbers among the weights": lambda s: {**s, "step": 3},
+    "a configuration of a class of its own": lambda s: {
+        "model": s,
+        "config": Configuration(lr=0.1),
+        "log": defaultdict(list, {"loss": [0.5]}),
+    },
+    "paths, dates and the states of generators": lambda s: {
+        "model": s,
+        "args": argparse.Namespace(out=Path("out"), at=datetime.datetime(2026, 1, 2)),
+        "rng": (np.random.get_state(), torch.get_rng_state()),
+    },
+    "FSDP": lambda s: {"model": prefixed("_fsdp_wrapped_module.")},
+    "Lightning Fabric": lambda s: {"model": prefixed("_forward_module.model.")},
+    "an average within an average's key": lambda s: {"ema": {"state_dict": s}, "epoch": 1},
     "an average alone": lambda s: {"state_dict_ema": s},
 }
 SAVE: dict[str, Callable[[Any, Path], None]] = {
@@ -245,6 +273,21 @@ def test_what_is_no_weights_file_is_named_for_what_it_is(tmp_path, content, mess
     (tmp_path / "net.weights").write_bytes(content)
     with pytest.raises(WeightsError, match=message):
         load(tmp_path / "net.weights")
+
+
+def test_the_class_of_an_object_beside_the_weights_is_named_and_not_imported(tmp_path):
+    torch.save(FORMS["a configuration of a class of its own"](state()), tmp_path / "net.pth")
+    before = Configuration.constructed
+    notes = " | ".join(load(tmp_path / "net.pth").notes)
+    assert "not imported, as its code could run: " in notes
+    assert f"{__name__}.Configuration" in notes
+    assert Configuration.constructed == before
+
+
+def test_a_call_of_a_function_beside_the_weights_is_refused_by_name(tmp_path):
+    torch.save({"model": state(), "stage": Stage.LAST}, tmp_path / "net.pth")
+    with pytest.raises(WeightsError, match=r"holds a pickled object \(.*Stage\)"):
+        load(tmp_path / "net.pth")
 
 
 def test_a_whole_model_in_a_pickle_is_refused_and_not_run(tmp_path):

@@ -36,6 +36,8 @@ NO_WEIGHTS = ("optimizer", "optimizers", "optimizer_states", "scaler", "lr_sched
 PREFIXES = (
     "module.",  # torch.nn.DataParallel, AveragedModel
     "_orig_mod.",  # torch.compile
+    "_forward_module.",  # Lightning Fabric
+    "_fsdp_wrapped_module.",
     "model.",  # Lightning
     "net.",
     "network.",
@@ -80,6 +82,11 @@ def choose(content: Any, file: str, entry: str) -> tuple[dict[str, Tensor], tupl
     if others:
         notes.append(f"not read: {_listed(others)}")
     return _tensors(found[path]), tuple(notes)
+
+
+def holds_state_dict(content: Any) -> bool:
+    """Whether a checkpoint has a mapping with named tensors anywhere."""
+    return next(_state_dicts(content), None) is not None
 
 
 def match(file: WeightsFile, wanted: Sequence[str], prefix: str = "") -> WeightsFile:

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from torch import Tensor
 
 from wsol_bench.errors import WeightsError
-from wsol_bench.networks.weights.checkpoints import choose
+from wsol_bench.networks.weights.checkpoints import choose, holds_state_dict
 from wsol_bench.networks.weights.file_checks import refuse_unreadable, sha256_of
 from wsol_bench.networks.weights.files import WeightsFile, as_it_is, read_safetensors
-from wsol_bench.networks.weights.torch_files import load_without_code
-from wsol_bench.runtime.names import shown
+from wsol_bench.networks.weights.torch_files import load_without_code, refusal
+from wsol_bench.runtime.names import first_names, shown
 
 _START = 32
 _MAX_HEADER = 100_000_000
@@ -110,8 +110,12 @@ def read_state_dict(path: Path, choice: Choice = NO_CHOICE) -> WeightsFile:
     Raises:
         WeightsError: see `load_without_code`; or it holds no state dict, or several.
     """
-    content = load_without_code(path)
-    entries, notes = choose(content, shown(str(path)), choice.entry)
+    file = load_without_code(path)
+    if file.unread and not holds_state_dict(file.content):
+        raise refusal(path, file.unread)
+    entries, notes = choose(file.content, shown(str(path)), choice.entry)
+    if file.unread:
+        notes += (f"not imported, as its code could run: {first_names(file.unread)}",)
     return WeightsFile(path, entries, as_it_is, notes)
 
 

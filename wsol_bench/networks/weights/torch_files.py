@@ -10,36 +10,48 @@ import io
 import pickletools
 import warnings
 import zipfile
-from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
 import torch
 
 from wsol_bench.errors import WeightsError
 from wsol_bench.networks.weights.file_checks import refuse_unreadable, size_of
-from wsol_bench.runtime.names import shown
+from wsol_bench.networks.weights.pickled_objects import allowed, unread
+from wsol_bench.runtime.names import first_names, shown
 
 _ZIP_START = b"PK\x03\x04"
 _PICKLE_PART = "data.pkl"
 _BARE_PICKLES = 5
 """Before torch 1.6: a magic number, the protocol, the system, the object, its storages."""
-_NUMBERS = ("float64", "float32", "int64", "int32", "bool")
-"""The types of numpy's scalars that are read, such as a best accuracy."""
 _ALLOCATES = frozenset({"builtins bytearray", "__builtin__ bytearray"})
 
 
-def load_without_code(path: Path) -> object:
-    """The content of a torch file, on the CPU.
+@dataclass(frozen=True, slots=True)
+class TorchFile:
+    """The content of a torch file.
+
+    Attributes:
+        content: on the CPU; an object of a class in `unread` is a plain dict of its items.
+        unread: names of the classes that were not imported.
+    """
+
+    content: object
+    unread: tuple[str, ...]
+
+
+def load_without_code(path: Path) -> TorchFile:
+    """The content of a torch file, on the CPU; the classes of pickled objects are not imported.
 
     Raises:
-        WeightsError: the file is missing or damaged, holds pickled objects or a
+        WeightsError: the file is missing or damaged, would call a function or holds a
             TorchScript program, or takes more memory than it has bytes.
     """
     refuse_unreadable(path)
+    names: set[str] = set()
     try:
         with _BoundedFile(path) as file:
             if file.read(len(_ZIP_START)) == _ZIP_START:
@@ -47,29 +59,34 @@ def load_without_code(path: Path) -> object:
             else:
                 pickles = _bare_pickles(file)
             for pickle in pickles:
-                _refuse_allocations(pickle, path)
+                names |= _names_in(pickle, path)
             file.seek(0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's warnings about old pickle protocols
-                with torch.serialization.safe_globals(_harmless()):
-                    return torch.load(file, map_location="cpu", weights_only=True)
+                with torch.serialization.safe_globals(allowed(names)):
+                    content = torch.load(file, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except UnpicklingError as error:
-        raise WeightsError(
-            f"{shown(str(path))}: refused, because it is not a plain state dict: it holds a "
-            "pickled object, which could run code when it is opened, or is no torch file at all. "
-            "Where you trust it, load it yourself and save net.state_dict()."
-        ) from error
+        raise refusal(path, unread(names)) from error
     except Exception as error:  # a damaged archive raises nearly anything
         raise _damaged(path, error) from error
+    return TorchFile(content, unread(names))
 
 
-def _harmless() -> list[Any]:
-    """Types that programs save beside weights, whose construction runs no code."""
-    scalar: Any = np.float64().__reduce__()[0]
-    names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("_core", "core")]
-    return [Namespace, np.dtype, *(type(np.dtype(name)) for name in _NUMBERS), *names]
+def refusal(path: Path, names: tuple[str, ...]) -> WeightsError:
+    """The message for a file that holds objects in place of weights.
+
+    Args:
+        path: the file.
+        names: of their classes and functions.
+    """
+    which = f" ({first_names(names)})" if names else ""
+    return WeightsError(
+        f"{shown(str(path))}: refused, because it is not a plain state dict: it holds a pickled "
+        f"object{which}, which could run code when it is opened, or is no torch file at all. "
+        "Where you trust it, load it yourself and save net.state_dict()."
+    )
 
 
 class _BoundedFile(io.BufferedReader):
@@ -109,13 +126,18 @@ def _bare_pickles(file: io.BufferedReader) -> Iterator[BinaryIO]:
         yield file
 
 
-def _refuse_allocations(pickle: BinaryIO, path: Path) -> None:
+def _names_in(pickle: BinaryIO, path: Path) -> set[str]:
+    """The names of all classes and functions of a pickle, none of which requests memory."""
+    names = set()
     for code, argument, _ in pickletools.genops(pickle):
-        if code.name in ("GLOBAL", "INST") and argument in _ALLOCATES:
-            raise WeightsError(
-                f"{shown(str(path))}: refused, because it requests a bytearray, which no state "
-                "dict holds and which may be an attack on memory. Save net.state_dict()."
-            )
+        if code.name in ("GLOBAL", "INST"):
+            if argument in _ALLOCATES:
+                raise WeightsError(
+                    f"{shown(str(path))}: refused, because it requests a bytearray, which no state "
+                    "dict holds and which may be an attack on memory. Save net.state_dict()."
+                )
+            names.add(str(argument).replace(" ", "."))
+    return names
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
