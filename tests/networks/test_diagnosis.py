@@ -68,7 +68,7 @@ def passes(finding: Finding) -> bool:
 
 
 def found_for(network: Network, given: Preprocessing = GIVEN) -> Finding | None:
-    return diagnose(Trials(network, pictures, LABELS, ORDERS), given, GIVEN, passes)
+    return diagnose(lambda _: Trials(network, pictures, LABELS, ORDERS), given, GIVEN, passes)[1]
 
 
 @pytest.mark.parametrize("suspect", [name for name in SUSPECTS if name != "imagenet"])
@@ -105,8 +105,8 @@ def test_another_side_is_named(side):
 
 def test_flags_that_replace_the_weights_own_values_are_named():
     own = replace(GIVEN, mean=(0.1, 0.2, 0.3))
-    trials = Trials(trained_under(own), pictures, LABELS, ORDERS)
-    found = diagnose(trials, GIVEN, own, passes)
+    network = trained_under(own)
+    _, found = diagnose(lambda _: Trials(network, pictures, LABELS, ORDERS), GIVEN, own, passes)
     assert (found.wrong, found.preprocessing) == (0, own)
     assert "without the flags" in found.changes[0]
 
@@ -154,6 +154,48 @@ def test_a_difference_within_chance_explains_nothing():
     assert not noisy.is_better(own)
     assert finding(28, ("x",), 1.9).is_better(own)
     assert not finding(30, ("x",), 1.9).is_better(own)  # no error less
+
+
+class Noisy(nn.Module):
+    """Scores the right class of three images in five higher under BGR, and of two lower."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        noise = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("noise", noise)
+        self.register_buffer("gain", torch.tensor([1.0, 1.0, 1.0, -0.7, -0.7]))
+        self.register_buffer("labels", torch.eye(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = (x[:, 1, 0, 0] * 255).round().long().clamp(0, 255)  # the green value: its number
+        swapped = (x[:, 0, 0, 0] > x[:, 2, 0, 0]).float()  # where the first channel is blue
+        gain = swapped * self.gain[place % 5]
+        return self.noise[place] + gain[:, None] * self.labels[place % 2]
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_what_few_images_leave_undecided_is_decided_on_more(is_better):
+    """64 of the noisy images do not decide, 256 do; without a difference neither explains."""
+    asked = []
+
+    def sample(count: int) -> Trials:
+        asked.append(count)
+        images = np.zeros((count, 1, 1, 3), np.uint8)
+        images[..., 1] = np.arange(count)[:, None, None]
+        images[..., 2] = 9 * is_better
+        of = lambda preprocessing, own: images  # noqa: E731 - fits a line
+        return Trials(Network(Noisy(), ""), of, [each % 2 for each in range(count)], order)
+
+    plain = Preprocessing(1, "rgb", 1 / 255, (0.0, 0.0, 0.0))
+    order = {OWN_ORDER: np.arange(2)}
+    now, found = diagnose(sample, plain, plain, lambda each: each.percent < 45)
+    assert now is not None
+    if is_better:
+        assert found is not None
+        assert found.changes == (SUSPECTS["swapped"].name,)
+        assert (now.n, found.n, asked) == (256, 256, [64, 256])
+    else:
+        assert found is None
 
 
 def test_the_words_name_the_flags_and_the_figures():

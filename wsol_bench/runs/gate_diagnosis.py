@@ -1,18 +1,17 @@
 """Diagnosis of a failed gate: tries the usual causes on a few images, reports one that passes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsol_bench.datasets.devkit_ids import devkit_ids
-from wsol_bench.datasets.example import Dataset
+from wsol_bench.datasets.example import Dataset, Example
 from wsol_bench.errors import DataError, RunError, UnreadableImage
 from wsol_bench.geometry import Crop
-from wsol_bench.networks.diagnosis import IMAGES, Finding, Passes, Trials, diagnose, explain
+from wsol_bench.networks.diagnosis import MORE_IMAGES, Finding, Passes, Trials, diagnose, explain
 from wsol_bench.networks.forward import Network
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.networks.suspects import output_orders
@@ -47,7 +46,7 @@ def diagnosing(prepared: Prepared, *, quiet: bool) -> Iterator[None]:
         if failure.measured.percent < failure.expected:
             raise
         if not quiet:
-            log(f"The gate failed. Trying the usual causes on up to {IMAGES} images.")
+            log(f"The gate failed. Trying the usual causes on up to {MORE_IMAGES} images.")
         raise RunError(f"{failure.finding} {_cause(prepared, failure)}") from failure
 
 
@@ -77,12 +76,15 @@ def _tried(prepared: Prepared, passes: Passes) -> tuple[Finding | None, Finding 
     network, given = pipeline.network, pipeline.preprocessing
     if network is None or given is None or loaded is None:
         return None, None
-    trials = _trials(network, pipeline.view, prepared.source.dataset)
-    if not trials.labels:
-        return None, None
+    dataset = prepared.source.dataset
+    orders = _orders(network, dataset)
     with _own_outputs(network), computing_in(network.precision):
-        best = diagnose(trials, given, loaded.own_preprocessing or given, passes)
-    return trials.findings[0], best
+        return diagnose(
+            lambda count: _trials(network, pipeline.view, dataset, count, orders),
+            given,
+            loaded.own_preprocessing or given,
+            passes,
+        )
 
 
 def _recovered(before: float, after: float, failure: GateFailed) -> float:
@@ -116,41 +118,52 @@ def _own_outputs(network: Network) -> Iterator[None]:
         network.outputs = outputs
 
 
-def _trials(network: Network, view: View, dataset: Dataset) -> Trials:
+def _orders(network: Network, dataset: Dataset) -> Mapping[str, NDArray[np.int64]]:
     outputs = network.outputs
-    images, labels = _sample(dataset)
-    orders = output_orders(
+    return output_orders(
         range(len(dataset.class_ids)) if outputs is None else outputs.of_class,
         dataset.class_ids,
         dataset.class_names,
         _devkit_places(dataset),
     )
 
+
+def _trials(
+    network: Network,
+    view: View,
+    dataset: Dataset,
+    count: int,
+    orders: Mapping[str, NDArray[np.int64]],
+) -> Trials:
+    examples = _sample(dataset, count)
+
     @lru_cache(maxsize=2)  # most candidates differ in values alone
     def tensors(side: int, crop: Crop | None, centered: bool) -> NDArray[np.uint8]:
         of = center_crop if centered else view.tensors
-        made = (of(image, side, crop) for image in images)
+        made = (of(dataset.open(each.image_id), side, crop) for each in examples)
         return np.stack([each[(len(each) - 1) // 2] for each in made])  # of ten crops the centre
 
     return Trials(
         network,
         lambda preprocessing, own: tensors(preprocessing.size, preprocessing.crop, own),
-        labels,
+        [each.label for each in examples],
         orders,
     )
 
 
-def _sample(dataset: Dataset) -> tuple[list[Image.Image], list[int]]:
-    """Images spread evenly over the examples, since these may be sorted by class."""
-    by_image = {example.image_id: example for example in dataset.examples}
-    examples = list(by_image.values())
-    images, labels = [], []
-    for at in np.linspace(0, len(examples) - 1, min(IMAGES, len(examples))).round():
-        example = examples[int(at)]
-        with suppress(UnreadableImage):
-            images.append(dataset.open(example.image_id))
-            labels.append(example.label)
-    return images, labels
+def _sample(dataset: Dataset, count: int) -> list[Example]:
+    """Readable images spread evenly over the examples, since these may be sorted by class."""
+    examples = list({example.image_id: example for example in dataset.examples}.values())
+    places = np.linspace(0, len(examples) - 1, min(count, len(examples))).round()
+    return [each for each in (examples[int(at)] for at in places) if _is_readable(dataset, each)]
+
+
+def _is_readable(dataset: Dataset, example: Example) -> bool:
+    try:
+        dataset.open(example.image_id)
+    except UnreadableImage:
+        return False
+    return True
 
 
 def _devkit_places(dataset: Dataset) -> list[int] | None:
