@@ -164,6 +164,33 @@ def test_features_are_the_last_norm_whose_cells_lead_to_the_scores():
     assert forward.gradient(layer, torch.tensor([2])).abs().sum() > 0
 
 
+@pytest.mark.parametrize("hooked", [True, False])
+def test_a_trunk_under_no_grad_has_features_with_a_gradient(hooked):
+    class Frozen(Convolutional):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                x = self.pool(self.body(self.stem(x)))
+            return self.head(x)
+
+    opened = open_network(Frozen(), SIZE, hooked=hooked)
+    assert opened.roles["features"] == "body"
+    images, classes = torch.randn(2, 3, *SIZE), torch.tensor([0, 3])
+    requests = Requests(gradients=frozenset({"body"}))
+    found = opened.network.forward(images, requests).gradient("body", classes)
+    assert found.abs().sum() > 0
+
+
+def test_scores_that_the_network_detaches_have_no_gradient():
+    class Detached(Convolutional):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).detach()
+
+    network = open_network(Detached(), SIZE).network
+    forward = network.forward(torch.randn(1, 3, *SIZE), Requests(gradients=frozenset({"body"})))
+    with pytest.raises(UsageError, match="the scores have no gradient: the network's code cuts it"):
+        forward.gradient("body", torch.tensor([0]))
+
+
 def test_a_module_that_takes_no_input_with_a_graph_is_opened():
     class Converting(Convolutional):
         def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-from wsol_bench.errors import NotApplicable
+from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.networks import excitation
 from wsol_bench.networks.cells import Cells, to_maps
 from wsol_bench.networks.network import OpenNetwork
@@ -279,6 +279,11 @@ class Forward:
         """The gradient at each of some values, in one backward pass."""
         with torch.enable_grad():
             scores = self._outcome.scores.flatten(1)
+            if not scores.requires_grad:
+                raise UsageError(
+                    "the scores have no gradient: the network's code cuts it (detach, "
+                    "torch.inference_mode). Leave that out, or name methods without a gradient."
+                )
             known, outputs = self._outputs_of(classes)
             chosen = scores.gather(1, outputs.to(scores.device, non_blocking=True)[:, None])[:, 0]
             if not known.all():  # a class without an output has no score, so no gradient

@@ -26,6 +26,8 @@ class Hooked:
     Attributes:
         module: a frozen copy in evaluation mode that shares the parameters.
         reason: why it was not traced, for what needs the graph.
+        disables_gradients: whether its own code switches gradients off, which a pass that needs
+            them must prevent.
     """
 
     opening = "hooked"
@@ -48,6 +50,7 @@ class Hooked:
                 each.inplace = False  # type: ignore[assignment]  # would overwrite kept outputs
         self.classifier = classifier
         self.reason = reason
+        self.disables_gradients = False
         self._modules = dict(self.module.named_modules())
         if classifier:
             self.check_layer(classifier)
@@ -114,10 +117,11 @@ class Hooked:
             inputs = layers[PIXELS] = inputs.detach().requires_grad_()
         elif PIXELS in requests.features:
             layers[PIXELS] = inputs
-        with ExitStack() as hooks, intercepting(requests, rule) as seen:
+        keep = bool(starts) and self.disables_gradients
+        with ExitStack() as hooks, intercepting(requests, rule, keeps_gradients=keep) as seen:
             for layer in (requests.features | starts) - {PIXELS}:
-                keep = _Keep(layer, layers, starts_graph=layer in starts)
-                hooks.callback(self.module_of(layer).register_forward_hook(keep).remove)
+                hook = _Keep(layer, layers, starts_graph=layer in starts)
+                hooks.callback(self.module_of(layer).register_forward_hook(hook).remove)
             scores = scores_of(self.module(inputs))
         for layer in requests.features | starts:
             if layer not in layers:

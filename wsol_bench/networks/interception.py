@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from wsol_bench.networks.relu_rules import RuleInForce, ruled_relu
 from wsol_bench.networks.requests import Requests
 
+_SWITCH_GRADIENTS = torch._C._set_grad_enabled
 _SOFTMAX = frozenset({torch.softmax, F.softmax, Tensor.softmax})
 _RELU6_CEILING = 6.0
 
@@ -32,12 +33,15 @@ class Interception(TorchFunctionMode):
             all calls whose queries are their keys' tokens. Another first axis than n means
             attention within windows.
         relu_calls: how often a ReLU was computed.
+        disables_gradients: whether the network's own code switched gradients off, as with
+            `torch.no_grad` around a frozen trunk; inside the pass they stay on.
     """
 
     def __init__(self, requests: Requests, rule: RuleInForce) -> None:
         super().__init__()
         self.attention: list[Tensor] = []
         self.relu_calls = 0
+        self.disables_gradients = False
         self._records_attention = requests.wants_attention
         self._starts_graph = requests.attention_gradient
         self._rule = rule if requests.ruled_gradients else None
@@ -47,6 +51,9 @@ class Interception(TorchFunctionMode):
     ) -> Any:
         """Passes a call on, or computes it in a form that can be read."""
         kwargs = kwargs or {}
+        if func is _SWITCH_GRADIENTS:
+            self.disables_gradients = True
+            return None
         if self._records_attention:
             if func is F.scaled_dot_product_attention:
                 return self._attend(*args, **kwargs)
@@ -108,10 +115,18 @@ class Interception(TorchFunctionMode):
 
 
 @contextmanager
-def intercepting(requests: Requests, rule: RuleInForce) -> Iterator[Interception]:
-    """Intercepts the calls of a forward pass inside; does nothing without a request of its kind."""
+def intercepting(
+    requests: Requests, rule: RuleInForce, *, keeps_gradients: bool = False
+) -> Iterator[Interception]:
+    """Intercepts the calls of a forward pass inside; does nothing without a request of its kind.
+
+    Args:
+        requests: of the pass.
+        rule: of ReLU's gradient.
+        keeps_gradients: whether the network's own code may not switch gradients off.
+    """
     interception = Interception(requests, rule)
-    if not requests.wants_attention and not requests.ruled_gradients:
+    if not (requests.wants_attention or requests.ruled_gradients or keeps_gradients):
         yield interception
         return
     fast = torch.backends.mha.get_fastpath_enabled()

@@ -74,6 +74,7 @@ def open_network(
     for layer in layers.values():
         by_hooks.check_layer(layer)
     by_hooks.classifier = layers.get("classifier", "")
+    by_hooks.disables_gradients = probed.disables_gradients
     way: Hooked | Traced = by_hooks
     if not hooked:
         way = _traced(by_hooks, probed, layers, found)

@@ -6,7 +6,7 @@ order, which outputs have cells, where attention is computed.
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +31,8 @@ class LayerOutput:
         origin: the layer that made the tensor; another than `name` for a block that returns its
             last layer's output.
         attention_before: number of blocks that had computed their attention when it finished.
-        reads_pixels: whether the output depends on the input; a table of position biases does
-            not.
+        reads_pixels: whether the output depends on the input, as a table of position biases does
+            not; True where that is unknown.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Probe:
         layers: in the order in which their calls finished.
         attention: the shape of each attention, in order.
         relu_calls: number of ReLUs that were computed.
+        disables_gradients: whether the network's own code switches gradients off.
         gradients: layer -> the gradient of a random sum of the scores at its output, where there
             is one; empty for a network that computes none.
     """
@@ -62,6 +63,7 @@ class Probe:
     layers: tuple[LayerOutput, ...]
     attention: tuple[tuple[int, ...], ...]
     relu_calls: int
+    disables_gradients: bool
     gradients: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -109,7 +111,7 @@ def _pass(hooked: Hooked, inputs: Tensor, *, with_gradients: bool) -> Probe:
                     tuple(value.shape),
                     origin,
                     len(seen.attention),
-                    value.requires_grad or not with_gradients,
+                    value.requires_grad,
                 )
                 values[name] = value
 
@@ -123,12 +125,16 @@ def _pass(hooked: Hooked, inputs: Tensor, *, with_gradients: bool) -> Probe:
         given = inputs.clone().requires_grad_().clone() if with_gradients else inputs
         scores = _checked_scores(hooked, given)
         gradients = _gradients(scores, values) if with_gradients else {}
+    layers = list(found.values())
+    if not scores.requires_grad:  # then a layer without a gradient may read pixels all the same
+        layers = [replace(each, reads_pixels=True) for each in layers]
     return Probe(
         inputs,
         scores.detach().flatten(1),
-        tuple(found.values()),
+        tuple(layers),
         tuple(tuple(each.shape) for each in seen.attention),
         seen.relu_calls,
+        seen.disables_gradients,
         gradients,
     )
 
