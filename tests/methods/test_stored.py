@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from PIL import Image
 
 import wsol_bench
 from wsol_bench.cli.main import main
+from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.devkit_ids import devkit_ids
+from wsol_bench.datasets.example import Example
 from wsol_bench.errors import DataError, UsageError
+from wsol_bench.geometry import Size
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.records.run_folder import RunFolder
 
@@ -333,3 +337,23 @@ def test_a_bad_boxes_file_is_named(name, content, expected, small_dataset, tmp_p
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=expected):
         wsol_bench.run(arch="none", data=small_dataset, methods=f"boxes:{tmp_path / name}")
+
+
+@pytest.mark.parametrize("numbers", [(1, 3, 7), (1, 2, 3)])
+def test_category_ids_are_the_datasets_own_or_counted_from_1(
+    numbers: tuple[int, ...], tmp_path: Path
+) -> None:
+    """COCO's own ids leave out numbers: 3 is the second class there, the third where counted."""
+    boxes = np.array([[0.0, 0.0, 5.0, 5.0]])
+    examples = [Example(f"image_{at}", at, at, boxes, Size(9, 9)) for at in range(3)]
+    names, images = ("cat", "dog", "owl"), Mock()  # no image is opened
+    dataset = ImageDataset("", names, names, examples, images, category_ids=(1, 3, 7))
+    path = tmp_path / "boxes.json"
+    results = [
+        {"image_id": at, "category_id": number, "bbox": [at, 0, 2, 2], "score": 1}
+        for at, number in enumerate(numbers)
+    ]
+    path.write_text(json.dumps(results))
+    (row,) = find_methods([f"boxes:{path}"])
+    read = row.on(dataset).learned.by_image
+    assert [read[f"image_{at}"][0].label for at in range(3)] == [0, 1, 2]

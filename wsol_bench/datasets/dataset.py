@@ -42,6 +42,8 @@ class ImageDataset:
         box_ends: how the corners in the files were read, where that is a choice.
         corners: how maximum corners are meant in the files, whether or not it is a choice;
             `boxes` of examples are half-open in any case.
+        category_ids: COCO's id of each class where the dataset's own file states them, which may
+            leave out numbers; else empty.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ImageDataset:
     split: str | None = None
     box_ends: BoxEnds | None = None
     corners: BoxEnds = "inclusive"
+    category_ids: tuple[int, ...] = ()
 
     @property
     def missing(self) -> int:

@@ -17,7 +17,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -170,17 +170,16 @@ def _coco(path: Path, content: bytes, dataset: Dataset, ends: Ends) -> Found:
     results: list[dict[str, Any]] = json.loads(content)
     if not isinstance(results, list):
         raise TypeError("it is no list of results")
-    label_of = _categories(dataset)
     boxes: Found = {}
     for result in results:
         x, y, width, height = (float(each) for each in result["bbox"])
         box = (x, y, x + width, y + height)
-        found = StoredBox(label_of(result), box, float(result.get("score", 0)))
+        found = StoredBox(int(result["category_id"]), box, float(result.get("score", 0)))
         boxes.setdefault(str(result["image_id"]), []).append(found)
     numbers = {str(number): image_id for image_id, number in _numbers(dataset.examples)}
     named = {numbers.get(key, key): each for key, each in boxes.items()}
     names = NameIndex(named).match(dataset, f"boxes:{shown(str(path))}", "box")
-    return {image_id: named[name] for image_id, name in names.items()}
+    return _with_labels({image_id: named[name] for image_id, name in names.items()}, dataset)
 
 
 def _numbers(examples: Iterable[Example]) -> Iterator[tuple[str, int]]:
@@ -198,14 +197,36 @@ def _numbers(examples: Iterable[Example]) -> Iterator[tuple[str, int]]:
         yield from indices.items()
 
 
-def _categories(dataset: Dataset) -> Callable[[Mapping[str, Any]], int]:
-    """A COCO result -> its class index: by the devkit's ids for ILSVRC, else counted from 1."""
+def _with_labels(boxes: Found, dataset: Dataset) -> Found:
+    """The boxes with class indices in place of COCO's category ids.
+
+    The ids are the devkit's for ILSVRC, else the dataset's own or counted from 1: the numbering
+    under which more images have a box of their label.
+    """
+    candidates = [
+        {
+            image_id: [replace(each, label=places.get(each.label or 0, -1)) for each in found]
+            for image_id, found in boxes.items()
+        }
+        for places in _numberings(dataset)
+    ]
+    return max(candidates, key=lambda found: _labelled(found, dataset))
+
+
+def _numberings(dataset: Dataset) -> list[Mapping[int, int]]:
+    """Each possible meaning of a category id, as id -> class index, the likeliest first."""
     wnids = dataset.class_ids
     if set(wnids) <= set(official_classes().class_ids):
-        places: Mapping[int, int] = devkit_ids(wnids).index_of
-    else:
-        places = {at + 1: at for at in range(len(wnids))}
-    return lambda result: places.get(int(result["category_id"]), -1)
+        return [devkit_ids(wnids).index_of]
+    own = getattr(dataset, "category_ids", ())
+    return [{each: at for at, each in enumerate(ids)} for ids in (own, range(1, len(wnids) + 1))]
+
+
+def _labelled(boxes: Found, dataset: Dataset) -> int:
+    """The number of examples whose image has a box of their label."""
+    return sum(
+        any(box.label == each.label for box in boxes[each.image_id]) for each in dataset.examples
+    )
 
 
 def _devkit(path: Path, content: bytes, dataset: Dataset, ends: Ends) -> Found:

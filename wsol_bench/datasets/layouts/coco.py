@@ -11,6 +11,7 @@ description at https://cocodataset.org/#format-data.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     root = file.absolute().parent
     bases = [root.parent, root, path.absolute()]
     roots = [base / name for base in bases for name in (split, f"images/{split}", "images", ".")]
-    return assemble(
+    dataset = assemble(
         path,
         find_listed(roots, ids),
         ListedAnnotations(
@@ -77,6 +78,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
         selection,
         mask_source=masks,
     )
+    return replace(dataset, category_ids=tuple(content.categories))
 
 
 def _files(path: Path) -> dict[str, Path]:
