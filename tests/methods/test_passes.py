@@ -81,6 +81,12 @@ def test_passes_are_counted():
     assert list(passes.values()) == [3, 3, 111**2, 40, 0, 0, None, None]
 
 
+def test_the_passes_of_occlusion_are_those_of_the_networks_side():
+    (row,) = find_methods(["occlusion:patch=32:stride=16"])
+    for side, expected in ((224, 13**2), (384, 23**2)):
+        assert row.to(Network(net(), "3"), {"features": "1"}, side).passes == expected
+
+
 def test_chunks_cover_everything_once():
     parts = list(chunks(2 * AT_ONCE + 1))
     assert [part.stop - part.start for part in parts] == [AT_ONCE, AT_ONCE, 1]

@@ -13,6 +13,8 @@ from wsol_bench.networks.requests import PIXELS, Requests
 
 _FEATURES = "features"
 """The role whose layer serves a role that the arch does not name."""
+_SIDE = 224
+"""Of an input, where no network is named."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +40,7 @@ class BoundMethod:
         spec: the text, or the object from Python, that requested it.
         recorded: the requests of a method without `requests`, recorded in a trial pass.
         learned: from the dataset, of a method without a network that learns; None before that.
+        side: of the input of the network that it is bound to.
     """
 
     name: str
@@ -48,6 +51,7 @@ class BoundMethod:
     spec: Any = ""
     recorded: Requests | None = None
     learned: Any = None
+    side: int = _SIDE
 
     @property
     def makes_map(self) -> bool:
@@ -79,7 +83,7 @@ class BoundMethod:
     def passes(self) -> int | None:
         """Forward passes per image beyond the first; as of `MapMethod.passes`."""
         of = self.method.passes if isinstance(self.method, MapMethod) else None
-        return None if of is None else of(**self.options)
+        return None if of is None else of(self.side, **self.options)
 
     @property
     def code(self) -> Mapping[str, str]:
@@ -88,13 +92,13 @@ class BoundMethod:
             return self.method.code
         return self.method.code(self.learned)
 
-    def to(self, network: "Network", roles: Mapping[str, str], side: int = 224) -> "BoundMethod":
+    def to(self, network: "Network", roles: Mapping[str, str], side: int = _SIDE) -> "BoundMethod":
         """The method bound to a layer of a network.
 
         Args:
             network: checked for its support of the method.
             roles: role -> the layer that the arch gives it.
-            side: of the network's input, for the trial pass of a method without `requests`.
+            side: of the network's input.
 
         Raises:
             NotApplicable: the network does not support the method; the message gives the reason.
@@ -107,7 +111,7 @@ class BoundMethod:
         if layer is None:
             raise NotApplicable(f"no layer was found for {role}; name one with layer=NAME")
         self.method.check(network, layer)
-        bound = replace(self, layer=layer)
+        bound = replace(self, layer=layer, side=side)
         if self.method.requests is None:
             return replace(bound, recorded=recorded(network, side, bound.maps))
         return bound

@@ -53,8 +53,8 @@ class MapMethod:
         knows_class: whether the map depends on the class; False for one map per image.
         note: a remark on its figures, or "".
         code: path or name, and sha256, of a user's own code; empty for ours.
-        passes: `(**options)` -> the forward passes per image beyond the first, 0 where their
-            number depends on the layer; None of a method that needs no more.
+        passes: `(side of the input, **options)` -> the forward passes per image beyond the first,
+            0 where their number depends on the layer; None of a method that needs no more.
     """
 
     name: str

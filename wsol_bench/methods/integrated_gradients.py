@@ -71,7 +71,7 @@ def _requests(layer: str, **options: Any) -> Requests:
     return Requests()
 
 
-def _passes(*, steps: int, **options: Any) -> int:
+def _passes(side: int, *, steps: int, **options: Any) -> int:
     return steps
 
 

@@ -77,9 +77,8 @@ def _requests(layer: str, **options: Any) -> Requests:
     return Requests()
 
 
-def _passes(*, patch: int, stride: int, **options: Any) -> int:
-    """Passes for an input of 224 x 224."""
-    return len(_starts(224, patch, stride)) ** 2
+def _passes(side: int, *, patch: int, stride: int, **options: Any) -> int:
+    return len(_starts(side, patch, stride)) ** 2
 
 
 OCCLUSION = MapMethod(

@@ -64,7 +64,7 @@ def summed_gradients_of(
     return totals
 
 
-def one_per_channel() -> int:
+def one_per_channel(side: int) -> int:
     """The `MapMethod.passes` of a method whose layer decides their number."""
     return 0
 

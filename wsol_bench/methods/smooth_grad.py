@@ -72,7 +72,7 @@ def _requests(layer: str, **options: Any) -> Requests:
     return Requests()
 
 
-def _passes(*, n: int, **options: Any) -> int:
+def _passes(side: int, *, n: int, **options: Any) -> int:
     return n
 
 
