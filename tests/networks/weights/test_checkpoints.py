@@ -3,7 +3,10 @@
 import argparse
 import datetime
 import enum
+import io
 import json
+import shutil
+import tempfile
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -258,6 +261,20 @@ def test_weights_of_another_network_say_what_is_missing_and_what_is_there(tmp_pa
         load(tmp_path / "net.pth")
 
 
+def archived(kind: str) -> bytes:
+    """An archive of one file, which is called net.pth."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "in").mkdir()
+        (Path(folder) / "in/net.pth").write_bytes(b"weights")
+        return Path(shutil.make_archive(f"{folder}/it", kind, f"{folder}/in")).read_bytes()
+
+
+def numpy_archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, weight=np.zeros(3))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -265,6 +282,9 @@ def test_weights_of_another_network_say_what_is_missing_and_what_is_there(tmp_pa
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
         (b"<!DOCTYPE html>", "is a web page"),
         (b"\x1f\x8b\x08", "is a gzip archive"),
+        (archived("tar"), "is a tar archive"),
+        (archived("zip"), r"is a zip archive of files, expected a torch file"),
+        (numpy_archive(), r"is a zip archive of numpy arrays, expected a torch file"),
         (b'{"a": 1}', "is JSON, expected an index of shards"),
         (b'{"weight_map": {"a": "../a.bin"}}', r"names the shard \.\./a\.bin, which is not beside"),
     ],

@@ -20,7 +20,8 @@ from wsol_bench.networks.weights.files import WeightsFile, as_it_is, read_safete
 from wsol_bench.networks.weights.torch_files import load_without_code, refusal
 from wsol_bench.runtime.names import first_names, shown
 
-_START = 32
+_START = 512
+_TAR_MAGIC, _TAR_PLACE = b"ustar", 257
 _MAX_HEADER = 100_000_000
 """Maximum length of a safetensors file's header in bytes, by the format's definition."""
 _SHARDS = "weight_map"
@@ -96,6 +97,8 @@ def read_file(path: Path, choice: Choice = NO_CHOICE) -> WeightsFile:
     for beginning, what in OTHER_FORMATS.items():
         if start.startswith(beginning):
             raise WeightsError(f"{shown(str(path))}: is {what}.")
+    if start[_TAR_PLACE:].startswith(_TAR_MAGIC):
+        raise WeightsError(f"{shown(str(path))}: is a tar archive. Unpack it first.")
     if start.startswith(b"{"):
         return _read_shards(path, choice)
     is_torch = start.startswith((b"PK\x03\x04", b"\x80"))

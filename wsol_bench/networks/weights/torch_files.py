@@ -105,6 +105,7 @@ def _packed_pickles(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
     """The pickles of a zip, after a check that its parts fit into it."""
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
+        _refuse_other_archives([part.filename for part in parts], path)
         declared, there = sum(part.file_size for part in parts), size_of(path)
         if declared > there:
             raise WeightsError(
@@ -115,6 +116,21 @@ def _packed_pickles(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
         for part in parts:
             if part.filename.endswith(_PICKLE_PART):
                 yield io.BytesIO(archive.read(part))
+
+
+def _refuse_other_archives(names: list[str], path: Path) -> None:
+    """Raises WeightsError for a zip that is no torch file, and says what it is."""
+    if any("/code/" in name or name.endswith("constants.pkl") for name in names):
+        raise WeightsError(
+            f"{shown(str(path))}: holds a TorchScript program, expected a state dict. "
+            "Load it with torch.jit.load and save its state_dict()."
+        )
+    if not any(name.endswith(_PICKLE_PART) for name in names):
+        what = "numpy arrays" if names and names[0].endswith(".npy") else "files"
+        raise WeightsError(
+            f"{shown(str(path))}: is a zip archive of {what}, expected a torch file. "
+            "Unpack it, or save a state dict with torch.save."
+        )
 
 
 def _bare_pickles(file: io.BufferedReader) -> Iterator[BinaryIO]:
@@ -141,11 +157,6 @@ def _names_in(pickle: BinaryIO, path: Path) -> set[str]:
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
-    if "TorchScript" in str(error):
-        return WeightsError(
-            f"{shown(str(path))}: holds a TorchScript program, expected a state dict. "
-            "Load it with torch.jit.load and save its state_dict()."
-        )
     return WeightsError(
         f"{shown(str(path))}: not a readable torch file ({type(error).__name__}); it is cut "
         "short or damaged, or another kind of file. Fetch or save it again."
