@@ -26,7 +26,8 @@ from wsol_bench.networks.forward import Network, Requests
 from wsol_bench.networks.numbers import normalise
 from wsol_bench.networks.weights.load import load_weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.ilsvrc]
+# captum warns of each hook that it sets.
+pytestmark = [pytest.mark.slow, pytest.mark.ilsvrc, pytest.mark.filterwarnings("ignore")]
 
 SHARED = Path(__file__).parents[3] / "shared"
 HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
@@ -140,7 +141,8 @@ def real(name: str) -> Real:
 def assert_close(found: Tensor, expected: Tensor, share: float, what: str) -> None:
     assert found.shape == expected.shape
     scale = expected.abs().flatten(1).amax(1)
-    assert scale.min() > 0
+    assert scale.max() > 0
+    scale = torch.where(scale > 0, scale, scale.max())  # the ReLU may leave nothing of one image
     largest = float(((found - expected).abs().flatten(1).amax(1) / scale).max())
     print(f"{what}: largest difference {largest:.1e} of the maximum")
     assert largest <= share, largest
