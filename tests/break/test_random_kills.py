@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("WSOL_BENCH_TEST_KILLS", "60"))
-SEED = 16_060
+SEED = int(os.environ.get("WSOL_BENCH_TEST_SEED", "16060"))
 PATIENCE = 900.0
 LAUNCH = Path(__file__).parent / "launch.py"
 
@@ -151,6 +151,8 @@ process where that is empty."""
 WEIGHTS = (6, 3, 3, 1, 1, 1)
 SURVIVED = ("worker", "Ray actor")
 """Kinds that a run survives."""
+RAYLET_CODES = (1, 0)
+"""A run without its raylet fails, unless it had all records already."""
 
 
 def test_random_kills_lose_double_and_orphan_nothing(
@@ -158,7 +160,7 @@ def test_random_kills_lose_double_and_orphan_nothing(
 ):
     campaign = Campaign(program, tmp_path, random.Random(SEED))
     lost = doubled = finished = 0
-    kinds = list(KINDS)
+    kinds, started = list(KINDS), time.monotonic()
     while campaign.kills.total() < KILLS:
         kind = campaign.dice.choices(kinds, WEIGHTS)[0]
         before = campaign.kills[kind]
@@ -168,10 +170,14 @@ def test_random_kills_lose_double_and_orphan_nothing(
             continue
         assert "Traceback" not in said
         if campaign.kills[kind] > before and kind not in SURVIVED:
-            assert code == (1 if kind == "raylet" else -signal.SIGKILL), said
+            assert code in (RAYLET_CODES if kind == "raylet" else (-signal.SIGKILL,)), said
         else:
             assert code == 0, said
-        print(f"{kind}: exit code {code}, {campaign.shards} shards", flush=True)
+        print(
+            f"{time.monotonic() - started:5.0f} s, kill {campaign.kills.total()}, {kind}: "
+            f"exit code {code}, {campaign.shards} shards",
+            flush=True,
+        )
         if code == 0:
             finished += 1
             result = program.finish(campaign.folder)

@@ -85,6 +85,28 @@ def test_a_polygon_covers_the_pixels_whose_centre_is_inside() -> None:
     assert np.argwhere(mask).tolist() == [[1, 1], [1, 2], [1, 3], [2, 1], [2, 2], [2, 3]]
 
 
+@pytest.mark.parametrize(
+    ("corners", "rows"),
+    [
+        (
+            [(0.5, 0.5), (5.2, 1.1), (2.3, 5.4)],
+            ["000000", "011110", "011100", "001100", "001000", "000000"],
+        ),
+        (
+            [(-2, 1), (3.3, -1.5), (7, 4.6), (1.2, 6.9)],
+            ["111110", "111110", "111111", "111111", "111111", "011110"],
+        ),
+    ],
+)
+def test_a_polygon_has_the_pixels_that_cocos_own_tools_draw(corners, rows) -> None:
+    mask = np.zeros((6, 6), dtype=bool)
+
+    fill_polygon(mask, np.array(corners, dtype=float))
+
+    # Recorded from pycocotools 2.0.
+    assert ["".join("01"[bit] for bit in row) for row in mask.astype(int)] == rows
+
+
 def test_masks_are_resized_by_the_nearest_centre() -> None:
     mask = np.array([[True, False], [False, True]])
 
@@ -160,6 +182,20 @@ def test_objects_of_different_sizes_are_refused(tmp_path) -> None:
 
     with pytest.raises(DataError, match="different sizes, 3x1 and 1x2"):
         dataset.masks(dataset.examples[0])
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "I;16"])
+def test_every_value_but_0_is_the_object_whatever_the_kind_of_png(tmp_path, mode) -> None:
+    root = write_openimages(tmp_path)
+    image = Image.new(mode, (3, 1))
+    if mode == "P":
+        image.putpalette([0, 0, 0, 255, 255, 255])
+    image.putpixel((1, 0), 1)
+    image.save(root / "m/b.png")
+
+    dataset = open_dataset(root)
+
+    assert dataset.masks(dataset.examples[1]).ground_truth.tolist() == [[False, True, False]]
 
 
 def test_voc_has_masks_by_class_and_ignores_borders(tmp_path) -> None:

@@ -11,6 +11,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.records.manifest import DataSource, Identity, Manifest, ManifestRow
+from wsol_bench.records.map_files import decode_maps, encode_maps
 from wsol_bench.records.opened_run import open_networks
 from wsol_bench.records.record import Record
 from wsol_bench.records.run_folder import RunFolder
@@ -434,6 +435,17 @@ def test_maps_that_are_not_the_rows_own_are_refused(folder):
     _swap(folder.path / "maps/r000/00000000.npy", folder.path / "maps/r000/00000001.npy")
     with pytest.raises(DataError, match=r"maps/r000/00000000\.npy"):
         list(folder.read_maps("cam"))
+
+
+def test_maps_with_a_header_of_python_2_are_damaged_and_numpy_does_not_warn():
+    maps = np.zeros((2, 1, 3, 3), np.float16)
+    content = encode_maps(maps)
+    assert np.array_equal(decode_maps(content), maps)
+    old = content.replace(b"(2, 1, 3, 3), }  ", b"(2L, 1L, 3, 3), }")
+    assert len(old) == len(content) != 0
+    assert old != content
+    with pytest.raises(ValueError, match="no header of maps"):
+        decode_maps(old)
 
 
 def test_a_folder_named_like_a_partition_is_read_like_any_other(tmp_path):

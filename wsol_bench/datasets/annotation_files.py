@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wsol_bench.datasets.annotations import Annotation, read_xml
+from wsol_bench.datasets.box_columns import TABLE_NAMES
 from wsol_bench.datasets.classes import ClassList
 from wsol_bench.datasets.ground_truth import GroundTruth
 from wsol_bench.datasets.scanning import (
@@ -132,6 +133,12 @@ def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFil
 
 def _nothing_found(bases: Sequence[Path], skipped: Sequence[Skipped]) -> DataError:
     closed = "".join(f" {each.name} is {each.reason}." for each in skipped)
+    tables = (base / name for base in bases for name in TABLE_NAMES)
+    table = next((each for each in tables if is_file(each)), None)
+    if table:
+        closed += (
+            f" {shown(str(table))} has no columns image and class in UTF-8, so it is not read."
+        )
     return DataError(
         f"no boxes for the images near {shown(str(bases[0]))}. Expected *.xml files in one of "
         f"{', '.join(XML_FOLDERS)}, or {SOLUTION_NAME}, in "

@@ -20,6 +20,8 @@ from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
+TABLE_NAMES = ("boxes.csv", "boxes.parquet")
+"""Names of a table in a dataset's folder."""
 CORNERS, SIDES = ("x0", "y0", "x1", "y1"), ("x0", "y0", "w", "h")
 DELIMITERS = (",", ";", "\t")
 
@@ -83,6 +85,11 @@ def is_table(header: Sequence[str]) -> bool:
 def delimiter_of(line: str) -> str:
     """The separator of a CSV file with this first line: a comma, a semicolon or a tab."""
     for each in DELIMITERS:
-        if is_table(next(csv.reader([line], delimiter=each), [])):
+        if is_table(split_header(line, each)):
             return each
     return DELIMITERS[0]
+
+
+def split_header(line: str, delimiter: str) -> list[str]:
+    """The names in a header; spaces after a separator do not count, quoted names or not."""
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])

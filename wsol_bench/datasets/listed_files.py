@@ -19,16 +19,27 @@ def ids_of(paths: Iterable[str]) -> dict[str, str]:
 
     The id is the file's name without its extension, as in every layout. Where two paths
     share a name, as in ImageNetV2 (0/1.jpeg and 5/1.jpeg), all ids are the paths without
-    their extension.
+    their extension, and where two paths differ in that alone (a.jpg and a.png), the paths.
 
     Args:
         paths: relative, with / between folders; repeated paths count once.
     """
     distinct = list(dict.fromkeys(paths))
-    short = {image_id_of(path): path for path in distinct}
-    if len(short) == len(distinct):
-        return short
-    return {str(PurePosixPath(path).with_suffix("")): path for path in distinct}
+    for naming in (_name, _without_suffix):
+        found = {naming(path): path for path in distinct}
+        if len(found) == len(distinct):
+            return found
+    return {path: path for path in distinct}
+
+
+def _name(path: str) -> str:
+    """The file's name without its extension; a dot in an id such as img_0.5 begins none."""
+    return image_id_of(path if has_suffix(path, IMAGE_SUFFIXES) else f"{path}.jpg")
+
+
+def _without_suffix(path: str) -> str:
+    is_file_name = has_suffix(path, IMAGE_SUFFIXES)
+    return str(PurePosixPath(path).with_suffix("")) if is_file_name else path
 
 
 def relative_path(text: str, where: str) -> str:

@@ -20,11 +20,8 @@ from wsol_bench.runtime.names import shown
 __all__ = ["MaskFiles"]
 
 HALF = 128
-"""A pixel of a grey mask belongs to the object from half of the full value on.
-
-CUB-200-2011 stores the share of annotators who marked the pixel (0, 51, ..., 255);
-OpenImages stores 0 and 255.
-"""
+"""Half of the full grey value: CUB-200-2011 stores the share of annotators who marked the pixel
+(0, 51, ..., 255)."""
 
 _FORMATS = ("PNG", "BMP", "GIF", "TIFF", "JPEG")
 
@@ -38,11 +35,13 @@ class MaskFiles:
         objects: image id to the paths of its objects' masks; the ground truth is their
             union.
         ignored: image id to the path of the mask of pixels to ignore.
+        least: the grey value, of 255, from which on a pixel belongs to the mask.
     """
 
     folder: Path
     objects: Mapping[str, tuple[str, ...]]
     ignored: Mapping[str, str]
+    least: int
 
     def read(self, example: Example, size: Size | None) -> Masks:
         """The masks of one example; see `masks.MaskSource`."""
@@ -62,7 +61,7 @@ class MaskFiles:
 
     def _grey(self, path: str, size: Size | None) -> Mask:
         file = self.folder / path
-        return resized(decode_mask(read_bytes(file), str(file)) >= HALF, size)
+        return resized(decode_mask(read_bytes(file), str(file)) >= self.least, size)
 
     def _same_shape(self, mask: Mask, shape: tuple[int, ...], example: Example) -> Mask:
         if mask.shape != shape:
@@ -74,12 +73,13 @@ class MaskFiles:
         return mask
 
 
-def decode_mask(data: bytes, where: str) -> NDArray[np.uint8]:
-    """Decodes a mask: grey values, or the indices of a palette.
+def decode_mask(data: bytes, where: str, *, indices: bool = False) -> NDArray[np.uint8]:
+    """Decodes a mask to grey values; those of 16 bits above 255 become 255.
 
     Args:
         data: the file's content.
         where: the file, for messages.
+        indices: whether the values of a file with a palette are its indices, not its colours.
 
     Returns:
         (height, width) uint8.
@@ -93,7 +93,7 @@ def decode_mask(data: bytes, where: str) -> NDArray[np.uint8]:
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"{image.width:,} x {image.height:,} pixels are too many")
-            kept = image if image.mode in ("P", "L") else image.convert("L")
+            kept = image if indices and image.mode == "P" else image.convert("L")
             return np.array(kept, dtype=np.uint8)
     # Pillow's decoders raise a dozen unrelated types on damaged files.
     except Exception as error:

@@ -30,6 +30,8 @@ def decode_maps(content: bytes, images: int | None = None) -> NDArray[np.float16
     buffer = BytesIO(content)
     try:
         version = np.lib.format.read_magic(buffer)
+        if b"L" in content[: buffer.tell() + 2 + int.from_bytes(content[8:10], "little")]:
+            raise ValueError("integers of Python 2, of which numpy would warn")
         shape, _, dtype = _READ_HEADER[version](buffer)
     except (ValueError, KeyError, TypeError, SyntaxError, TokenError, RecursionError) as error:
         raise ValueError("it has no header of maps") from error

@@ -107,6 +107,41 @@ def test_ids_are_paths_where_file_names_repeat(tmp_path) -> None:
     assert [each.image_id for each in dataset.examples] == ["v2/0/0", "v2/1/0"]
 
 
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
+        (["img_0.5.jpg", "img_0.25.jpg"], ["img_0.25", "img_0.5"]),
+    ],
+)
+def test_no_image_is_lost_where_names_differ_in_their_extension(tmp_path, names, ids) -> None:
+    for name in names:
+        writers.write(tmp_path / name, writers.jpeg_bytes(8, 8))
+    writers.write_lines(
+        tmp_path / "boxes.csv", ["image,class,x,y,w,h", *(f"{name},a,1,1,4,4" for name in names)]
+    )
+    coco = tmp_path / "coco.json"
+    images = [
+        {"id": at, "file_name": name, "width": 8, "height": 8} for at, name in enumerate(names)
+    ]
+    annotations = [
+        {"image_id": at, "category_id": 1, "bbox": [1, 1, 4, 4]} for at in range(len(names))
+    ]
+    categories = [{"id": 1, "name": "a"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    coco.write_text(json.dumps(content))
+
+    for path in (tmp_path / "boxes.csv", coco):
+        assert [each.image_id for each in open_dataset(path).examples] == ids
+
+
+def test_a_dot_in_an_id_without_extension_begins_none(tmp_path) -> None:
+    writers.write(tmp_path / "img_0.5.jpg", writers.jpeg_bytes(8, 8))
+    writers.write_lines(tmp_path / "boxes.csv", ["image,class,x,y,w,h", "img_0.5,a,1,1,4,4"])
+
+    assert [each.image_id for each in open_dataset(tmp_path).examples] == ["img_0.5"]
+
+
 def test_an_image_of_several_classes_is_an_example_of_each(tmp_path) -> None:
     root = writers.write_voc(tmp_path)
     first = writers.SAMPLES[0]
@@ -248,6 +283,46 @@ def test_a_parquet_table_gives_the_boxes_of_the_csv(tmp_path) -> None:
     assert index_sha256(open_dataset(root / "elsewhere.csv")) == expected
 
 
+@pytest.mark.parametrize("kind", ["text", "dictionary", "large", "bytes", "struct"])
+def test_the_names_of_a_parquet_table_may_be_of_any_type(tmp_path, kind) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    root = writers.write_box_table(tmp_path)
+    expected = index_sha256(open_dataset(root))
+    table = pyarrow.csv.read_csv(root / "boxes.csv")
+    names = table["image"].combine_chunks()
+    typed = {
+        "text": lambda: names,
+        "dictionary": names.dictionary_encode,
+        "large": lambda: names.cast(pa.large_string()),
+        "bytes": lambda: names.cast(pa.binary()),
+        "struct": lambda: pa.StructArray.from_arrays([names], ["path"]),
+    }
+    table = table.set_column(0, "image", typed[kind]())
+    pyarrow.parquet.write_table(table, root / "boxes.parquet")
+    (root / "boxes.csv").unlink()
+
+    assert index_sha256(open_dataset(root)) == expected
+
+
+def test_spaces_after_the_separators_of_a_csv_do_not_count(tmp_path) -> None:
+    writers.write(tmp_path / "a.jpg", writers.jpeg_bytes(8, 8))
+    rows = ['"image", "class", "x", "y", "w", "h"', '"a.jpg", "a", "1", "1", "4", "4"']
+    writers.write_lines(tmp_path / "boxes.csv", rows)
+
+    assert open_dataset(tmp_path).examples[0].boxes.tolist() == [[1, 1, 5, 5]]
+
+
+def test_a_table_that_is_not_read_is_named(tmp_path) -> None:
+    writers.write(tmp_path / "a.jpg", writers.jpeg_bytes(8, 8))
+    writers.write_lines(tmp_path / "boxes.csv", ["filename,label,x,y,w,h", "a.jpg,a,1,1,4,4"])
+
+    with pytest.raises(DataError, match=r"boxes\.csv has no columns image and class"):
+        open_dataset(tmp_path)
+
+
 def test_class_folders_of_any_name_need_a_list_of_classes(tmp_path) -> None:
     names = {"n01440764": "red fish", "n01443537": "gold fish", "n01484850": "shark"}
     root = writers.write_class_folders(tmp_path / "data")
@@ -327,6 +402,22 @@ def test_images_in_parquet_are_read_from_every_row_group(tmp_path) -> None:
     for sample in writers.SAMPLES:
         assert dataset.images.read(sample.image_id) == writers.plain(sample)
         assert "row group" in dataset.images.where(sample.image_id)
+
+
+@pytest.mark.parametrize("start", ["", "validation_", "validation-"])
+def test_files_of_parquet_that_are_only_numbered_are_one_split(tmp_path, start) -> None:
+    import pyarrow.parquet
+
+    root = writers.write_hugging_face(tmp_path / "validation")
+    table = writers.image_table()
+    (root / "validation-00000-of-00001.parquet").unlink()
+    for number in range(len(table)):
+        path = root / f"{start}{number:04d}.parquet"
+        pyarrow.parquet.write_table(table.slice(number, 1), path)
+
+    dataset = open_dataset(root)
+
+    assert (dataset.split, len(dataset.examples)) == ("validation", 3)
 
 
 def test_boxes_are_float64_in_every_layout(tmp_path) -> None:

@@ -19,10 +19,12 @@ from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.box_columns import (
     CORNERS,
     SIDES,
+    TABLE_NAMES,
     BoxColumns,
     delimiter_of,
     is_table,
     read_header,
+    split_header,
 )
 from wsol_bench.datasets.classes import (
     ClassList,
@@ -44,7 +46,6 @@ from wsol_bench.errors import DataError, UsageError
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
 
-NAMES = ("boxes.csv", "boxes.parquet")
 _IMAGE_FOLDERS = (".", "images", "val", "test")
 
 TableRow = Mapping[str, str]
@@ -112,7 +113,7 @@ def _file(path: Path) -> Path | None:
     if is_file(path):  # of a .csv, loading reports a bad header
         return path if has_suffix(path.name, (".csv", ".tsv")) or _is_table(path) else None
     # A boxes.csv beside another layout's files may hold a method's boxes, without classes.
-    files = (path / name for name in NAMES)
+    files = (path / name for name in TABLE_NAMES)
     return next((each for each in files if is_file(each) and _is_table(each)), None)
 
 
@@ -121,9 +122,9 @@ def _is_table(file: Path) -> bool:
         try:
             return is_table(read_rows(file, None, 0).schema.names)
         except DataError:  # loading reports it
-            return file.name in NAMES
+            return file.name in TABLE_NAMES
     line = first_line(file)
-    return is_table(next(csv.reader([line], delimiter=delimiter_of(line)), []))
+    return is_table(split_header(line, delimiter_of(line)))
 
 
 def _rows(file: Path) -> tuple[BoxColumns, Iterator[tuple[int, TableRow]]]:
@@ -138,7 +139,12 @@ def _rows(file: Path) -> tuple[BoxColumns, Iterator[tuple[int, TableRow]]]:
         )
     text = read_text(file)
     start = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(start), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter_of(start),
+        skipinitialspace=True,
+        strict=True,
+    )
     try:
         columns = read_header(next(filter(any, reader), []), name)
     except csv.Error as error:
@@ -168,6 +174,10 @@ def _not_csv(name: str, error: csv.Error) -> DataError:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):  # Hugging Face's images: bytes and path
+        value = value.get("path")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None else str(value)
@@ -215,8 +225,8 @@ def _images(folder: Path, ids: Mapping[str, str]) -> ImageFiles:
 
 BOX_TABLE = Layout(
     description=(
-        f"a table of boxes: {' or '.join(NAMES)} (the path may be any CSV or Parquet file) with "
-        "columns image, class and x0, y0, x1, y1 or x, y, w, h, beside the images or a folder "
+        f"a table of boxes: {' or '.join(TABLE_NAMES)} (the path may be any CSV or Parquet file) "
+        "with columns image, class and x0, y0, x1, y1 or x, y, w, h, beside the images or a folder "
         "images; classes.txt for the order of classes other than ILSVRC's"
     ),
     recognises=recognises,

@@ -22,7 +22,7 @@ from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.ground_truth import GroundTruth, ListedAnnotations
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.listed_files import find_listed, ids_of, relative_path
-from wsol_bench.datasets.mask_files import MaskFiles
+from wsol_bench.datasets.mask_files import HALF, MaskFiles
 from wsol_bench.datasets.scanning import Skipped, is_file
 from wsol_bench.datasets.selection import Selection
 from wsol_bench.datasets.text_rows import Row, rows_of
@@ -169,7 +169,7 @@ def _masks(root: Path, paths: Mapping[str, str]) -> MaskFiles | None:
         image_id: (str(PurePosixPath(path).with_suffix(".png")),)
         for image_id, path in paths.items()
     }
-    return MaskFiles(folder, named, {})
+    return MaskFiles(folder, named, {}, HALF)
 
 
 CUB = Layout(

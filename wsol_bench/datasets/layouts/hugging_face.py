@@ -4,6 +4,7 @@ The column `image` is a struct of `bytes` and `path`, `label` the class index in
 order. The boxes come from the XML files or the Kaggle table, joined by the name in `path`.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
 _DEFAULTS = ("validation", "val", "test")
+_NUMBER = re.compile(r"(^|[-_.])[0-9]+$")
 
 
 def recognises(path: Path) -> bool:
@@ -47,14 +49,18 @@ def load(path: Path, selection: Selection) -> ImageDataset:
 
 
 def _files(path: Path) -> dict[str, list[Path]]:
-    """Split to its files: the text before the first hyphen of validation-00000-of-00014."""
+    """Split to its files: the text before the first hyphen of validation-00000-of-00014.
+
+    Files that are only numbered (0000.parquet) are the split that their folder is named by.
+    """
     if is_file(path):
         return {path.stem: [path]} if has_suffix(path.name, (".parquet",)) else {}
     for folder in (path, path / "data"):
         found: dict[str, list[Path]] = {}
         for file in sorted(folder.glob("*.parquet")):
             if is_file(file):
-                found.setdefault(file.stem.partition("-")[0], []).append(file)
+                start = _NUMBER.sub("", file.stem).partition("-")[0]
+                found.setdefault(start or file.absolute().parent.name, []).append(file)
         if found:
             return found
     return {}

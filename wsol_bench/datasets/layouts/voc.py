@@ -119,7 +119,7 @@ class VocMasks:
     def read(self, example: Example, size: Size | None) -> Masks:
         """The masks of one example; see `masks.MaskSource`."""
         file = self.folder / f"{example.image_id}.png"
-        indices = decode_mask(read_bytes(file), str(file))
+        indices = decode_mask(read_bytes(file), str(file), indices=True)
         return Masks.of(
             resized(indices == example.label + 1, size), resized(indices == _BORDER, size)
         )
@@ -188,7 +188,7 @@ def _split_ids(root: Path, split: str, segmented: bool) -> frozenset[str]:
 
 
 def _check_filename(annotation: Annotation, image_id: str) -> None:
-    name = annotation.filename
+    name = annotation.filename.replace("\\", "/")  # some tools write Windows' paths
     if name and Path(name).stem != image_id and name != image_id:
         raise DataError(
             f"{annotation.where} is named for the image {shown(image_id)}, but its <filename> is "

@@ -191,7 +191,8 @@ def _masks(rows: Sequence[Row], ids: Mapping[str, str], roots: Sequence[Path]) -
             ignored.setdefault(image_id, relative_path(files[1], row.where))
     all_paths = {path: path for paths in objects.values() for path in paths}
     folder = find_listed(roots, all_paths).folder
-    return MaskFiles(folder, {key: tuple(paths) for key, paths in objects.items()}, ignored)
+    # Every value but 0 belongs to a mask, as in the program's `get_mask`.
+    return MaskFiles(folder, {key: tuple(paths) for key, paths in objects.items()}, ignored, 1)
 
 
 def _faults(folder: Path, listed: Sequence[str], files: Mapping[str, Iterable[str]]) -> list[str]:
