@@ -5,6 +5,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from wsol_bench.cli.main import main
 from wsol_bench.datasets.catalog import LAYOUTS, open_dataset
 from wsol_bench.datasets.check import check_dataset
 from wsol_bench.datasets.index_hash import index_sha256
@@ -207,3 +208,18 @@ def test_masks_that_are_bad_or_empty_are_named(builder, tmp_path, capsys):
     assert len(report.mask_faults) == 1
     assert "00002.png cannot be decoded" in report.mask_faults[0]
     assert report.empty_masks == (builder.samples[1].image_id, builder.samples[2].image_id)
+
+
+def test_masks_are_checked_without_images_too(tmp_path, capsys):
+    from test_masks import write_openimages
+
+    root = write_openimages(tmp_path)
+    for image in (*root.glob("val/*/*.jpg"), root / "m/b.png"):
+        image.unlink()
+
+    assert main(["data", "check", str(root)]) == 3
+
+    printed = capsys.readouterr().out
+    assert "masks: 1\nfaults of masks: 1" in printed
+    assert "--arch none" in printed
+    assert printed.rstrip().endswith("would stop at the faults of masks.")

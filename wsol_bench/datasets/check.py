@@ -114,7 +114,7 @@ def check_dataset(
             and bad annotations are counted.
         progress: called after each image.
         workers: threads that decode; default: one per processor.
-        decode: False compares boxes with the annotated sizes only.
+        decode: False reads no images: boxes are compared with the annotated sizes.
 
     Raises:
         DataError: images cannot be read any more, such as from a disk that failed.
@@ -122,7 +122,11 @@ def check_dataset(
     by_image: dict[str, list[Example]] = {}
     for example in dataset.examples:
         by_image.setdefault(example.image_id, []).append(example)
-    found = list(_inspect_all(dataset, by_image, progress, workers)) if decode else []
+    if decode:
+        found = list(_inspect_all(dataset, by_image, progress, workers))
+    else:
+        nothing = (_Inspected(image_id, None, "", b"") for image_id in by_image)
+        found = [_with_masks(each, dataset, by_image[each.image_id]) for each in nothing]
     sizes = {each.image_id: each.size for each in found if each.size}
     if not decode:
         sizes = {each.image_id: each.size for each in dataset.examples if each.size}
@@ -220,12 +224,14 @@ def _inspect(dataset: ImageDataset, examples: Sequence[Example]) -> _Inspected:
             found = _Inspected(image_id, Size(image.height, image.width), "", digest)
     except UnreadableImage as error:
         return _Inspected(image_id, None, str(error), digest)
-    return _with_masks(found, dataset, examples) if dataset.has_masks else found
+    return _with_masks(found, dataset, examples)
 
 
 def _with_masks(
     found: _Inspected, dataset: ImageDataset, examples: Sequence[Example]
 ) -> _Inspected:
+    if not dataset.has_masks:
+        return found
     read, empty = 0, False
     faults = []
     for example in examples:

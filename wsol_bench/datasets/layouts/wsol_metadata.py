@@ -41,6 +41,7 @@ IDS, LABELS, SIZES, BOXES = (
     "localization.txt",
 )
 _DEFAULTS = ("test", "val", "train")
+_FOLDERS = ("dataset", "images", "masks")
 _ILSVRC = re.compile(r"(?:.*/)?ILSVRC2012_val_[0-9]{8}\.[A-Za-z]+")
 
 
@@ -233,7 +234,8 @@ def _roots(path: Path, folder: Path) -> list[Path]:
     bases = [path.absolute(), *list(folder.parents)[:4], folder]
     names = [folder.parent.name, path.absolute().name]
     kept = [base / "dataset" / name for base in bases for name in names]
-    return [*kept, *(base / "dataset" for base in bases), *bases]
+    others = (base / name for base in bases for name in _FOLDERS)
+    return [*kept, *others, *bases]
 
 
 WSOL_METADATA = Layout(

@@ -37,8 +37,8 @@ def print_check(
     """Opens a dataset, decodes every image and prints a report on stdout.
 
     Returns:
-        The exit code: 0 where a run over it would succeed, 3 where an annotation is bad, an
-        image is unreadable, or one is absent and not permitted.
+        The exit code: 0 where a run over it would succeed, 3 where an annotation or a mask is
+        bad, an image is unreadable, or one is absent and not permitted.
 
     Raises:
         DataError: it cannot be opened at all.
@@ -54,7 +54,8 @@ def print_check(
         print(json.dumps({"schema": 1, **asdict(report), "verdict": verdict}, ensure_ascii=False))
     else:
         print("\n".join((*report_lines(report), *verdict)))
-    stopped = report.faults or report.unreadable or (report.missing and not allow_missing)
+    bad = report.faults or report.unreadable or report.mask_faults
+    stopped = bad or (report.missing and not allow_missing)
     return EXIT_DATA if stopped else EXIT_FINE
 
 
@@ -90,12 +91,12 @@ def _verdict(report: DatasetReport, allow_missing: bool) -> list[str]:
     """Whether a run would succeed, and the flags that permit what was found."""
     if report.faults:
         return ["A run would stop with these errors."]
+    lines = []
     if not report.decoded:
-        return [
+        lines.append(
             "No image is present, so only methods without a network can run: --arch none. Add the "
             "images for others."
-        ]
-    lines = []
+        )
     if report.missing and not allow_missing:
         lines.append("A run would stop at the absent images, unless --allow-missing is given.")
     if report.unreadable:
@@ -103,6 +104,8 @@ def _verdict(report: DatasetReport, allow_missing: bool) -> list[str]:
             f"A run would count the unreadable images as wrong and end with exit code {EXIT_DATA}, "
             f"unless --allow-unreadable {len(report.unreadable)} is given."
         )
+    if report.mask_faults:
+        lines.append("A run whose metrics read masks would stop at the faults of masks.")
     return lines or ["A run would succeed."]
 
 
