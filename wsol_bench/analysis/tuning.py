@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsol_bench.analysis.row_data import row_data
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import DataError, UsageError
+from wsol_bench.records.command import command_of
 from wsol_bench.records.opened_run import NetworkRecords, open_one
+from wsol_bench.records.run_folder import MANIFEST, RunFolder
 from wsol_bench.scoring.row_data import RowData
 
 _NETWORK = ("arch", "weights_sha256", "preprocessing", "precision")
@@ -16,22 +18,53 @@ TuneOn = Sequence[NetworkRecords] | Path
 """The networks of another run, or the file of a table of pseudo-boxes."""
 
 
-def open_tuning(path: Path) -> TuneOn:
-    """The value of `--tune-on`.
+def open_tuning(asked: Path, networks: Sequence[NetworkRecords]) -> TuneOn:
+    """The value of `--tune-on`: a table, the folder of a run, or a split of the run's dataset.
+
+    A split stands for the run on it that lies beside the scored run.
+
+    Args:
+        asked: the value.
+        networks: of the run that is scored.
 
     Raises:
-        UsageError: nothing is there; says how the run on another split is made.
+        UsageError: nothing is there, or several runs of the split are; says how the run on
+            another split is made.
         DataError: the folder holds no finished run.
     """
-    if path.is_file():
-        return path
-    if not path.exists() and "://" not in str(path):
-        raise UsageError(
-            f"--tune-on {path}: there is no such folder or file. Expected the folder of a run on "
-            "other images, such as another split of the dataset (run again with --split NAME "
-            "--keep-maps --out FOLDER), or a table of pseudo-boxes of the scored images."
-        )
-    return open_one(path)
+    if asked.is_file():
+        return asked
+    if asked.exists() or "://" in str(asked):
+        return open_one(asked)
+    found = _runs_of_split(str(asked), networks[0])
+    if len(found) == 1:
+        return open_one(found[0])
+    if found:
+        names = ", ".join(map(str, found))
+        raise UsageError(f"--tune-on {asked}: {names} are runs of this split. Name one of them.")
+    folder, settings = networks[0].folder.path, networks[0].manifest.settings
+    changed = {**settings, "split": str(asked), "keep_maps": True}
+    command = command_of(changed, f"{folder}-{asked}")
+    raise UsageError(
+        f"--tune-on {asked}: there is no such folder or file, and no run of a split of this name "
+        f"beside {folder}. Expected the folder of a run on other images, a table of pseudo-boxes "
+        "of the scored images, or the name of a split of the dataset, whose run this command "
+        f"makes: {command}"
+    )
+
+
+def _runs_of_split(split: str, scored: NetworkRecords) -> list[Path]:
+    """The folders beside a run's that hold a run of a split of its dataset, network by name."""
+    own, found = scored.manifest, []
+    for path in sorted(scored.folder.path.absolute().parent.glob(f"*/{MANIFEST}")):
+        try:
+            other = RunFolder(path.parent).manifest()
+        except DataError:  # a folder of something else, or damaged
+            continue
+        same = (other.identity.arch, other.data.path) == (own.identity.arch, own.data.path)
+        if same and other.data.split == split and other.result is not None:
+            found.append(path.parent)
+    return found
 
 
 def tuning_rows(networks: Sequence[NetworkRecords], tune_on: TuneOn) -> dict[str, RowData]:

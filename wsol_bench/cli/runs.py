@@ -43,8 +43,9 @@ def score(
         Comma-separated names of metrics with options, such as
         top1_loc,max_box_acc:threshold=fixed (see: list metrics). Default: the protocol's.
     tune_on
-        Another run of the same kind, on other images such as another split, to choose the
-        threshold of maxboxacc on; or a table of pseudo-boxes of the same images (CSV or Parquet).
+        Another run of the same kind, on other images, to choose the threshold of maxboxacc on;
+        the name of another split, whose run lies beside this one; or a table of pseudo-boxes of
+        the same images (CSV or Parquet).
     predictions
         A prediction file of the ILSVRC devkit's form, in place of a run.
     data

@@ -66,7 +66,7 @@ def print_score(
             asked = with_tuned(asked)
         for where, names in changed_fields(protocol, changes):
             require_read(names, asked, where)
-        other: TuneOn = open_tuning(tune_on) if tune_on else ()
+        other: TuneOn = open_tuning(tune_on, networks) if tune_on else ()
         with _over_maps(folder, passes_over_maps(networks, [wanted], asked)) as advance:
             results.append(rescore(networks, wanted, asked, other, advance=advance))
     if as_json:
