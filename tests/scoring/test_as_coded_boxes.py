@@ -251,11 +251,12 @@ def test_the_centred_box_scores_what_others_measured(
 
 
 @pytest.mark.ilsvrc
-def test_every_threshold_agrees_with_the_program_on_real_images_and_boxes(real_images):
+@pytest.mark.parametrize("count", [10, pytest.param(500, marks=pytest.mark.slow)])
+def test_every_threshold_agrees_with_the_program_on_real_images_and_boxes(real_images, count):
     """Maps made from the pictures' own brightness, so that no network is needed."""
     images = real_images / "ILSVRC/Data/CLS-LOC/val"
     annotations = real_images / "ILSVRC/Annotations/CLS-LOC/val"
-    for path in sorted(images.glob("*.JPEG"))[:10]:
+    for path in sorted(images.glob("*.JPEG"))[:count]:
         with Image.open(path) as picture:
             size = Size(picture.height, picture.width)
             small = picture.convert("L").resize((14, 14), Image.Resampling.BOX)
