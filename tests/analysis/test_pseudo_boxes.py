@@ -74,4 +74,4 @@ def test_score_takes_a_table_of_them(tmp_path, capsys):
     assert "max_box_acc:threshold=tuned" in json.loads(capsys.readouterr().out)["rows"][0]
     assert read_pseudo_boxes(table)[writers.SAMPLES[0].image_id].tolist() == [[0, 0, 9, 9]]
     assert main([*score, "--tune-on=val"]) == 2
-    assert "--split NAME" in capsys.readouterr().err
+    assert "--split val --keep-maps" in capsys.readouterr().err
