@@ -191,6 +191,12 @@ def test_scores_that_the_network_detaches_have_no_gradient():
         forward.gradient("body", torch.tensor([0]))
 
 
+def test_a_head_of_zeros_leaves_the_features_where_they_are():
+    net = Transformer()
+    nn.init.zeros_(net.head.weight)
+    assert open_network(net, SIZE).roles["features"] == "blocks.1.norm1"
+
+
 def test_a_module_that_takes_no_input_with_a_graph_is_opened():
     class Converting(Convolutional):
         def forward(self, x: Tensor) -> Tensor:

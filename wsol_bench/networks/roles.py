@@ -62,8 +62,9 @@ def find_roles(probe: Probe, stated_prefix: int | None) -> Roles:
         and not _is_pooling(by_name[each.origin])
     ]
     leading = [each for each in candidates if _leads_to_scores(probe, each, cells[each.name])]
+    leading = leading or candidates  # a head of zeros, from before training, has no gradient
     tokens = _tokens(probe, cells)
-    features = _last_norm(leading, probe, cells, tokens) or _last(leading or candidates, cells)
+    features = _last_norm(leading, probe, cells, tokens) or _last(leading, cells)
     if features is not None:
         layers["features"] = features.name
     height = probe.size[0]
