@@ -16,7 +16,7 @@ Gradient-free Localization, WACV 2020, eqs. 3 and 4. The absolute value is ours.
 from typing import TYPE_CHECKING
 
 from wsol_bench.errors import UsageError
-from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
+from wsol_bench.methods.entry import MapMethod, features_alone, on_cells
 from wsol_bench.methods.passes import chunks, one_per_channel
 
 if TYPE_CHECKING:
@@ -123,6 +123,5 @@ ABLATION_CAM = MapMethod(
     role="features",
     requests=features_alone,
     maps=ablation_cam,
-    check=any_layer,
     passes=one_per_channel,
 )

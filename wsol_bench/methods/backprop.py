@@ -15,7 +15,7 @@ how its Backprop row was smoothed, so sigma is explicit here.
 
 from typing import TYPE_CHECKING, Any
 
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
+from wsol_bench.methods.entry import MapMethod, on_cells
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import Requests
 
@@ -58,5 +58,4 @@ BACKPROP = MapMethod(
     role=None,
     requests=_requests,
     maps=backprop,
-    check=any_layer,
 )

@@ -14,7 +14,7 @@ IJCNN 2020, eq. 3. The sign is our convention; the paper leaves it open.
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
+from wsol_bench.methods.entry import MapMethod, features_alone, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +50,5 @@ EIGEN_CAM = MapMethod(
     role="features",
     requests=features_alone,
     maps=eigen_cam,
-    check=any_layer,
     knows_class=False,
 )

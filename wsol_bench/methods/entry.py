@@ -33,6 +33,11 @@ def no_code(learned: Any) -> Mapping[str, str]:
     return {}
 
 
+def any_layer(network: "Network", layer: str) -> None:
+    """The check of a method that every network supports, given that the layer exists."""
+    network.check_layer(layer)
+
+
 @dataclass(frozen=True, slots=True)
 class MapMethod:
     """A method that makes a map.
@@ -46,7 +51,7 @@ class MapMethod:
         maps: `(forward, layer, classes, **options)` -> (n, u, v) float32. Its
             keyword-only parameters are the method's options.
         check: raises NotApplicable, with the reason, where the network and layer
-            do not support the method.
+            do not support the method; default: every layer that exists does.
         target_class: the target class of its maps, a name of `target_class.TARGET_CLASSES`.
         layers: the option that names its layer, `LAYER` or `LAYERS`; None of a method that
             reads no layer by name.
@@ -63,7 +68,7 @@ class MapMethod:
     role: str | None
     requests: Callable[..., Requests] | None
     maps: "Callable[..., Tensor]"
-    check: "Callable[[Network, str], None]"
+    check: "Callable[[Network, str], None]" = any_layer
     target_class: str = "label"
     layers: Option | None = LAYER
     knows_class: bool = True
@@ -184,11 +189,6 @@ def any_layers(network: "Network", layer: str) -> None:
     """The check of a method that reads several layers, all of which must exist."""
     for each in layers_in(layer):
         network.check_layer(each)
-
-
-def any_layer(network: "Network", layer: str) -> None:
-    """The check of a method that every network supports, given that the layer exists."""
-    network.check_layer(layer)
 
 
 def on_cells(values: "Tensor", layer: str) -> "Tensor":

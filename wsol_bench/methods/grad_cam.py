@@ -15,7 +15,7 @@ Gradient-based Localization, ICCV 2017, eqs. 1 and 2, and section 3.3 for the si
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
+from wsol_bench.methods.entry import MapMethod, features_and_gradient, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,6 @@ GRAD_CAM = MapMethod(
     role="features",
     requests=features_and_gradient,
     maps=grad_cam,
-    check=any_layer,
 )
 GRAD_CAM_OTHER = replace(
     GRAD_CAM,

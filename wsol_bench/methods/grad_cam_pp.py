@@ -16,7 +16,7 @@ exponential of the score, whose common factor exp(y^c) the paper drops in the ra
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
+from wsol_bench.methods.entry import MapMethod, features_and_gradient, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,5 +54,4 @@ GRAD_CAM_PP = MapMethod(
     role="features",
     requests=features_and_gradient,
     maps=grad_cam_pp,
-    check=any_layer,
 )

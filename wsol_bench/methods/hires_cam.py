@@ -13,7 +13,7 @@ Convolutional Neural Networks, arXiv 2011.08891, 2020, eq. 4. The ReLU is Grad-C
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
+from wsol_bench.methods.entry import MapMethod, features_and_gradient, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,5 +43,4 @@ HIRES_CAM = MapMethod(
     role="features",
     requests=features_and_gradient,
     maps=hires_cam,
-    check=any_layer,
 )

@@ -14,7 +14,7 @@ Activation Differences, arXiv 1605.01713, 2016, section 4. Sum and smoothing are
 
 from typing import TYPE_CHECKING, Any
 
-from wsol_bench.methods.entry import MapMethod, any_layer, on_cells
+from wsol_bench.methods.entry import MapMethod, on_cells
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
 from wsol_bench.networks.requests import PIXELS, Requests
 
@@ -59,5 +59,4 @@ INPUT_X_GRADIENT = MapMethod(
     role=None,
     requests=_requests,
     maps=input_x_gradient,
-    check=any_layer,
 )

@@ -16,7 +16,7 @@ midpoints are ours; the paper's sum takes right ends.
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from wsol_bench.methods.entry import MapMethod, any_layer
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
@@ -82,7 +82,6 @@ INTEGRATED_GRADIENTS = MapMethod(
     role=None,
     requests=_requests,
     maps=integrated_gradients,
-    check=any_layer,
     layers=None,
     passes=_passes,
 )

@@ -14,7 +14,7 @@ section 4.2. The sizes are ours.
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wsol_bench.methods.entry import MapMethod, any_layer
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, scores_of
 from wsol_bench.networks.requests import Requests
@@ -88,7 +88,6 @@ OCCLUSION = MapMethod(
     role=None,
     requests=_requests,
     maps=occlusion,
-    check=any_layer,
     layers=None,
     passes=_passes,
 )

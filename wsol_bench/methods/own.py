@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wsol_bench.errors import UsageError, WsolBenchError
-from wsol_bench.methods.entry import LAYER, MapMethod, any_layer
+from wsol_bench.methods.entry import LAYER, MapMethod
 from wsol_bench.runtime.user_code import load_function
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ def _method(name: str, function: Caller, source: dict[str, str]) -> MapMethod:
         role="features" if takes_layer else None,
         requests=None,
         maps=maps,
-        check=any_layer,
         layers=LAYER if takes_layer else None,
         code=source,
     )

@@ -15,7 +15,7 @@ BMVC 2018, eq. 6 and section 4.1. N is 4,000 there for VGG-16 and 8,000 for ResN
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wsol_bench.methods.entry import MapMethod, any_layer
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, probabilities_of
 from wsol_bench.networks.requests import Requests
@@ -109,7 +109,6 @@ RISE = MapMethod(
     role=None,
     requests=_requests,
     maps=rise,
-    check=any_layer,
     layers=None,
     passes=_passes,
 )

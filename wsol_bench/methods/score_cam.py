@@ -14,7 +14,7 @@ Networks, CVPR workshop 2020, eqs. 6-9, as the authors' code has the weights.
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_alone, on_cells
+from wsol_bench.methods.entry import MapMethod, features_alone, on_cells
 from wsol_bench.methods.passes import chunks, one_per_channel, probabilities_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,5 @@ SCORE_CAM = MapMethod(
     role="features",
     requests=features_alone,
     maps=score_cam,
-    check=any_layer,
     passes=one_per_channel,
 )

@@ -14,7 +14,7 @@ section 3; n = 50 and 10 to 20 % noise are the paper's advice.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wsol_bench.methods.entry import MapMethod, any_layer
+from wsol_bench.methods.entry import MapMethod
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
@@ -83,7 +83,6 @@ SMOOTH_GRAD = MapMethod(
     role=None,
     requests=_requests,
     maps=smooth_grad,
-    check=any_layer,
     layers=None,
     passes=_passes,
 )

@@ -14,7 +14,7 @@ Source: Fu et al., Axiom-based Grad-CAM, BMVC 2020, eqs. 5 and 7.
 
 from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, any_layer, features_and_gradient, on_cells
+from wsol_bench.methods.entry import MapMethod, features_and_gradient, on_cells
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +51,5 @@ XGRAD_CAM = MapMethod(
     role="features",
     requests=features_and_gradient,
     maps=xgrad_cam,
-    check=any_layer,
     note="unstable where the layer's features have both signs",
 )
