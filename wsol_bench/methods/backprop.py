@@ -13,11 +13,10 @@ section 3.1. The paper draws boxes with GraphCut; Grad-CAM's paper does not stat
 how its Backprop row was smoothed, so sigma is explicit here.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wsol_bench.methods.entry import MapMethod, on_cells
+from wsol_bench.methods.entry import MapMethod, gradient_alone, on_cells
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
-from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,15 +46,11 @@ def backprop(
     return smooth(maps, sigma)
 
 
-def _requests(layer: str, **options: Any) -> Requests:
-    return Requests(gradients=frozenset({layer}))
-
-
 BACKPROP = MapMethod(
     name="backprop",
     title="Backprop",
     source="Simonyan et al. 2013, section 3.1",
     role=None,
-    requests=_requests,
+    requests=gradient_alone,
     maps=backprop,
 )

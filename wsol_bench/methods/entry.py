@@ -174,6 +174,16 @@ def layers_in(layer: str) -> tuple[str, ...]:
     return tuple(layer.split("+"))
 
 
+def scores_alone(layer: str, **options: object) -> Requests:
+    """The requests of a method that reads no layer of the pass, only inputs and scores."""
+    return Requests()
+
+
+def gradient_alone(layer: str, **options: object) -> Requests:
+    """The requests of a method that reads the gradient at one layer."""
+    return Requests(gradients=frozenset({layer}))
+
+
 def features_alone(layer: str, **options: object) -> Requests:
     """The requests of a method that reads the feature maps of one layer."""
     return Requests(features=frozenset({layer}))

@@ -14,13 +14,12 @@ Source: Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017,
 midpoints are ours; the paper's sum takes right ends.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from wsol_bench.methods.entry import MapMethod
+from wsol_bench.methods.entry import MapMethod, scores_alone
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
-from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,21 +66,13 @@ def integrated_gradients(
     )
 
 
-def _requests(layer: str, **options: Any) -> Requests:
-    return Requests()
-
-
-def _passes(side: int, *, steps: int, **options: Any) -> int:
-    return steps
-
-
 INTEGRATED_GRADIENTS = MapMethod(
     name="integrated_gradients",
     title="Integrated gradients",
     source="Sundararajan et al. 2017, eqs. 1-3",
     role=None,
-    requests=_requests,
+    requests=scores_alone,
     maps=integrated_gradients,
     layers=None,
-    passes=_passes,
+    passes=lambda side, *, steps, **options: steps,
 )

@@ -11,8 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import NotApplicable, UsageError, WsolBenchError, unknown_name
-from wsol_bench.methods.entry import LAYER, MapMethod, any_layer
-from wsol_bench.networks.requests import Requests
+from wsol_bench.methods.entry import LAYER, MapMethod, any_layer, scores_alone
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,7 +72,7 @@ def from_library(
         title=f"{wanted} ({prefix})",
         source=f"{package} {version(package)}",
         role="features" if takes_layer else None,
-        requests=_requests,
+        requests=scores_alone,
         maps=maps,
         check=check,
         layers=LAYER if takes_layer else None,
@@ -134,7 +133,3 @@ def layer_of(module: "nn.Module", layer: str) -> "nn.Module":
 def summed(attributions: "Tensor") -> "Tensor":
     """Attributions of pixels or of a layer's cells, (1, k, h, w), summed over channels."""
     return attributions.sum(dim=1)
-
-
-def _requests(layer: str) -> Requests:
-    return Requests()

@@ -14,10 +14,9 @@ section 4.2. The sizes are ours.
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wsol_bench.methods.entry import MapMethod
+from wsol_bench.methods.entry import MapMethod, scores_alone
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, scores_of
-from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,10 +72,6 @@ def _starts(side: int, patch: int, stride: int) -> list[int]:
     return [*range(0, last, stride), last]
 
 
-def _requests(layer: str, **options: Any) -> Requests:
-    return Requests()
-
-
 def _passes(side: int, *, patch: int, stride: int, **options: Any) -> int:
     return len(_starts(side, patch, stride)) ** 2
 
@@ -86,7 +81,7 @@ OCCLUSION = MapMethod(
     title="Occlusion",
     source="Zeiler and Fergus 2014, section 4.2",
     role=None,
-    requests=_requests,
+    requests=scores_alone,
     maps=occlusion,
     layers=None,
     passes=_passes,

@@ -13,12 +13,11 @@ BMVC 2018, eq. 6 and section 4.1. N is 4,000 there for VGG-16 and 8,000 for ResN
 """
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from wsol_bench.methods.entry import MapMethod
+from wsol_bench.methods.entry import MapMethod, scores_alone
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, probabilities_of
-from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
     import torch
@@ -94,21 +93,13 @@ def _enlarging(grid: int, cell: int) -> "Tensor":
     return F.interpolate(torch.eye(grid)[None], large, mode="linear", align_corners=False)[0].T
 
 
-def _requests(layer: str, **options: Any) -> Requests:
-    return Requests()
-
-
-def _passes(side: int, *, n: int, **options: Any) -> int:
-    return n
-
-
 RISE = MapMethod(
     name="rise",
     title="RISE",
     source="Petsiuk et al. 2018, eq. 6",
     role=None,
-    requests=_requests,
+    requests=scores_alone,
     maps=rise,
     layers=None,
-    passes=_passes,
+    passes=lambda side, *, n, **options: n,
 )

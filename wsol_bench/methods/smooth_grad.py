@@ -12,13 +12,12 @@ section 3; n = 50 and 10 to 20 % noise are the paper's advice.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from wsol_bench.methods.entry import MapMethod
+from wsol_bench.methods.entry import MapMethod, scores_alone
 from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
-from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,21 +67,13 @@ def _noisy(image: "Tensor", n: int, noise: float, seed: int) -> "Iterator[Tensor
         yield image + deviation * drawn.to(image.device)
 
 
-def _requests(layer: str, **options: Any) -> Requests:
-    return Requests()
-
-
-def _passes(side: int, *, n: int, **options: Any) -> int:
-    return n
-
-
 SMOOTH_GRAD = MapMethod(
     name="smooth_grad",
     title="SmoothGrad",
     source="Smilkov et al. 2017, section 3",
     role=None,
-    requests=_requests,
+    requests=scores_alone,
     maps=smooth_grad,
     layers=None,
-    passes=_passes,
+    passes=lambda side, *, n, **options: n,
 )
