@@ -26,24 +26,17 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def from_captum(name: str) -> MapMethod:
     """The method of `captum:NAME`."""
-    return from_library(name, "captum", "captum.attr", _is_method, _one, _reads_layer)
-
-
-def _is_method(value: Any) -> bool:
-    return inspect.isclass(value) and hasattr(value, "attribute")
+    return from_library(name, "captum", "captum.attr", "attribute", _one_map, _reads_layer)
 
 
 def _reads_layer(method: Any) -> bool:
     return "layer" in inspect.signature(method.__init__).parameters
 
 
-def _one(method: Any) -> Any:
-    def run(
-        forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
-    ) -> "Tensor":
-        layers = (layer_of(module, layer),) if _reads_layer(method) else ()
-        attributor = method(module, *layers)
-        arguments = _ARGUMENTS.get(method.__name__, {})
-        return summed(attributor.attribute(image, target=label, **arguments))
-
-    return run
+def _one_map(
+    method: Any, forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
+) -> "Tensor":
+    layers = (layer_of(module, layer),) if _reads_layer(method) else ()
+    attributor = method(module, *layers)
+    arguments = _ARGUMENTS.get(method.__name__, {})
+    return summed(attributor.attribute(image, target=label, **arguments))

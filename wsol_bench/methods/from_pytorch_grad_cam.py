@@ -6,7 +6,6 @@ on the grid that the network states.
 Source: Gildenblat and contributors, PyTorch library for CAM methods, 2021.
 """
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod
@@ -21,25 +20,24 @@ if TYPE_CHECKING:
 def from_pytorch_grad_cam(name: str) -> MapMethod:
     """The method of `pytorch_grad_cam:NAME`."""
     return from_library(
-        name, "grad-cam", "pytorch_grad_cam", _is_method, _one, lambda method: True, on_tokens=True
+        name,
+        "grad-cam",
+        "pytorch_grad_cam",
+        "get_cam_image",
+        _one_map,
+        lambda method: True,
+        on_tokens=True,
     )
 
 
-def _is_method(value: Any) -> bool:
-    return inspect.isclass(value) and hasattr(value, "get_cam_image")
+def _one_map(
+    method: Any, forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
+) -> Any:
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+    from wsol_bench.networks.cells import to_maps
 
-def _one(method: Any) -> Any:
-    def run(
-        forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
-    ) -> Any:
-        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-        from wsol_bench.networks.cells import to_maps
-
-        cells = forward.network.cells.get(layer)
-        laid_out = None if cells is None else lambda values: to_maps(values, cells)
-        with method(module, [layer_of(module, layer)], reshape_transform=laid_out) as cam:
-            return cam(image, [ClassifierOutputTarget(label)])
-
-    return run
+    cells = forward.network.cells.get(layer)
+    laid_out = None if cells is None else lambda values: to_maps(values, cells)
+    with method(module, [layer_of(module, layer)], reshape_transform=laid_out) as cam:
+        return cam(image, [ClassifierOutputTarget(label)])

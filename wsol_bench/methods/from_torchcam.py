@@ -3,7 +3,6 @@
 Source: Fernandez, TorchCAM: class activation explorer, 2020.
 """
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod
@@ -17,22 +16,17 @@ if TYPE_CHECKING:
 
 def from_torchcam(name: str) -> MapMethod:
     """The method of `torchcam:NAME`."""
-    return from_library(name, "torchcam", "torchcam.methods", _is_method, _one, lambda method: True)
+    return from_library(
+        name, "torchcam", "torchcam.methods", "compute_cams", _one_map, lambda method: True
+    )
 
 
-def _is_method(value: Any) -> bool:
-    return inspect.isclass(value) and hasattr(value, "compute_cams")
-
-
-def _one(method: Any) -> Any:
-    def run(
-        forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
-    ) -> "Tensor":
-        shape = tuple(image.shape[1:])
-        with method(module, target_layer=layer_of(module, layer), input_shape=shape) as extractor:
-            scores = module(image)
-            (cam,) = extractor(label, scores)
-        found: Tensor = cam[0]
-        return found
-
-    return run
+def _one_map(
+    method: Any, forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
+) -> "Tensor":
+    shape = tuple(image.shape[1:])
+    with method(module, target_layer=layer_of(module, layer), input_shape=shape) as extractor:
+        scores = module(image)
+        (cam,) = extractor(label, scores)
+    found: Tensor = cam[0]
+    return found

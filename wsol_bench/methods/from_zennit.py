@@ -7,7 +7,6 @@ Source: Anders et al., Software for Dataset-wide XAI: From Local Explanations to
 with Zennit, CoRelAy, and ViRelAy, 2021.
 """
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from wsol_bench.methods.entry import MapMethod
@@ -21,32 +20,25 @@ if TYPE_CHECKING:
 
 def from_zennit(name: str) -> MapMethod:
     """The method of `zennit:COMPOSITE`."""
-    return from_library(name, "zennit", "zennit.composites", _is_composite, _one)
+    return from_library(name, "zennit", "zennit.composites", "register", _one_map)
 
 
-def _is_composite(value: Any) -> bool:
-    return inspect.isclass(value) and hasattr(value, "register")
+def _one_map(
+    composite: Any, forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
+) -> "Tensor":
+    import torch
+    from zennit.attribution import Gradient
+    from zennit.canonizers import SequentialMergeBatchNorm
 
-
-def _one(composite: Any) -> Any:
-    def run(
-        forward: "Forward", module: "nn.Module", layer: str, image: "Tensor", label: int
-    ) -> "Tensor":
-        import torch
-        from zennit.attribution import Gradient
-        from zennit.canonizers import SequentialMergeBatchNorm
-
-        made = composite(canonizers=[SequentialMergeBatchNorm()])
-        with Gradient(model=module, composite=made) as attributor:
-            _, relevance = attributor(
-                image,
-                lambda out: (
-                    torch.nn.functional.one_hot(
-                        torch.tensor([label], device=out.device), out.shape[1]
-                    ).to(out)
-                    * out.detach()
-                ),
-            )
-        return summed(relevance)
-
-    return run
+    made = composite(canonizers=[SequentialMergeBatchNorm()])
+    with Gradient(model=module, composite=made) as attributor:
+        _, relevance = attributor(
+            image,
+            lambda out: (
+                torch.nn.functional.one_hot(
+                    torch.tensor([label], device=out.device), out.shape[1]
+                ).to(out)
+                * out.detach()
+            ),
+        )
+    return summed(relevance)

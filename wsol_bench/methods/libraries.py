@@ -6,28 +6,32 @@ random method changes a map.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from wsol_bench.errors import NotApplicable, UsageError, WsolBenchError, unknown_name
+from wsol_bench.errors import NotApplicable, UsageError, unknown_name
 from wsol_bench.methods.entry import LAYER, MapMethod, any_layer, scores_alone
+from wsol_bench.runtime.user_code import failures_named
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from wsol_bench.networks.forward import Forward, Network
 
-OneMap = Callable[["Forward", "nn.Module", str, "Tensor", int], Any]
-"""(forward, module, layer, image (1, 3, h, w), output) -> the image's map, (..., h, w)."""
+OneMap = Callable[[Any, "Forward", "nn.Module", str, "Tensor", int], Any]
+"""(the library's method, forward, module, layer, image (1, 3, h, w), output) -> the image's map,
+(..., h, w)."""
 
 
 def from_library(
     name: str,
     package: str,
     module: str,
-    base: Callable[[Any], bool],
-    one: Callable[[Any], OneMap],
+    member: str,
+    one: OneMap,
     reads_layer: Callable[[Any], bool] = lambda method: False,
     *,
     on_tokens: bool = False,
@@ -38,8 +42,8 @@ def from_library(
         name: the whole name.
         package: its name for pip, for its version and for the message where it is missing.
         module: that has the classes.
-        base: whether an object of the module is one of the library's methods.
-        one: the library's method -> the function that computes one map.
+        member: the name that a class has as a member if it is one of the library's methods.
+        one: computes one map by a method of the library.
         reads_layer: whether a method reads a layer, else the pixels.
         on_tokens: whether the layer may give a transformer's tokens.
 
@@ -53,12 +57,16 @@ def from_library(
         raise UsageError(
             f"{name}: {package} is not installed ({error}). pip install {package}"
         ) from error
-    known = {each: value for each, value in vars(library).items() if base(value)}
+    known = {
+        each: value
+        for each, value in vars(library).items()
+        if inspect.isclass(value) and hasattr(value, member)
+    }
     if wanted not in known:
         raise unknown_name(f"{prefix} method", wanted, known)
 
     def maps(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
-        return _each(name, one(known[wanted]), forward, layer, classes)
+        return _each(name, partial(one, known[wanted]), forward, layer, classes)
 
     def check(network: "Network", layer: str) -> None:
         any_layer(network, layer)
@@ -82,7 +90,7 @@ def from_library(
 
 def _each(
     name: str,
-    one: OneMap,
+    one: Callable[["Forward", "nn.Module", str, "Tensor", int], Any],
     forward: "Forward",
     layer: str,
     classes: "Tensor",
@@ -93,16 +101,9 @@ def _each(
     module, found = forward.network.module(), []
     for image, label, seed in zip(forward.inputs, classes.tolist(), forward.seeds, strict=True):
         single = image[None].clone().requires_grad_(True)
-        with torch.enable_grad(), torch.random.fork_rng():
+        with torch.enable_grad(), torch.random.fork_rng(), failures_named(name):
             torch.manual_seed(seed % 2**63)
-            try:
-                values = one(forward, module, layer, single, _output_of(forward, label))
-            except WsolBenchError:
-                raise
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # whatever the library raises of this network
-                raise UsageError(f"{name}: fails ({type(error).__name__}: {error}).") from error
+            values = one(forward, module, layer, single, _output_of(forward, label))
         found.append(torch.as_tensor(values).detach().float().to(image.device))
     return torch.cat([each.reshape(1, *each.shape[-2:]) for each in found])
 

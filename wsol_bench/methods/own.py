@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from wsol_bench.errors import UsageError, WsolBenchError
+from wsol_bench.errors import UsageError
 from wsol_bench.methods.entry import LAYER, MapMethod
-from wsol_bench.runtime.user_code import load_function
+from wsol_bench.runtime.user_code import failures_named, load_function
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,15 +117,8 @@ def _checked(name: str, run: Caller, images: int, options: Mapping[str, Any]) ->
     """
     import torch
 
-    try:
-        with torch.enable_grad():
-            found = torch.as_tensor(run(**options)).detach().float()
-    except WsolBenchError:
-        raise
-    except torch.OutOfMemoryError:
-        raise  # the batch is split and tried again
-    except Exception as error:  # whatever the user's own code raises
-        raise UsageError(f"{name}: fails ({type(error).__name__}: {error}).") from error
+    with torch.enable_grad(), failures_named(name):
+        found = torch.as_tensor(run(**options)).detach().float()
     if found.dim() != 3 or len(found) != images or not found.numel():
         raise UsageError(
             f"{name}: returned a shape of {tuple(found.shape)} for {images} images; expected one "

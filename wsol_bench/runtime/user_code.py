@@ -7,13 +7,14 @@ named by its path, a package must be installed or on PYTHONPATH.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import UsageError, WsolBenchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,24 @@ def load_function(name: str) -> UserFunction:
         raise UsageError(f"{name}: {where} has no function {function!r}; it has {own}.")
     path = Path(str(module.__file__))
     return UserFunction(found, str(path), sha256(path.read_bytes()).hexdigest())
+
+
+@contextmanager
+def failures_named(name: str) -> Iterator[None]:
+    """Turns whatever code that is not ours raises inside into an error that names the code.
+
+    Raises:
+        UsageError: the code failed; an error of ours passes, and so does one of too little GPU
+            memory, after which the batch is split and tried again.
+    """
+    import torch
+
+    try:
+        yield
+    except (WsolBenchError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise UsageError(f"{name}: fails ({type(error).__name__}: {error}).") from error
 
 
 def _from_file(path: Path) -> Any:
