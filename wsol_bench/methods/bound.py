@@ -126,9 +126,11 @@ class BoundMethod:
 
     def maps(self, forward: "Forward", classes: "Tensor") -> "Tensor":
         """The maps of one class per image, (n, u, v) float32."""
+        if not isinstance(self.method, MapMethod) or self.layer is None:
+            raise TypeError(f"{self.name} is bound to no layer of a network.")
         if self.recorded is not None:  # may read what its trial pass did not
             forward = cast("Forward", RecordingForward(forward, self.recorded))
-        return self._map_method.maps(forward, self.layer, classes, **self.options)
+        return self.method.maps(forward, self.layer, classes, **self.options)
 
     def box(self, frame: Frame) -> Boxes:
         """The box of a method without maps, (4,) half-open xyxy."""
@@ -141,12 +143,6 @@ class BoundMethod:
         if not isinstance(self.method, MapReader):
             raise TypeError(f"{self.name} reads no maps.")
         return self.method.read(replace(frame, learned=self.learned), **self.options)
-
-    @property
-    def _map_method(self) -> MapMethod:
-        if not isinstance(self.method, MapMethod) or self.layer is None:
-            raise TypeError(f"{self.name} is bound to no layer of a network.")
-        return self.method
 
 
 def with_options(method: Method, spelled: str, given: Mapping[str, Value]) -> BoundMethod:
@@ -163,12 +159,7 @@ def with_options(method: Method, spelled: str, given: Mapping[str, Value]) -> Bo
         if given[option.name] != option.default
     ]
     title = f"{method.title} ({', '.join(shown)})" if shown else method.title
-    layer = given.get(LAYER.name) if isinstance(method, MapMethod) else None
-    own = {name: value for name, value in given.items() if option_is_own(method, name)}
+    own = dict(given)  # a layer is the row's, not an option of the method's function
+    layer = own.pop(LAYER.name, None) if isinstance(method, MapMethod) else None
     name = ":".join([spelled, *shown])
     return BoundMethod(name, title, method, own, None if layer is None else str(layer))
-
-
-def option_is_own(method: Method, name: str) -> bool:
-    """Whether an option is one of the method's function, and not the layer."""
-    return not (isinstance(method, MapMethod) and name == LAYER.name)

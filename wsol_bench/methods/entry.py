@@ -106,8 +106,25 @@ class Frame:
     learned: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class BoxMethod:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodWithoutNetwork:
+    """The fields that every method without a network has; `BoxMethod` describes them."""
+
+    name: str
+    title: str
+    source: str
+    learn: "Callable[..., Any] | None" = None
+    note: str = ""
+    code: Callable[[Any], Mapping[str, str]] = no_code
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A remark on its figures."""
+        return (self.note,) if self.note else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxMethod(MethodWithoutNetwork):
     """A method that gives a box without a network: a baseline, or boxes from a file.
 
     Attributes:
@@ -118,27 +135,16 @@ class BoxMethod:
         code: what was learned -> path and sha256 of the file that it comes from.
     """
 
-    name: str
-    title: str
-    source: str
     box: Callable[..., Boxes]
-    learn: "Callable[..., Any] | None" = None
-    note: str = ""
-    code: Callable[[Any], Mapping[str, str]] = no_code
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The function's options."""
         return options_of(self.box)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """A remark on its figures."""
-        return (self.note,) if self.note else ()
 
-
-@dataclass(frozen=True, slots=True)
-class MapReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapReader(MethodWithoutNetwork):
     """A method whose maps are not made but read, without a network.
 
     Attributes:
@@ -147,23 +153,12 @@ class MapReader:
             keyword-only parameters are the method's options.
     """
 
-    name: str
-    title: str
-    source: str
     read: "Callable[..., NDArray[np.float32]]"
-    learn: "Callable[..., Any] | None" = None
-    note: str = ""
-    code: Callable[[Any], Mapping[str, str]] = no_code
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The function's options."""
         return options_of(self.read)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """A remark on its figures."""
-        return (self.note,) if self.note else ()
 
 
 Method = MapMethod | BoxMethod | MapReader

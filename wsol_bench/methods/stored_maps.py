@@ -9,7 +9,7 @@ files are `DIR/<image>/<class>.npy`. A `.png` has one channel of 8 or 16 bits.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -192,12 +192,10 @@ def _find(folder: Path, dataset: Dataset, per_class: bool) -> StoredMaps:
     for path in sorted(set(files.values())):
         facts = (folder / path).stat()
         digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
-    class_ids = dataset.class_ids
-    bare = StoredMaps(folder, files, class_ids, (), digest.hexdigest())
+    maps = StoredMaps(folder, files, dataset.class_ids, (), digest.hexdigest())
     first = dataset.examples[0]
-    frame = Frame(Size(0, 0), first.image_id, first.label, bare)
-    shape = stored_map(frame, per_class=per_class).shape
-    return StoredMaps(folder, files, class_ids, shape, digest.hexdigest())
+    frame = Frame(Size(0, 0), first.image_id, first.label, maps)
+    return replace(maps, shape=stored_map(frame, per_class=per_class).shape)
 
 
 def _by_class(paths: Mapping[str, str], dataset: Dataset, where: str) -> dict[str, str]:
