@@ -20,7 +20,8 @@ from wsol_bench.scoring.as_coded_boxes import (
     right_columns,
     truncated_boxes,
 )
-from wsol_bench.scoring.replicated_sums import estimate, merged, summed
+from wsol_bench.scoring.measured import figure_of
+from wsol_bench.scoring.replicated_sums import merged, summed
 
 
 def overlap(box: list[int], truth: list[int]) -> float:
@@ -187,13 +188,13 @@ def test_the_figure_is_the_mean_over_ious_of_the_best_thresholds_share():
     columns = np.stack([right_columns(row, V2_IOUS) for row in ious])
     # At 0.3: three right and two; at 0.5: one and two; at 0.7: none and one.
     state = summed(columns, ["a", "b", "c"])
-    v2 = estimate(state, max_box_acc(3))
-    assert v2.percent == pytest.approx(100 * (3 / 3 + 2 / 3 + 1 / 3) / 3)
-    assert v2.interval.low <= v2.percent <= v2.interval.high
-    v1 = estimate(
+    v2 = figure_of(state, max_box_acc(3))
+    assert v2.value == pytest.approx(100 * (3 / 3 + 2 / 3 + 1 / 3) / 3)
+    assert v2.low <= v2.value <= v2.high
+    v1 = figure_of(
         summed(np.stack([right_columns(r, [0.5]) for r in ious]), list("abc")), max_box_acc(1)
     )
-    assert v1.percent == pytest.approx(100 * 2 / 3)
+    assert v1.value == pytest.approx(100 * 2 / 3)
 
 
 def test_an_iou_of_exactly_the_least_is_right():
@@ -207,11 +208,11 @@ def test_shards_merge_to_the_whole():
     ids = [f"image {i}" for i in range(20)]
     whole = summed(columns, ids)
     parts = merged([summed(columns[:7], ids[:7]), summed(columns[7:], ids[7:])])
-    assert estimate(parts, max_box_acc(3)) == estimate(whole, max_box_acc(3))
+    assert figure_of(parts, max_box_acc(3)) == figure_of(whole, max_box_acc(3))
 
 
 def test_no_images_have_no_figure():
-    assert np.isnan(estimate(summed(np.zeros((0, 6)), []), max_box_acc(3)).percent)
+    assert figure_of(summed(np.zeros((0, 6)), []), max_box_acc(3)).value is None
 
 
 def metadata(folder: Path) -> tuple[dict[str, Size], dict[str, Boxes]]:

@@ -5,9 +5,9 @@ import pytest
 
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Size
-from wsol_bench.scoring.energy_pointing_game import energy_column, energy_share
+from wsol_bench.scoring.energy_pointing_game import energy_share
 from wsol_bench.scoring.image_columns import boxes_as_mask
-from wsol_bench.scoring.replicated_sums import estimate, mean, summed
+from wsol_bench.scoring.measured import mean
 
 INSIDE = np.array([[True, False], [False, False]])
 
@@ -75,6 +75,6 @@ def test_shares_are_those_of_plain_loops():
 
 
 def test_the_figure_is_the_mean_over_examples():
-    found = estimate(summed(energy_column(np.array([0.2, 0.6, 0.7])), list("abc")), mean)
-    assert found.percent == pytest.approx(50)
-    assert found.interval.low <= 50 <= found.interval.high
+    found = mean(100 * np.array([0.2, 0.6, 0.7]), np.array(list("abc")))
+    assert found.value == pytest.approx(50)
+    assert found.low <= 50 <= found.high

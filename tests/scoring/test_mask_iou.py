@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 
 from wsol_bench.errors import UsageError
-from wsol_bench.scoring.mask_iou import best_mask_iou, mask_iou_at, mask_ious
-from wsol_bench.scoring.pixel_histograms import BINS, EDGES, SquareMasks
-from wsol_bench.scoring.replicated_sums import estimate, merged, summed
+from wsol_bench.scoring.mask_iou import best_mask_iou, mask_iou_at
+from wsol_bench.scoring.measured import figure_of
+from wsol_bench.scoring.pixel_histograms import (
+    BINS,
+    EDGES,
+    SquareMasks,
+    ious_of,
+    pixel_histograms,
+)
+from wsol_bench.scoring.replicated_sums import merged, summed
 from wsol_bench.scoring.scoremap import scoremap
 
 FOUR = np.array([[1.0, 0.75], [0.5, 0.0]])
+
+
+def mask_ious(values: np.ndarray, masks: SquareMasks) -> np.ndarray:
+    return ious_of(pixel_histograms(values, masks).astype(np.float64))
 
 
 def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> SquareMasks:
@@ -50,9 +61,9 @@ def test_a_constant_map_keeps_everything_at_0_and_nothing_above(value):
 def test_the_fixed_and_the_best_threshold_are_means_over_images():
     masks = [masks_of([[1, 0], [1, 0]]), masks_of([[1, 0], [0, 0]])]
     state = summed(np.stack([mask_ious(FOUR, m) for m in masks]), ["a", "b"])
-    assert estimate(state, mask_iou_at(0.5)).percent == pytest.approx(100 * (2 / 3 + 1 / 3) / 2)
+    assert figure_of(state, mask_iou_at(0.5)).value == pytest.approx(100 * (2 / 3 + 1 / 3) / 2)
     # Above 0.75 the first has 1/2 and the second 1.
-    assert estimate(state, best_mask_iou).percent == pytest.approx(75)
+    assert figure_of(state, best_mask_iou).value == pytest.approx(75)
 
 
 @pytest.mark.parametrize("threshold", [0.0005, -0.1, 1.01, float("nan")])
@@ -88,10 +99,10 @@ def test_shards_merge_to_the_whole():
             for _ in ids
         ]
     )
-    whole = estimate(summed(columns, ids), best_mask_iou)
-    parts = estimate(
+    whole = figure_of(summed(columns, ids), best_mask_iou)
+    parts = figure_of(
         merged([summed(columns[:2], ids[:2]), summed(columns[2:], ids[2:])]), best_mask_iou
     )
-    assert parts.percent == pytest.approx(whole.percent, abs=1e-9)
-    assert parts.interval.low == pytest.approx(whole.interval.low, abs=1e-9)
-    assert whole.interval.low < whole.percent < whole.interval.high
+    assert parts.value == pytest.approx(whole.value, abs=1e-9)
+    assert parts.low == pytest.approx(whole.low, abs=1e-9)
+    assert whole.low < whole.value < whole.high

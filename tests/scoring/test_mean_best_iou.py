@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from wsol_bench.scoring.mean_best_iou import best_iou, iou_column
-from wsol_bench.scoring.replicated_sums import estimate, mean, merged, summed
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
+from wsol_bench.scoring.ilsvrc import label_iou
+from wsol_bench.scoring.measured import mean
+
+
+def best_iou(box: np.ndarray, truths: np.ndarray) -> float:
+    return label_iou(box, truths, PROTOCOLS[DEFAULT_PROTOCOL])
 
 
 def test_the_best_of_several_ground_truth_boxes_counts():
@@ -19,18 +24,12 @@ def test_without_a_ground_truth_box_it_is_0():
 
 
 def test_the_figure_is_the_mean_over_images():
-    state = summed(iou_column(np.array([0.0, 0.5, 1.0, 0.9])), list("abcd"))
-    assert estimate(state, mean).percent == pytest.approx(60)
-    assert np.isnan(estimate(summed(iou_column(np.zeros(0)), []), mean).percent)
+    ious = np.array([0.0, 0.5, 1.0, 0.9])
+    assert mean(100 * ious, np.array(list("abcd"))).value == pytest.approx(60)
+    assert mean(np.zeros(0), np.zeros(0, np.str_)).value is None
 
 
-@pytest.mark.parametrize("value", [np.nan, -0.1, 1.1])
-def test_what_is_no_iou_is_refused(value):
-    with pytest.raises(ValueError, match=r"0\.\.1"):
-        iou_column(np.array([0.5, value]))
-
-
-def test_the_mean_and_its_resamplings_are_those_of_plain_loops():
+def test_the_mean_is_that_of_plain_loops():
     random = np.random.default_rng(0)
     total, ious = 0.0, []
     for _ in range(50):
@@ -43,9 +42,5 @@ def test_the_mean_and_its_resamplings_are_those_of_plain_loops():
             best = max(best, shared / union)
         total += best
         ious.append(best_iou(corners[0], corners[1:]))
-    ids = [str(i) for i in range(50)]
-    columns = iou_column(np.array(ious))
-    whole = estimate(summed(columns, ids), mean)
-    assert whole.percent == pytest.approx(100 * total / 50, abs=1e-9)
-    parts = merged([summed(columns[:20], ids[:20]), summed(columns[20:], ids[20:])])
-    assert estimate(parts, mean).percent == pytest.approx(whole.percent, abs=1e-9)
+    found = mean(100 * np.array(ious), np.array([str(i) for i in range(50)]))
+    assert found.value == pytest.approx(100 * total / 50, abs=1e-9)

@@ -4,22 +4,27 @@ import numpy as np
 import pytest
 
 from wsol_bench.errors import DataError, RunError
+from wsol_bench.scoring.bootstrap import weights_of
+from wsol_bench.scoring.measured import class_mean
 from wsol_bench.scoring.pointing_game import (
+    TOLERANCE,
     Point,
-    class_intervals,
-    class_mean_accuracy,
-    example_accuracy,
-    hit_columns,
-    is_hit,
     peak,
+    squared_distance,
+    within,
 )
-from wsol_bench.scoring.replicated_sums import estimate, merged, poisson_weights, summed
 
 
 def pixel_at(x: int, y: int, shape: tuple[int, int] = (60, 80)) -> np.ndarray:
     mask = np.zeros(shape, bool)
     mask[y, x] = True
     return mask
+
+
+def is_hit(
+    point: Point | None, mask: np.ndarray, tolerance: float = TOLERANCE, *, closed: bool = False
+) -> bool:
+    return bool(within(np.array(squared_distance(point, mask)), tolerance, closed=closed))
 
 
 def test_the_peak_is_the_first_maximum_in_raster_order():
@@ -88,37 +93,29 @@ def test_the_accuracy_is_a_mean_over_classes_with_examples():
     # Class 0: 1 of 2; class 1: 3 of 3; class 2: none; class 3: 0 of 1.
     hits = np.array([1, 0, 1, 1, 1, 0], bool)
     classes = np.array([0, 0, 1, 1, 1, 3])
-    state = summed(hit_columns(hits, classes, 4), list("abcdef"))
-    assert estimate(state, class_mean_accuracy).percent == pytest.approx(100 * (0.5 + 1 + 0) / 3)
-    assert estimate(state, example_accuracy).percent == pytest.approx(100 * 4 / 6)
-    intervals = class_intervals(state.total)
-    assert (intervals[2].low, intervals[2].high) == (0.0, 100.0)
-    assert intervals[1].high == 100.0
-    assert 40 < intervals[1].low < 45  # Wilson: 3 of 3 is 43.85..100
-    assert 50 in intervals[0]
+    found = class_mean(hits, classes, np.array(list("abcdef")))
+    assert found.value == pytest.approx(100 * (0.5 + 1 + 0) / 3)
 
 
 def test_a_subset_is_the_figure_of_its_examples():
     hits, classes = np.array([1, 0, 1, 1], bool), np.array([0, 0, 1, 1])
     difficult = np.array([0, 1, 1, 0], bool)
-    state = summed(hit_columns(hits[difficult], classes[difficult], 2), ["b", "c"])
-    assert estimate(state, class_mean_accuracy).percent == pytest.approx(50)
+    found = class_mean(hits, classes, np.array(list("abcd")), difficult)
+    assert found.value == pytest.approx(50)
 
 
 def test_no_examples_have_no_accuracy():
-    state = summed(hit_columns(np.zeros(0, bool), np.zeros(0, int), 3), [])
-    assert np.isnan(estimate(state, class_mean_accuracy).percent)
-    assert np.isnan(estimate(state, example_accuracy).percent)
+    nothing = class_mean(np.zeros(0, bool), np.zeros(0, int), np.zeros(0, np.str_))
+    assert nothing.value is None
 
 
 def test_resampled_accuracies_are_those_of_plain_loops():
     random = np.random.default_rng(2)
     hits, classes = random.random(30) < 0.6, random.integers(0, 4, 30)
-    ids = [f"image {i // 2}" for i in range(30)]  # two examples an image
-    state = summed(hit_columns(hits, classes, 4), ids, replicates=5)
-    weights = poisson_weights(ids, 5)
+    ids = np.array([f"image {i // 2}" for i in range(30)])  # two examples an image
+    weights = weights_of(ids)
     assert np.array_equal(weights[::2], weights[1::2])  # drawn together
-    ours = class_mean_accuracy(state.replicates, state.replicate_n)
+    ours = class_mean(hits, classes, ids).replicates
     for r in range(5):
         shares = []
         for c in range(4):
@@ -126,14 +123,4 @@ def test_resampled_accuracies_are_those_of_plain_loops():
             examples = sum(int(times) for times, _ in drawn)
             if examples:
                 shares.append(sum(int(times) * bool(hit) for times, hit in drawn) / examples)
-        assert ours[r] == pytest.approx(sum(shares) / len(shares), abs=1e-9)
-
-
-def test_shards_merge_to_the_whole():
-    random = np.random.default_rng(3)
-    columns = hit_columns(random.random(20) < 0.5, random.integers(0, 3, 20), 3)
-    ids = [str(i) for i in range(20)]
-    parts = merged([summed(columns[:11], ids[:11]), summed(columns[11:], ids[11:])])
-    assert estimate(parts, class_mean_accuracy) == estimate(
-        summed(columns, ids), class_mean_accuracy
-    )
+        assert ours[r] == pytest.approx(100 * sum(shares) / len(shares), abs=1e-9)

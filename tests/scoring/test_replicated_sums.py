@@ -5,13 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from wsol_bench.scoring.intervals import Interval, wilson_interval
+from wsol_bench.scoring.intervals import wilson_interval
+from wsol_bench.scoring.measured import figure_of
 from wsol_bench.scoring.replicated_sums import (
     REPLICATES,
-    estimate,
-    mean,
     merged,
-    paired_estimate,
     poisson_weights,
     ratio,
     summed,
@@ -19,6 +17,10 @@ from wsol_bench.scoring.replicated_sums import (
 
 IDS = [f"val/{i}.JPEG" for i in range(40)]
 VALUES = np.random.default_rng(0).integers(0, 100, (40, 3))
+
+
+def mean(sums: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return ratio(sums[..., 0], n)
 
 
 def test_sums_and_resampled_sums_are_those_of_plain_loops():
@@ -66,31 +68,13 @@ def test_weights_are_poisson_with_mean_1():
 
 def test_the_interval_of_a_share_is_about_wilsons():
     right = (np.arange(1000) < 540)[:, None]
-    ours = estimate(summed(right, [str(i) for i in range(1000)]), mean)
+    ours = figure_of(summed(right, [str(i) for i in range(1000)]), mean)
     wilson = wilson_interval(540, 1000, 0.95)
-    assert ours.percent == pytest.approx(54.0)
+    assert ours.value == pytest.approx(54.0)
     assert ours.n == 1000
     # An end's standard error over 500 replicates is 0.12 of the share's, which is 1.6 points.
-    assert abs(ours.interval.low - wilson.low) < 4 * 0.12 * 1.6
-    assert abs(ours.interval.high - wilson.high) < 4 * 0.12 * 1.6
-
-
-def test_a_paired_difference_of_rows_that_agree_has_no_width():
-    first = summed(VALUES / 100, IDS)
-    none = paired_estimate(first, first, mean)
-    assert (none.percent, none.interval) == (0.0, Interval(0.0, 0.0))
-    shifted = summed(VALUES / 100 + 0.25, IDS)  # the same difference in every image
-    always = paired_estimate(shifted, first, mean)
-    assert always.percent == pytest.approx(25)
-    assert always.interval.low == pytest.approx(25)
-    assert always.interval.high == pytest.approx(25)
-    assert estimate(first, mean).interval.high - estimate(first, mean).interval.low > 5
-
-
-def test_a_paired_difference_of_other_images_is_refused():
-    other = summed(VALUES, [name + "x" for name in IDS])
-    with pytest.raises(ValueError, match="same images"):
-        paired_estimate(summed(VALUES, IDS), other, mean)
+    assert abs(ours.low - wilson.low) < 4 * 0.12 * 1.6
+    assert abs(ours.high - wilson.high) < 4 * 0.12 * 1.6
 
 
 def test_states_of_unlike_kinds_do_not_merge():
@@ -113,13 +97,9 @@ def test_vectors_and_ids_have_to_be_of_the_same_images():
         summed(VALUES[:, 0], IDS)
 
 
-def test_no_images_give_nan_and_the_widest_interval():
-    nothing = estimate(summed(np.zeros((0, 1)), []), mean)
-    assert np.isnan(nothing.percent)
-    assert nothing.interval == Interval(0.0, 100.0)
-    without = estimate(summed(VALUES / 100, IDS, replicates=0), mean)
-    assert without.percent == pytest.approx(VALUES[:, 0].mean())
-    assert without.interval == Interval(0.0, 100.0)
+def test_no_images_have_no_figure():
+    nothing = figure_of(summed(np.zeros((0, 1)), []), mean)
+    assert (nothing.value, nothing.interval, nothing.n) == (None, None, 0)
 
 
 def test_a_ratio_over_nothing_is_nan():

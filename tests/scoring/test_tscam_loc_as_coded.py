@@ -5,7 +5,8 @@ import pytest
 
 from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Size
-from wsol_bench.scoring.replicated_sums import estimate, summed
+from wsol_bench.scoring.measured import figure_of
+from wsol_bench.scoring.replicated_sums import summed
 from wsol_bench.scoring.tscam_loc_as_coded import (
     GT_KNOWN,
     TOP1,
@@ -65,7 +66,7 @@ def test_exactly_one_half_is_right_for_gt_known_alone():
     columns = loc_columns(ious, labels, classes)
     assert columns.astype(int).tolist() == [[0, 0, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]
     state = summed(columns, list("abcde"))
-    shares = [estimate(state, loc_accuracy(column)).percent for column in (TOP1, TOP5, GT_KNOWN)]
+    shares = [figure_of(state, loc_accuracy(column)).value for column in (TOP1, TOP5, GT_KNOWN)]
     assert shares == [pytest.approx(20), pytest.approx(40), pytest.approx(80)]
 
 

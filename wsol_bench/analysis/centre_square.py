@@ -12,6 +12,7 @@ Source: the centre-Gaussian baseline of Choe et al., CVPR 2020, section 4.3.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,9 @@ from wsol_bench.scoring.as_coded_boxes import (
     right_columns,
     truncated_boxes,
 )
-from wsol_bench.scoring.measured import Measured
+from wsol_bench.scoring.measured import Measured, figure_of
 from wsol_bench.scoring.metric import BoundMetric
-from wsol_bench.scoring.replicated_sums import estimate, summed
+from wsol_bench.scoring.replicated_sums import summed
 from wsol_bench.scoring.scoremap import SIDE
 
 IOUS = {"max_box_acc_as_coded": V1_IOUS, "max_box_acc_v2_as_coded": V2_IOUS}
@@ -61,12 +62,10 @@ def centre_square(examples: Sequence[Example], metric: BoundMetric) -> Measured:
         [right_columns(_ious(squares, e, inclusive), minimum_ious) for e in examples]
     )
     state = summed(columns, [example.image_id for example in examples])
-    found = estimate(state, max_box_acc(len(minimum_ious)))
+    found = figure_of(state, max_box_acc(len(minimum_ious)))
     best = state.total.reshape(-1, len(minimum_ious)).argmax(axis=0) + 1
     details = {"sides": dict(zip(map(str, minimum_ious), best.tolist(), strict=True))}
-    return Measured(
-        found.percent, found.interval.low, found.interval.high, found.n, details=details
-    )
+    return replace(found, details=details)
 
 
 def _squares() -> PixelBoxes:

@@ -88,15 +88,6 @@ def energy_share(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> flo
     return float(positive[inside].sum() / whole) if whole > 0 else 0.0
 
 
-def energy_column(shares: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The examples' vectors for `replicated_sums`, (n, 1); its `mean` reads the sums.
-
-    Args:
-        shares: (n,) from `energy_share`.
-    """
-    return np.asarray(shares, np.float64).reshape(-1, 1)
-
-
 ENERGY_POINTING_GAME = Metric(
     name="energy_pointing_game",
     title="Energy pointing game",

@@ -18,39 +18,20 @@ object classes challenge, IJCV 2010, section 4.2.2), on Choe et al.'s square (CV
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsol_bench.errors import UsageError
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.pixel_histograms import (
     EDGES,
-    SquareMasks,
-    ious_of,
     mask_metric,
     mean_over_images,
-    pixel_histograms,
 )
 from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
 from wsol_bench.scoring.row_data import RowData
 
 THRESHOLD = 0.5
 """Of `mask_iou`: half of the map's range; ours, for the definition names none."""
-
-
-def mask_ious(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.float64]:
-    """One image's IoU at each threshold of `EDGES`, (BINS,) in 0..1.
-
-    It is what an image adds to `replicated_sums`; the statistics below read the sums.
-
-    Args:
-        values: (u, v) the image's map, at any resolution.
-        masks: of its class, on the square.
-
-    Raises:
-        RunError: the map holds infinite values.
-    """
-    return ious_of(pixel_histograms(values, masks).astype(np.float64))
 
 
 def mask_iou_at(threshold: float) -> Statistic:

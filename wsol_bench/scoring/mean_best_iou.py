@@ -12,10 +12,6 @@ for object recognition, IJCV 2013, section 5.1, there a mean over an image's obj
 one predicted box per image in place of many.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wsol_bench.geometry import Boxes, box_iou
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.measured import Measured, mean
 from wsol_bench.scoring.metric import BOX_FIELDS, IOU_FIELDS, PERCENT, Metric
@@ -30,31 +26,6 @@ def mean_best_iou(row: RowData, protocol: Protocol) -> Measured:
         protocol: decides the predicted box and the IoU, which the records have.
     """
     return mean(100.0 * row.ious, row.image_ids, row.counted)
-
-
-def best_iou(box: Boxes, truths: Boxes) -> float:
-    """The maximum IoU of one box with several, 0..1; 0 where there is none.
-
-    Args:
-        box: (4,) half-open xyxy, in any pixels.
-        truths: (m, 4) in the same pixels.
-    """
-    return float(box_iou(box, truths).max(initial=0.0))
-
-
-def iou_column(ious: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The images' vectors for `replicated_sums`, (n, 1); its `mean` reads the sums.
-
-    Args:
-        ious: (n,) best IoU of each image, 0..1.
-
-    Raises:
-        ValueError: an IoU is NaN or outside 0..1.
-    """
-    column = np.asarray(ious, np.float64).reshape(-1, 1)
-    if not ((column >= 0) & (column <= 1)).all():
-        raise ValueError("an IoU is NaN or outside 0..1")
-    return column
 
 
 MEAN_BEST_IOU = Metric(

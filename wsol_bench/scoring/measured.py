@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.scoring.bootstrap import percentile_interval, replicated_sums
 from wsol_bench.scoring.intervals import Interval, Rate, wilson_interval
+from wsol_bench.scoring.replicated_sums import ReplicatedSums, Statistic
 
 __all__ = ["Measured", "PerImage", "class_mean", "from_replicates", "joined", "mean", "share"]
 
@@ -198,6 +199,20 @@ def from_replicates(
     """
     interval = percentile_interval(replicates)
     return Measured(value, interval.low, interval.high, n, per_image, replicates, details)
+
+
+def figure_of(state: ReplicatedSums, statistic: Statistic) -> Measured:
+    """The figure in per cent of a statistic of sums, without one where that is undefined.
+
+    Args:
+        state: the sums over all examples.
+        statistic: from sums to a share 0..1.
+    """
+    value = float(statistic(state.total, np.array(float(state.n))))
+    if np.isnan(value):
+        return Measured(None, None, None, state.n)
+    replicates = 100.0 * statistic(state.replicates, state.replicate_n)
+    return from_replicates(100.0 * value, replicates, state.n)
 
 
 def with_spread(figure: Measured, *, is_share: bool) -> Measured:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
-from wsol_bench.scoring.measured import Measured, from_replicates
+from wsol_bench.scoring.measured import Measured, figure_of
 from wsol_bench.scoring.metric import PERCENT, Metric
 from wsol_bench.scoring.replicated_sums import (
     Numbers,
@@ -122,12 +122,12 @@ def pooled(row: RowData, statistic: Statistic) -> Measured:
         NotApplicable: the row makes no maps, or the dataset has no masks.
         DataError: the run kept neither histograms nor maps.
     """
-    return _figure(_sums_of(row)[0], statistic)
+    return figure_of(_sums_of(row)[0], statistic)
 
 
 def mean_over_images(row: RowData, statistic: Statistic) -> Measured:
     """The same of summed IoUs, (..., BINS), to which each image contributes its own."""
-    return _figure(_sums_of(row)[1], statistic)
+    return figure_of(_sums_of(row)[1], statistic)
 
 
 def ious_of(histograms: Numbers) -> Numbers:
@@ -135,14 +135,6 @@ def ious_of(histograms: Numbers) -> Numbers:
     inner, outer = (kept[..., ::-1] for kept in pixels_kept(histograms))  # ascending thresholds
     truth = inner[..., :1]
     return np.where(truth > 0, inner / np.maximum(truth + outer, 1), 0.0)
-
-
-def _figure(state: ReplicatedSums, statistic: Statistic) -> Measured:
-    value = float(statistic(state.total, np.array(float(state.n))))
-    if np.isnan(value):
-        return Measured(None, None, None, state.n)
-    replicates = 100.0 * statistic(state.replicates, state.replicate_n)
-    return from_replicates(100.0 * value, replicates, state.n)
 
 
 def _sums_of(row: RowData) -> tuple[ReplicatedSums, ReplicatedSums]:

@@ -33,10 +33,8 @@ from wsol_bench.errors import DataError, RunError
 from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
-from wsol_bench.scoring.intervals import Interval, wilson_interval
 from wsol_bench.scoring.measured import Measured, class_mean
 from wsol_bench.scoring.metric import PERCENT, Metric
-from wsol_bench.scoring.replicated_sums import Numbers, ratio
 from wsol_bench.scoring.row_data import RowData
 
 TOLERANCE = 15.0
@@ -70,7 +68,7 @@ def pointing_game(
             or the subset's file is bad.
     """
     squared = np.asarray(row.column(POINT), np.float64)
-    hits = squared <= tolerance**2 if closed else squared < tolerance**2
+    hits = within(squared, tolerance, closed=closed)
     counted = row.counted & (examples_in(row, Path(subset)) if subset else True)
     return class_mean(hits, row.labels, row.image_ids, counted)
 
@@ -102,6 +100,19 @@ def examples_in(row: RowData, path: Path) -> NDArray[np.bool_]:
     return np.array([(one, "") in wanted or (one, name) in wanted for one, name in pairs], np.bool_)
 
 
+def within(
+    squared: NDArray[np.float64], tolerance: float, *, closed: bool = False
+) -> NDArray[np.bool_]:
+    """Whether squared distances are near enough to be hits.
+
+    Args:
+        squared: from `squared_distance`.
+        tolerance: in pixels.
+        closed: whether a distance of exactly the tolerance is a hit.
+    """
+    return squared <= tolerance**2 if closed else squared < tolerance**2
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A point in pixels of the image; whole numbers are centres of pixels."""
@@ -126,27 +137,6 @@ def peak(values: NDArray[np.floating]) -> Point | None:
         return None
     y, x = np.unravel_index(int(values.argmax()), values.shape)
     return Point(float(x), float(y))
-
-
-def is_hit(
-    point: Point | None,
-    truth: NDArray[np.bool_],
-    *,
-    tolerance: float = TOLERANCE,
-    closed: bool = False,
-) -> bool:
-    """Whether a point is near enough to an object.
-
-    Args:
-        point, truth: see `squared_distance`; None, the peak of a degenerate map, is never a hit.
-        tolerance: in pixels, above 0.
-        closed: whether a distance of exactly `tolerance` is a hit.
-
-    Raises:
-        DataError: the mask is empty.
-    """
-    squared = squared_distance(point, truth)
-    return squared <= tolerance**2 if closed else squared < tolerance**2
 
 
 def squared_distance(point: Point | None, truth: NDArray[np.bool_]) -> float:
@@ -194,59 +184,6 @@ POINT = ImageColumn(
     of_map=_distance_of_map,
     of_box=_distance_of_box,
 )
-
-
-def hit_columns(
-    hits: NDArray[np.bool_], classes: NDArray[np.integer], number: int
-) -> NDArray[np.float64]:
-    """The examples' vectors for `replicated_sums`, (n, 2 * number): hits and examples per class.
-
-    For a subset, such as the difficult one, give its examples only.
-
-    Args:
-        hits: (n,) whether each example is a hit.
-        classes: (n,) class indices below `number`.
-        number: of classes of the dataset.
-    """
-    columns = np.zeros((len(hits), 2 * number))
-    every = np.arange(len(hits))
-    columns[every, classes] = hits
-    columns[every, number + classes] = 1
-    return columns
-
-
-def class_mean_accuracy(sums: Numbers, n: Numbers) -> Numbers:
-    """Mean over classes with examples of their share of hits, 0..1.
-
-    Args:
-        sums: (..., 2 * number) of `hit_columns`.
-        n: (...) examples; not used, because classes have equal weight.
-
-    Returns:
-        (...); NaN where no class has an example.
-    """
-    number = sums.shape[-1] // 2
-    hits, examples = sums[..., :number], sums[..., number:]
-    shares = np.where(examples > 0, ratio(hits, examples), 0.0)
-    return ratio(shares.sum(axis=-1), (examples > 0).sum(axis=-1))
-
-
-def example_accuracy(sums: Numbers, n: Numbers) -> Numbers:
-    """Share of hits over all examples, 0..1, beside the mean over classes; NaN over none."""
-    return ratio(sums[..., : sums.shape[-1] // 2].sum(axis=-1), n)
-
-
-def class_intervals(total: Numbers, confidence: float = 0.95) -> tuple[Interval, ...]:
-    """Wilson's interval of each class's accuracy; 0..100 for a class without examples.
-
-    Args:
-        total: (2 * number,) summed `hit_columns`.
-        confidence: such as 0.95.
-    """
-    number = total.size // 2
-    return tuple(
-        wilson_interval(int(total[c]), int(total[number + c]), confidence) for c in range(number)
-    )
 
 
 POINTING_GAME = Metric(

@@ -27,8 +27,6 @@ from math import exp, factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.scoring.intervals import Interval
-
 REPLICATES = 500
 """The ends of a 95 % interval then vary by about 3 % of its length from seed to seed."""
 
@@ -39,21 +37,6 @@ Statistic = Callable[[Numbers, Numbers], Numbers]
 _MOST = 12  # P(Poisson(1) > 12) is 6e-11, below the resolution of the hash's 32 bits
 _CUMULATIVE = np.cumsum([exp(-1.0) / factorial(times) for times in range(_MOST)])
 _EDGES = np.floor(_CUMULATIVE * 2.0**32).astype(np.uint64)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval.
-
-    Attributes:
-        percent: 0..100, or a difference in percentage points; NaN where it is undefined.
-        interval: the bootstrap's percentile interval in the same unit.
-        n: examples.
-    """
-
-    percent: float
-    interval: Interval
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,55 +110,6 @@ def merged(states: Sequence[ReplicatedSums]) -> ReplicatedSums:
     )
 
 
-def estimate(state: ReplicatedSums, statistic: Statistic, *, confidence: float = 0.95) -> Estimate:
-    """A figure in per cent with its percentile interval.
-
-    Resamplings in which the figure is undefined are left out; where it is undefined in
-    all of them, the interval is 0..100.
-
-    Args:
-        state: of all examples.
-        statistic: from sums to shares 0..1.
-        confidence: such as 0.95.
-    """
-    return Estimate(
-        percent=100.0 * _of_total(state, statistic),
-        interval=_percentiles(
-            100.0 * statistic(state.replicates, state.replicate_n), confidence, (0.0, 100.0)
-        ),
-        n=state.n,
-    )
-
-
-def paired_estimate(
-    first: ReplicatedSums,
-    second: ReplicatedSums,
-    statistic: Statistic,
-    *,
-    confidence: float = 0.95,
-) -> Estimate:
-    """First minus second in percentage points, over the same images.
-
-    Raises:
-        ValueError: the states are not of the same images, replicates and seed.
-    """
-    if first.n != second.n or not np.array_equal(first.replicate_n, second.replicate_n):
-        raise ValueError("a paired difference needs two states of the same images and seed")
-    differences = statistic(first.replicates, first.replicate_n) - statistic(
-        second.replicates, second.replicate_n
-    )
-    return Estimate(
-        percent=100.0 * (_of_total(first, statistic) - _of_total(second, statistic)),
-        interval=_percentiles(100.0 * differences, confidence, (-100.0, 100.0)),
-        n=first.n,
-    )
-
-
-def mean(sums: Numbers, n: Numbers) -> Numbers:
-    """The mean over examples of the first of the k numbers; NaN over none."""
-    return ratio(sums[..., 0], n)
-
-
 def ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
     """Elementwise quotient, NaN where the denominator is 0."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
@@ -197,16 +131,3 @@ def poisson_weights(
         digest = shake_128(f"{seed}:{image_id}".encode()).digest(4 * replicates)
         row[:] = np.searchsorted(_EDGES, np.frombuffer(digest, "<u4"), side="right")
     return weights
-
-
-def _of_total(state: ReplicatedSums, statistic: Statistic) -> float:
-    return float(statistic(state.total, np.array(float(state.n))))
-
-
-def _percentiles(figures: Numbers, confidence: float, widest: tuple[float, float]) -> Interval:
-    defined = figures[~np.isnan(figures)]
-    if not defined.size:
-        return Interval(*widest)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Interval(float(low), float(high))
