@@ -60,4 +60,3 @@ class Dataset(Interface):
                 A run records it as wrong and continues.
             DataError: no image can be read any more.
         """
-        ...

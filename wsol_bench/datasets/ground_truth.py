@@ -33,21 +33,17 @@ class AnnotationSource(Interface):
     @property
     def classes(self) -> ClassList:
         """The classes that labels must be among."""
-        ...
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Annotations that are present and cannot be used."""
-        ...
 
     @property
     def faults(self) -> tuple[str, ...]:
         """A message for each fault of the annotations as a whole."""
-        ...
 
     def ids(self) -> list[str]:
         """The ids of all annotated images, sorted."""
-        ...
 
     def read(self, image_id: str, folder_label: str | None) -> Sequence[GroundTruth]:
         """The labels of one annotated image, each with its boxes.
@@ -59,7 +55,6 @@ class AnnotationSource(Interface):
         Raises:
             DataError: the annotation is bad; names the file.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

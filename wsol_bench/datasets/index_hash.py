@@ -15,12 +15,10 @@ class Index(Interface):
     @property
     def class_ids(self) -> Sequence[str]:
         """The ids of its classes; position is the class index."""
-        ...
 
     @property
     def examples(self) -> Sequence[Example]:
         """All examples."""
-        ...
 
 
 def index_sha256(dataset: Index) -> str:
