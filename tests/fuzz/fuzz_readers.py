@@ -108,7 +108,7 @@ def _blacklist(path: Path) -> bool:
 
 def _tar(path: Path) -> bool:
     images = scan_tar(path)
-    for image_id, member in images.members.items():
+    for image_id, member in images.positions.items():
         expect(image_id and ".." not in member.name.split("/"), f"member {member}")
         expect(len(images.read(image_id)) == member.size, f"member {member}")
         image_id.encode("utf-8")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.example import Example
@@ -20,7 +21,7 @@ _OFFICIAL_ID = re.compile(r".*_val_([0-9]{8})", re.DOTALL)
 
 def assemble(
     path: Path,
-    images: ImageSource,
+    images: ImageSource[Any],
     annotations: AnnotationSource,
     selection: Selection,
     folder_labels: Mapping[str, str] | None = None,
@@ -125,7 +126,7 @@ def _refused(faults: Sequence[str]) -> DataError:
 
 
 def _missing_error(
-    images: ImageSource, missing: Sequence[str], annotated: int, found: int
+    images: ImageSource[Any], missing: Sequence[str], annotated: int, found: int
 ) -> DataError:
     skipped = [f"{each.name} ({each.reason})" for each in images.skipped]
     left_out = f" Files that were left out: {first_names(skipped)}." if skipped else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -50,7 +51,7 @@ class ImageDataset:
     class_ids: Sequence[str]
     class_names: Sequence[str]
     examples: Sequence[Example]
-    images: ImageSource
+    images: ImageSource[Any]
     missing_ids: tuple[str, ...] = ()
     unannotated_ids: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()

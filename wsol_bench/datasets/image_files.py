@@ -1,47 +1,24 @@
 """Images that are files below one folder."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from wsol_bench.datasets.image_source import ImageSource
 from wsol_bench.datasets.images import read_bytes
-from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, scan_folder
+from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, scan_folder
 
 __all__ = ["ImageFiles", "images_in"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFiles:
-    """Image files by id; small when pickled.
-
-    Attributes:
-        folder: the folder that all paths are below.
-        paths: image id to path below the folder.
-        skipped: image files that cannot be used.
-        faults: a message for each fault of the folder.
-    """
-
-    folder: Path
-    paths: Mapping[str, str]
-    skipped: tuple[Skipped, ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        """Where the images are, for messages."""
-        return str(self.folder)
-
-    def ids(self) -> frozenset[str]:
-        """The ids of the images that are present."""
-        return frozenset(self.paths)
+class ImageFiles(ImageSource[str]):
+    """Image files below a folder; a position is the path of a file."""
 
     def read(self, image_id: str) -> bytes:
         """The bytes of one image's file; raises as `read_bytes` does."""
-        return read_bytes(self.folder / self.paths[image_id])
+        return read_bytes(self.root / self.positions[image_id])
 
     def where(self, image_id: str) -> str:
         """The file of one image, for messages."""
-        return str(self.folder / self.paths[image_id])
+        return str(self.root / self.positions[image_id])
 
 
 def images_in(folder: Path) -> ImageFiles:

@@ -1,7 +1,5 @@
 """Reading Parquet files that users give: tables of boxes, and images inside."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wsol_bench.datasets.image_source import ImageSource
 from wsol_bench.datasets.images import MOST_BYTES
-from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
@@ -48,42 +46,20 @@ class RowPlace(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class ParquetImages:
-    """Images in the `image` column of Parquet files, by id.
-
-    Attributes:
-        folder: of the files.
-        rows: image id to its place.
-        skipped: rows that cannot be used.
-        faults: a message for each fault of the files.
-    """
-
-    folder: Path
-    rows: Mapping[str, RowPlace]
-    skipped: tuple[Skipped, ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        """Where the images are, for messages."""
-        return str(self.folder)
-
-    def ids(self) -> frozenset[str]:
-        """The ids of the images that are present."""
-        return frozenset(self.rows)
+class ParquetImages(ImageSource[RowPlace]):
+    """Images in the `image` column of the Parquet files of a folder."""
 
     def read(self, image_id: str) -> bytes:
         """The bytes of one image; DataError where the file cannot be read any more."""
-        place = self.rows[image_id]
-        column = _images(str(self.folder / place.file), place.group)
+        place = self.positions[image_id]
+        column = _images(str(self.root / place.file), place.group)
         data: bytes | None = column[place.row].as_py()
         return (data or b"")[: MOST_BYTES + 1]
 
     def where(self, image_id: str) -> str:
         """The file and row of one image, for messages."""
-        place = self.rows[image_id]
-        return f"{self.folder / place.file}, row group {place.group}, row {place.row}"
+        place = self.positions[image_id]
+        return f"{self.root / place.file}, row group {place.group}, row {place.row}"
 
 
 @lru_cache(maxsize=_KEPT_GROUPS)

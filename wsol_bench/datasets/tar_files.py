@@ -9,11 +9,11 @@ own bounds, so that a damaged or hostile tar costs neither memory nor an endless
 """
 
 import tarfile
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
+from wsol_bench.datasets.image_source import ImageSource
 from wsol_bench.datasets.images import MOST_BYTES
 from wsol_bench.datasets.scanning import (
     IMAGE_SUFFIXES,
@@ -47,47 +47,25 @@ class Member(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class TarImages:
-    """Images in an uncompressed tar by id.
-
-    Attributes:
-        path: the tar.
-        members: image id to the place of its bytes.
-        skipped: members that cannot be used.
-        faults: a message for each fault of the tar.
-    """
-
-    path: Path
-    members: Mapping[str, Member]
-    skipped: tuple[Skipped, ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        """Where the images are, for messages."""
-        return str(self.path)
-
-    def ids(self) -> frozenset[str]:
-        """The ids of the images that are present."""
-        return frozenset(self.members)
+class TarImages(ImageSource[Member]):
+    """Images in an uncompressed tar, which is the root."""
 
     def read(self, image_id: str) -> bytes:
         """The bytes of one image; DataError where the tar cannot be read or is cut off."""
-        member = self.members[image_id]
+        member = self.positions[image_id]
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with self.root.open("rb", buffering=0) as file:
                 file.seek(member.offset)
                 data = file.read(min(member.size, MOST_BYTES + 1))
         except OSError as error:
-            raise unreadable_tar(self.path, error.strerror or str(error)) from error
+            raise unreadable_tar(self.root, error.strerror or str(error)) from error
         if len(data) < min(member.size, MOST_BYTES + 1):
-            raise unreadable_tar(self.path, f"it ends inside {member.name}")
+            raise unreadable_tar(self.root, f"it ends inside {member.name}")
         return data
 
     def where(self, image_id: str) -> str:
         """The tar and the member of one image, for messages."""
-        return f"{self.path}:{self.members[image_id].name}"
+        return f"{self.root}:{self.positions[image_id].name}"
 
 
 def scan_tar(path: Path) -> TarImages:

@@ -140,7 +140,7 @@ def test_another_kind_of_file_is_refused(builder, tmp_path, content):
 
 def test_a_tar_that_shrinks_after_it_was_scanned_is_named_when_read(builder, tmp_path):
     images = scan_tar(builder.tar(tmp_path / "x.tar", {"a.JPEG": b"1" * 500}))
-    images.path.write_bytes(images.path.read_bytes()[:600])
+    images.root.write_bytes(images.root.read_bytes()[:600])
 
     with pytest.raises(DataError, match=r"ends inside a.JPEG"):
         images.read("a")
@@ -148,7 +148,7 @@ def test_a_tar_that_shrinks_after_it_was_scanned_is_named_when_read(builder, tmp
 
 def test_a_tar_that_is_gone_when_read_is_named(builder, tmp_path):
     images = scan_tar(builder.tar(tmp_path / "x.tar", {"a.JPEG": b"1"}))
-    images.path.unlink()
+    images.root.unlink()
 
     with pytest.raises(DataError, match=r"cannot read the tar .*x.tar"):
         images.read("a")

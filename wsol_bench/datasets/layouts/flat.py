@@ -28,7 +28,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     bases = [folder, folder.absolute().parent]
     annotations = find_annotations(bases, find_classes(bases))
     images = images_in(folder)
-    return assemble(path, images, annotations, selection, classes_in_names(images.paths))
+    return assemble(path, images, annotations, selection, classes_in_names(images.positions))
 
 
 def _image_folder(path: Path) -> Path | None:

@@ -23,7 +23,7 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     annotations = find_annotations([path], find_classes([path]))
     images = images_in(path / IMAGE_FOLDER)
-    return assemble(path, images, annotations, selection, classes_in_names(images.paths))
+    return assemble(path, images, annotations, selection, classes_in_names(images.positions))
 
 
 KAGGLE = Layout(

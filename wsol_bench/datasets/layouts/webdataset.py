@@ -7,7 +7,7 @@ name; such tars are refused, because joining them by order would attach wrong bo
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +15,7 @@ from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import ClassList, find_classes
 from wsol_bench.datasets.dataset import ImageDataset
+from wsol_bench.datasets.image_source import ImageSource
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, has_suffix, image_id_of, is_file
 from wsol_bench.datasets.selection import Selection, in_order
@@ -31,38 +32,16 @@ _LOOKED_AT, _TARS = 12, 3
 """Members, and tars of each split, that are read to recognise the layout."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShardedImages:
-    """Images in several tars, by id.
-
-    Attributes:
-        shards: the tars, each with its own images.
-        shard_of: image id to the position of its tar.
-        faults: a message for each fault of the tars.
-        skipped: members that cannot be used.
-    """
-
-    shards: Sequence[TarImages]
-    shard_of: Mapping[str, int]
-    skipped: tuple[Skipped, ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        """Where the images are, for messages."""
-        return str(self.shards[0].path.parent if len(self.shards) > 1 else self.shards[0].path)
-
-    def ids(self) -> frozenset[str]:
-        """The ids of the images that are present."""
-        return frozenset(self.shard_of)
+class ShardedImages(ImageSource[TarImages]):
+    """Images in several tars; a position is the tar that holds the image."""
 
     def read(self, image_id: str) -> bytes:
         """The bytes of one image; raises as `TarImages.read` does."""
-        return self.shards[self.shard_of[image_id]].read(image_id)
+        return self.positions[image_id].read(image_id)
 
     def where(self, image_id: str) -> str:
         """The tar and the member of one image, for messages."""
-        return self.shards[self.shard_of[image_id]].where(image_id)
+        return self.positions[image_id].where(image_id)
 
 
 @dataclass(slots=True)
@@ -104,20 +83,20 @@ def scan_shards(files: Sequence[Path], classes: ClassList) -> tuple[ShardedImage
 
     Faults are listed in `faults` of the images.
     """
-    shards: list[TarImages] = []
-    shard_of: dict[str, int] = {}
+    tar_of: dict[str, TarImages] = {}
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
     faults: list[str] = []
-    for at, file in enumerate(files):
+    for file in files:
         members: dict[str, Member] = {}
+        tar = TarImages(file, members)
         try:
             for key, sample in _samples(file, skipped).items():
                 where = f"{shown(str(file))}:{shown(key[:80])}"
                 if sample.image is None:
                     continue
                 image_id = _name_of(key, sample, where)
-                if image_id in shard_of:
+                if image_id in tar_of:
                     raise DataError(
                         f"{where}: a second image with the id {shown(image_id[:80])!r}. Expected "
                         "each once. Remove one of the two tars."
@@ -125,11 +104,11 @@ def scan_shards(files: Sequence[Path], classes: ClassList) -> tuple[ShardedImage
                 label = _class_of(sample, classes, where)
                 if label:
                     labels[image_id] = label
-                members[image_id], shard_of[image_id] = sample.image, at
+                members[image_id], tar_of[image_id] = sample.image, tar
         except DataError as error:
             faults.append(str(error))
-        shards.append(TarImages(file, members))
-    return ShardedImages(shards, shard_of, tuple(skipped), tuple(faults)), labels
+    root = files[0].parent if len(files) > 1 else files[0]
+    return ShardedImages(root, tar_of, tuple(skipped), tuple(faults)), labels
 
 
 def _files(path: Path) -> dict[str, list[Path]]:

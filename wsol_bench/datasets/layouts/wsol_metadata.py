@@ -191,7 +191,7 @@ def _masks(rows: Sequence[Row], ids: Mapping[str, str], roots: Sequence[Path]) -
         if len(files) > 1 and files[1]:
             ignored.setdefault(image_id, relative_path(files[1], row.where))
     all_paths = {path: path for paths in objects.values() for path in paths}
-    folder = find_listed(roots, all_paths).folder
+    folder = find_listed(roots, all_paths).root
     # Every value but 0 belongs to a mask, as in the program's `get_mask`.
     return MaskFiles(folder, {key: tuple(paths) for key, paths in objects.items()}, ignored, 1)
 
