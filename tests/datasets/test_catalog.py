@@ -27,7 +27,7 @@ def folder(builder, layout, tmp_path) -> Path:
 
 @EVERY_LAYOUT
 def test_each_layout_is_recognised_by_itself_alone(folder, layout):
-    assert [name for name, entry in LAYOUTS.items() if entry.recognises(folder)] == [layout]
+    assert [name for name, entry in LAYOUTS.items() if entry.find(folder)] == [layout]
 
 
 @EVERY_LAYOUT

@@ -78,25 +78,26 @@ def open_dataset(
     if layout is not None and layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
     _require(path)
-    names = LAYOUTS if layout is None else (layout,)
-    name = next((each for each in names if LAYOUTS[each].recognises(path)), None)
-    if name is None:
+    for name in LAYOUTS if layout is None else (layout,):
+        if found := LAYOUTS[name].find(path):
+            break
+    else:
         raise DataError(f"{_unrecognised(path, layout)} {_expected()}")
     selection = Selection(
         limit=limit,
         allow_missing=allow_missing,
         list_faults=list_faults,
-        split=_split(name, path, split),
+        split=_split(name, path, found, split),
         box_ends=_box_ends(name, box_ends),
         images_needed=images_needed,
     )
     entry = LAYOUTS[name]
-    dataset = entry.load(path, selection)
+    dataset = entry.load(path, found, selection)
     return replace(dataset, layout=name, corners=dataset.box_ends or entry.box_ends)
 
 
-def _split(layout: str, path: Path, asked: str | None) -> str | None:
-    splits = LAYOUTS[layout].splits(path)
+def _split(layout: str, path: Path, found: object, asked: str | None) -> str | None:
+    splits = LAYOUTS[layout].splits(path, found)
     if asked is None:
         return splits[0] if splits else None
     if not splits:

@@ -1,5 +1,6 @@
 """Lists of images with boxes in a line each, as programs of the field write them."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,18 +54,18 @@ def in_fours(values: Sequence[str], where: str) -> list[Sequence[str]]:
     return [values[start : start + 4] for start in range(0, len(values), 4)]
 
 
-def find_list(path: Path, is_line: Callable[[str], bool]) -> Path | None:
-    """The path, or a text file in it, whose first line is one of the list's; never raises."""
+def find_list(path: Path, line: re.Pattern[str]) -> Path | None:
+    """The path, or a text file in it, whose first line matches a list's; never raises."""
     if is_file(path):
-        return path if is_line(first_line(path)) else None
+        return path if line.fullmatch(first_line(path)) else None
     for folder in _FOLDERS:
         try:
             files = sorted((path / folder).glob("*.txt"))[:_MOST_FILES]
         except OSError:
             continue
-        found = next((each for each in files if is_file(each) and is_line(first_line(each))), None)
-        if found:
-            return found
+        for each in files:
+            if is_file(each) and line.fullmatch(first_line(each)):
+                return each
     return None
 
 

@@ -10,6 +10,7 @@ Localization, CVPR 2022, and its repository wpy1999/BAS.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from wsol_bench.datasets.dataset import ImageDataset
@@ -28,19 +29,9 @@ LABELS = "val_list.txt"
 _LINE = re.compile(r"[^\s;,]+\.[A-Za-z]+\s+\d+\s+\d+\s*;\s*-?[\d.]+(\s+-?[\d.]+){3,}")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or a text file in it, starts with such a line."""
-    return _file(path) is not None
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, file: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    file = _file(path) or path
     return load_list(path, file, _lines(file), selection)
-
-
-def _file(path: Path) -> Path | None:
-    return find_list(path, lambda line: bool(_LINE.fullmatch(line)))
 
 
 def _lines(file: Path) -> Iterator[ListedImage]:
@@ -81,7 +72,7 @@ BAS_LISTS = Layout(
         "BAS's val_gt.txt, lines 'n01751748\\NAME.JPEG width height ; x0 y0 x1 y1 ...' (the path "
         f"is the file, or the folder that holds it), with {LABELS} and the images beside it"
     ),
-    recognises=recognises,
+    find=partial(find_list, line=_LINE),
     load=load,
     takes_box_ends=True,
 )

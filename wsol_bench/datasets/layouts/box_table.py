@@ -52,14 +52,17 @@ TableRow = Mapping[str, str]
 """Column to text."""
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or boxes.csv or boxes.parquet in it, is a table with such columns."""
-    return _file(path) is not None
+def find(path: Path) -> Path | None:
+    """The path, or boxes.csv or boxes.parquet in it, that is a table of boxes."""
+    if is_file(path):  # of a .csv, loading reports a bad header
+        return path if has_suffix(path.name, (".csv", ".tsv")) or _is_table(path) else None
+    # A boxes.csv beside another layout's files may hold a method's boxes, without classes.
+    files = (path / name for name in TABLE_NAMES)
+    return next((each for each in files if is_file(each) and _is_table(each)), None)
 
 
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, file: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    file = _file(path) or path
     folder = file.absolute().parent
     name = shown(str(file))
     boxes: dict[tuple[str, int], list[Corners]] = {}
@@ -107,14 +110,6 @@ def _classes(bases: Sequence[Path], class_ids: Sequence[str], name: str) -> Clas
     if not named or any(each in official.index_of for each in named):
         return official
     return class_list(named, name)
-
-
-def _file(path: Path) -> Path | None:
-    if is_file(path):  # of a .csv, loading reports a bad header
-        return path if has_suffix(path.name, (".csv", ".tsv")) or _is_table(path) else None
-    # A boxes.csv beside another layout's files may hold a method's boxes, without classes.
-    files = (path / name for name in TABLE_NAMES)
-    return next((each for each in files if is_file(each) and _is_table(each)), None)
 
 
 def _is_table(file: Path) -> bool:
@@ -229,7 +224,7 @@ BOX_TABLE = Layout(
         "with columns image, class and x0, y0, x1, y1 or x, y, w, h, beside the images or a folder "
         "images; classes.txt for the order of classes other than ILSVRC's"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
     takes_box_ends=True,
     box_ends="half-open",

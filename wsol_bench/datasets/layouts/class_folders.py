@@ -29,24 +29,19 @@ VAL_FOLDERS = (".", "val", "ILSVRC/Data/CLS-LOC/val")
 _WNID = re.compile(r"n[0-9]{8}")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or a usual folder in it, holds folders named by classes."""
-    return _val_folder(path) is not None
+def find(path: Path) -> Path | None:
+    """The path, or a usual folder in it, that holds folders named by classes."""
+    folders = [path / name for name in VAL_FOLDERS]
+    return next((each for each in folders if _holds_classes(each, _own_classes(path))), None)
 
 
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    folder = _val_folder(path) or path
     bases = [path, folder.absolute().parent]
     classes = find_classes(bases)
     images, labels = _scan(folder, classes)
     annotations = find_annotations(bases, classes)
     return assemble(path, images, annotations, selection, labels)
-
-
-def _val_folder(path: Path) -> Path | None:
-    folders = [path / name for name in VAL_FOLDERS]
-    return next((each for each in folders if _holds_classes(each, _own_classes(path))), None)
 
 
 def _own_classes(path: Path) -> frozenset[str]:
@@ -98,6 +93,6 @@ CLASS_FOLDERS = Layout(
         "folder of XML files or LOC_val_solution.csv beside val, and classes.txt for other names "
         "than WNIDs"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
 )

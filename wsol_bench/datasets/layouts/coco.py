@@ -10,7 +10,7 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, 2014, and the for
 description at https://cocodataset.org/#format-data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,33 +22,30 @@ from wsol_bench.datasets.coco_file import CocoFile, read_coco
 from wsol_bench.datasets.coco_masks import CocoMasks
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.ground_truth import GroundTruth, ListedAnnotations
-from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
 from wsol_bench.datasets.listed_files import find_listed, ids_of
 from wsol_bench.datasets.scanning import is_file
-from wsol_bench.datasets.selection import Selection, in_order
+from wsol_bench.datasets.selection import Selection
 from wsol_bench.datasets.text_rows import first_line
 from wsol_bench.runtime.names import shown
 
 _START = "instances_"
-_DEFAULTS = ("val2017", "val2014", "val", "test")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path is a JSON object in a file, or holds annotations/instances_*.json."""
-    return bool(_files(path))
-
-
-def splits(path: Path) -> Sequence[str]:
-    """One for each file of instances, val2017 first; none where the path is a file."""
+def find(path: Path) -> dict[str, Path]:
+    """Split to its file: the path, or annotations/instances_*.json in it."""
     if is_file(path):
-        return ()
-    names = list(_files(path))
-    return in_order(names, _DEFAULTS)
+        is_json = path.suffix.lower() == ".json" and first_line(path).startswith("{")
+        return {path.stem.removeprefix(_START): path} if is_json else {}
+    for folder in (path / "annotations", path):
+        found = sorted(each for each in folder.glob(f"{_START}*.json") if is_file(each))
+        if found:
+            return {each.stem.removeprefix(_START): each for each in found}
+    return {}
 
 
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, files: dict[str, Path], selection: Selection) -> ImageDataset:
     """Loads one split; raises DataError for what is missing or bad."""
-    files = _files(path)
     split = selection.split or next(iter(files))
     file = files[split]
     content = read_coco(file)
@@ -81,18 +78,6 @@ def load(path: Path, selection: Selection) -> ImageDataset:
     return replace(dataset, category_ids=tuple(content.categories))
 
 
-def _files(path: Path) -> dict[str, Path]:
-    """Split to its file."""
-    if is_file(path):
-        is_json = path.suffix.lower() == ".json" and first_line(path).startswith("{")
-        return {path.stem.removeprefix(_START): path} if is_json else {}
-    for folder in (path / "annotations", path):
-        found = sorted(each for each in folder.glob(f"{_START}*.json") if is_file(each))
-        if found:
-            return {each.stem.removeprefix(_START): each for each in found}
-    return {}
-
-
 def _ground_truths(content: CocoFile, image: int, labels: Mapping[int, int]) -> list[GroundTruth]:
     by_label: dict[int, list[int]] = {}
     objects = content.objects.get(image, ())
@@ -111,8 +96,8 @@ COCO = Layout(
         "COCO: annotations/instances_SPLIT.json with the images in SPLIT or images/SPLIT (the "
         "path may be the JSON file)"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
-    splits=splits,
+    splits=splits_by_name("val2017", "val2014", "val", "test"),
     box_ends="half-open",
 )

@@ -10,7 +10,7 @@
 Source: Wah et al., The Caltech-UCSD Birds-200-2011 Dataset, 2011, and its README.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -39,19 +39,15 @@ Table = Mapping[str, Row]
 """The first field of a row, a number, to the row."""
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or CUB_200_2011 in it, holds the text files."""
-    return _root(path) is not None
+def find(path: Path) -> Path | None:
+    """The path, or CUB_200_2011 in it, that holds the text files."""
+    names = (IMAGES, CLASSES, LABELS, BOXES, SPLIT)
+    folders = (path / name for name in FOLDERS)
+    return next((each for each in folders if all(is_file(each / name) for name in names)), None)
 
 
-def splits(path: Path) -> Sequence[str]:
-    """The test split first."""
-    return tuple(FLAGS)
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, root: Path, selection: Selection) -> ImageDataset:
     """Loads one split; raises DataError for what is missing or bad."""
-    root = _root(path) or path
     classes, numbers = _classes(root)
     images, split = _read(root / IMAGES, 2), _read(root / SPLIT, 2)
     labels, boxes = _read(root / LABELS, 2), _read(root / BOXES, 5)
@@ -83,12 +79,6 @@ def load(path: Path, selection: Selection) -> ImageDataset:
         selection,
         mask_source=_masks(root, chosen),
     )
-
-
-def _root(path: Path) -> Path | None:
-    names = (IMAGES, CLASSES, LABELS, BOXES, SPLIT)
-    folders = (path / name for name in FOLDERS)
-    return next((each for each in folders if all(is_file(each / name) for name in names)), None)
 
 
 def _read(path: Path, count: int) -> Table:
@@ -177,8 +167,8 @@ CUB = Layout(
         f"CUB-200-2011: {IMAGES}, {CLASSES}, {LABELS}, {BOXES}, {SPLIT} and the folder images; "
         "segmentations, in the folder or beside it, are its masks"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
-    splits=splits,
+    splits=lambda path, root: tuple(FLAGS),
     box_ends="half-open",
 )

@@ -17,23 +17,18 @@ from wsol_bench.datasets.selection import Selection
 IMAGE_FOLDERS = (".", "val", "ILSVRC2012_img_val")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or a usual folder in it, directly holds images."""
-    return _image_folder(path) is not None
+def find(path: Path) -> Path | None:
+    """The folder, or a usual one in it, that directly holds images."""
+    folders = (path / name for name in IMAGE_FOLDERS)
+    return next((each for each in folders if holds_files(each, IMAGE_SUFFIXES)), None)
 
 
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    folder = _image_folder(path) or path
     bases = [folder, folder.absolute().parent]
     annotations = find_annotations(bases, find_classes(bases))
     images = images_in(folder)
     return assemble(path, images, annotations, selection, classes_in_names(images.positions))
-
-
-def _image_folder(path: Path) -> Path | None:
-    folders = (path / name for name in IMAGE_FOLDERS)
-    return next((each for each in folders if holds_files(each, IMAGE_SUFFIXES)), None)
 
 
 FLAT = Layout(
@@ -41,6 +36,6 @@ FLAT = Layout(
         "ILSVRC2012_val_*.JPEG in the folder itself, val or ILSVRC2012_img_val, with a folder of "
         "XML files or LOC_val_solution.csv beside them"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
 )

@@ -12,34 +12,24 @@ from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import ClassList, find_classes
 from wsol_bench.datasets.dataset import ImageDataset
-from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
 from wsol_bench.datasets.parquet_files import ParquetImages, RowPlace, read_rows
 from wsol_bench.datasets.scanning import has_suffix, image_id_of, is_file
-from wsol_bench.datasets.selection import Selection, in_order
+from wsol_bench.datasets.selection import Selection
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
-_DEFAULTS = ("validation", "val", "test")
 _NUMBER = re.compile(r"(^|[-_.])[0-9]+$")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or a folder with Parquet files, has a column of images."""
+def find(path: Path) -> dict[str, list[Path]]:
+    """Split to its files, in the path or in data, where the first has a column of images."""
     files = _files(path)
-    return bool(files) and _has_images(next(iter(files.values()))[0])
+    return files if files and _has_images(next(iter(files.values()))[0]) else {}
 
 
-def splits(path: Path) -> Sequence[str]:
-    """The starts of the files' names, validation first; none where the path is a file."""
-    if is_file(path):
-        return ()
-    names = list(_files(path))
-    return in_order(names, _DEFAULTS)
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, groups: dict[str, list[Path]], selection: Selection) -> ImageDataset:
     """Loads one split; raises DataError for what is missing or bad."""
-    groups = _files(path)
     files = groups[selection.split or next(iter(groups))]
     folder = files[0].absolute().parent
     bases = [folder, folder.parent, path.absolute()]
@@ -148,7 +138,7 @@ HUGGING_FACE = Layout(
         "Hugging Face's Parquet files, validation-*.parquet in the path or in data, with a folder "
         "of XML files or LOC_val_solution.csv beside them"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
-    splits=splits,
+    splits=splits_by_name("validation", "val", "test"),
 )

@@ -14,15 +14,16 @@ from wsol_bench.datasets.selection import Selection
 IMAGE_FOLDER = Path("ILSVRC/Data/CLS-LOC/val")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path holds ILSVRC/Data/CLS-LOC/val with images directly in it."""
-    return holds_files(path / IMAGE_FOLDER, IMAGE_SUFFIXES)
+def find(path: Path) -> Path | None:
+    """The folder ILSVRC/Data/CLS-LOC/val of the path, where images are directly in it."""
+    folder = path / IMAGE_FOLDER
+    return folder if holds_files(folder, IMAGE_SUFFIXES) else None
 
 
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     annotations = find_annotations([path], find_classes([path]))
-    images = images_in(path / IMAGE_FOLDER)
+    images = images_in(folder)
     return assemble(path, images, annotations, selection, classes_in_names(images.positions))
 
 
@@ -31,6 +32,6 @@ KAGGLE = Layout(
         "ILSVRC/Data/CLS-LOC/val/*.JPEG with ILSVRC/Annotations/CLS-LOC/val/*.xml "
         "or LOC_val_solution.csv"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
 )

@@ -14,24 +14,19 @@ from wsol_bench.datasets.tar_files import scan_tar
 TAR_NAME = "ILSVRC2012_img_val.tar"
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path is a .tar file or a folder that holds the official one."""
-    return _tar_path(path) is not None
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
-    """Loads the dataset; raises DataError for what is missing or bad."""
-    tar_path = _tar_path(path) or path
-    bases = [tar_path.absolute().parent]
-    annotations = find_annotations(bases, find_classes(bases))
-    return assemble(path, scan_tar(tar_path), annotations, selection)
-
-
-def _tar_path(path: Path) -> Path | None:
+def find(path: Path) -> Path | None:
+    """The path where it is a .tar file, or the official tar in a folder."""
     if path.suffix.lower() == ".tar" and is_file(path):
         return path
     official = path / TAR_NAME
     return official if is_file(official) else None
+
+
+def load(path: Path, tar_path: Path, selection: Selection) -> ImageDataset:
+    """Loads the dataset; raises DataError for what is missing or bad."""
+    bases = [tar_path.absolute().parent]
+    annotations = find_annotations(bases, find_classes(bases))
+    return assemble(path, scan_tar(tar_path), annotations, selection)
 
 
 TAR = Layout(
@@ -39,6 +34,6 @@ TAR = Layout(
         f"{TAR_NAME} (the path is the tar, or the folder that holds it), with a folder of "
         "XML files or LOC_val_solution.csv beside it"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
 )

@@ -9,6 +9,7 @@ Object Localization, ICCV 2021, and its repository vasgaowei/TS-CAM.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from wsol_bench.datasets.dataset import ImageDataset
@@ -20,19 +21,9 @@ from wsol_bench.datasets.text_rows import rows_of, whole_number
 _LINE = re.compile(r"[^\s;,]+/[^\s;,]+\.[A-Za-z]+\s+\d+(\s+-?[\d.]+){4,}")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or a text file in it, starts with such a line."""
-    return _file(path) is not None
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, file: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    file = _file(path) or path
     return load_list(path, file, _lines(file), selection)
-
-
-def _file(path: Path) -> Path | None:
-    return find_list(path, lambda line: bool(_LINE.fullmatch(line)))
 
 
 def _lines(file: Path) -> Iterator[ListedImage]:
@@ -47,7 +38,7 @@ TS_CAM_LIST = Layout(
         "TS-CAM's list, lines 'n01751748/NAME.JPEG 65 x0 y0 x1 y1 ...' (the path is the file, or "
         "the folder that holds it), with the images beside it"
     ),
-    recognises=recognises,
+    find=partial(find_list, line=_LINE),
     load=load,
     takes_box_ends=True,
 )

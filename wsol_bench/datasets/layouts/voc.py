@@ -125,39 +125,8 @@ class VocMasks:
         )
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or the only folder in it or in VOCdevkit, has VOC's folders."""
-    return _root(path) is not None
-
-
-def splits(path: Path) -> Sequence[str]:
-    """Those of ImageSets/Main, the usual default first, and those of ImageSets/Segmentation."""
-    root = _root(path) or path
-    found = []
-    for start, folder in _SETS.items():
-        names = (file.stem for file in sorted((root / "ImageSets" / folder).glob("*.txt")))
-        # Main also has a list for each class, such as cat_val.txt.
-        known = [name for name in names if "_" not in name]
-        found += [start + name for name in in_order(known, _DEFAULTS)]
-    return found
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
-    """Loads one split; raises DataError for what is missing or bad."""
-    root = _root(path) or path
-    own = find_own_classes([root, path])
-    classes = own or class_list(CLASSES, "the 20 classes of PASCAL VOC")
-    split = selection.split
-    segmented = bool(split and split.startswith("segmentation-"))
-    chosen = _split_ids(root, split, segmented) if split else None
-    annotations = VocAnnotations(
-        classes, root / XMLS, scan_folder(root / XMLS, XML_SUFFIXES), chosen
-    )
-    masks = VocMasks(root / MASKS) if segmented else None
-    return assemble(path, images_in(root / IMAGES), annotations, selection, mask_source=masks)
-
-
-def _root(path: Path) -> Path | None:
+def find(path: Path) -> Path | None:
+    """The path, or the only folder in it or in VOCdevkit, that has VOC's folders."""
     if _has_folders(path):
         return path
     for base in (path, path / "VOCdevkit"):
@@ -169,6 +138,31 @@ def _root(path: Path) -> Path | None:
         if len(found) == 1:  # of several years one must be named
             return found[0]
     return None
+
+
+def splits(path: Path, root: Path) -> Sequence[str]:
+    """Those of ImageSets/Main, the usual default first, and those of ImageSets/Segmentation."""
+    found = []
+    for start, folder in _SETS.items():
+        names = (file.stem for file in sorted((root / "ImageSets" / folder).glob("*.txt")))
+        # Main also has a list for each class, such as cat_val.txt.
+        known = [name for name in names if "_" not in name]
+        found += [start + name for name in in_order(known, _DEFAULTS)]
+    return found
+
+
+def load(path: Path, root: Path, selection: Selection) -> ImageDataset:
+    """Loads one split; raises DataError for what is missing or bad."""
+    own = find_own_classes([root, path])
+    classes = own or class_list(CLASSES, "the 20 classes of PASCAL VOC")
+    split = selection.split
+    segmented = bool(split and split.startswith("segmentation-"))
+    chosen = _split_ids(root, split, segmented) if split else None
+    annotations = VocAnnotations(
+        classes, root / XMLS, scan_folder(root / XMLS, XML_SUFFIXES), chosen
+    )
+    masks = VocMasks(root / MASKS) if segmented else None
+    return assemble(path, images_in(root / IMAGES), annotations, selection, mask_source=masks)
 
 
 def _has_folders(path: Path) -> bool:
@@ -202,7 +196,7 @@ VOC = Layout(
         f"PASCAL VOC: {IMAGES}/*.jpg, {XMLS}/*.xml and ImageSets, in the path or in its only "
         f"year's folder; {MASKS} for the splits segmentation-*; classes.txt for other classes"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
     splits=splits,
 )

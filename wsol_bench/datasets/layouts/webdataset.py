@@ -16,14 +16,13 @@ from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import ClassList, find_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_source import ImageSource
-from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
 from wsol_bench.datasets.scanning import IMAGE_SUFFIXES, Skipped, has_suffix, image_id_of, is_file
-from wsol_bench.datasets.selection import Selection, in_order
+from wsol_bench.datasets.selection import Selection
 from wsol_bench.datasets.tar_files import Member, TarImages, tar_headers, unusable_member
 from wsol_bench.errors import DataError
 from wsol_bench.runtime.names import shown
 
-_DEFAULTS = ("validation", "val", "test")
 _RUNNING = re.compile(r"[^0-9]{0,12}[0-9]+", re.ASCII)
 """A key that only counts, such as 0000123 or val_0000123."""
 _OFFICIAL = re.compile(r"ILSVRC2012_val_[0-9]{8}")
@@ -53,23 +52,15 @@ class _Sample:
     label: int | None = None
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path is a tar, or holds tars, whose first members are .cls or .json."""
+def find(path: Path) -> dict[str, list[Path]]:
+    """Split to its tars, where the first members of one are .cls or .json."""
     files = _files(path)
-    return any(_has_labels(file) for group in files.values() for file in group[:_TARS])
+    tars = (file for group in files.values() for file in group[:_TARS])
+    return files if any(map(_has_labels, tars)) else {}
 
 
-def splits(path: Path) -> Sequence[str]:
-    """The last word before the number in the tars' names; none where the path is a tar."""
-    if is_file(path):
-        return ()
-    names = list(_files(path))
-    return in_order(names, _DEFAULTS)
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, groups: dict[str, list[Path]], selection: Selection) -> ImageDataset:
     """Loads one split; raises DataError for what is missing or bad."""
-    groups = _files(path)
     files = groups[selection.split or next(iter(groups))]
     folder = files[0].absolute().parent
     bases = [folder, folder.parent]
@@ -213,7 +204,7 @@ WEBDATASET = Layout(
         "WebDataset tars with members .jpg, .cls and .json (the path is a tar, or the folder that "
         "holds them), with a folder of XML files or LOC_val_solution.csv beside them"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
-    splits=splits,
+    splits=splits_by_name("validation", "val", "test"),
 )

@@ -24,11 +24,11 @@ from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import ClassList, class_list, find_own_classes, official_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.ground_truth import GroundTruth, ListedAnnotations
-from wsol_bench.datasets.layouts.layout import Layout
+from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
 from wsol_bench.datasets.listed_files import find_listed, ids_of, relative_path
 from wsol_bench.datasets.mask_files import MaskFiles
 from wsol_bench.datasets.scanning import class_folder_entries, is_file
-from wsol_bench.datasets.selection import BoxEnds, Selection, in_order
+from wsol_bench.datasets.selection import BoxEnds, Selection
 from wsol_bench.datasets.text_rows import Row, rows_of, whole_number
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
@@ -40,24 +40,28 @@ IDS, LABELS, SIZES, BOXES = (
     "image_sizes.txt",
     "localization.txt",
 )
-_DEFAULTS = ("test", "val", "train")
 _FOLDERS = ("dataset", "images", "masks")
 _ILSVRC = re.compile(r"(?:.*/)?ILSVRC2012_val_[0-9]{8}\.[A-Za-z]+")
 
 
-def recognises(path: Path) -> bool:
-    """Whether the path, or folders in it that are named by splits, hold the text files."""
-    return bool(_folders(path))
+def find(path: Path) -> dict[str, Path]:
+    """Split to its folder: the path itself, or the folders in it or in its metadata."""
+    if _holds_metadata(path):
+        return {path.absolute().name: path}
+    for base in (path, path / "metadata"):
+        try:
+            inner = [Path(entry.path) for entry in class_folder_entries(base)]
+        except DataError:
+            continue
+        found = {each.name: each for each in inner if _holds_metadata(each)}
+        if found:
+            return found
+    return {}
 
 
-def splits(path: Path) -> Sequence[str]:
-    """The splits that have boxes or masks: test first, then val."""
-    return in_order(_folders(path), _DEFAULTS)
-
-
-def load(path: Path, selection: Selection) -> ImageDataset:
+def load(path: Path, folders: dict[str, Path], selection: Selection) -> ImageDataset:
     """Loads one split; raises DataError for what is missing or bad."""
-    folder = _folders(path)[selection.split or splits(path)[0]]
+    folder = folders[selection.split or next(iter(folders))]
     listed = _paths(folder)
     labels = {
         place: whole_number(row.fields[1], "a class index", row.where)
@@ -107,21 +111,6 @@ def load(path: Path, selection: Selection) -> ImageDataset:
         mask_source=masks,
         box_ends=ends,
     )
-
-
-def _folders(path: Path) -> dict[str, Path]:
-    """Split to its folder: the path itself, or the folders in it or in its metadata."""
-    if _holds_metadata(path):
-        return {path.absolute().name: path}
-    for base in (path, path / "metadata"):
-        try:
-            inner = [Path(entry.path) for entry in class_folder_entries(base)]
-        except DataError:
-            continue
-        found = {each.name: each for each in inner if _holds_metadata(each)}
-        if found:
-            return found
-    return {}
 
 
 def _holds_metadata(folder: Path) -> bool:
@@ -243,8 +232,8 @@ WSOL_METADATA = Layout(
         f"wsolevaluation: {IDS}, {LABELS}, {BOXES} and {SIZES}, in the path, in folders named by "
         "splits, or in metadata; the images, if any, in the path or in dataset/NAME"
     ),
-    recognises=recognises,
+    find=find,
     load=load,
-    splits=splits,
+    splits=splits_by_name("test", "val", "train"),
     takes_box_ends=True,
 )
