@@ -4,8 +4,9 @@ Szegedy et al., Going Deeper with Convolutions, CVPR 2015. Layer names are those
 of BVLC's deploy.prototxt and of Zhou's deploy_googlenetCAM.prototxt.
 """
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
@@ -119,16 +120,15 @@ def googlenet(classes: int, *, width: float = 1.0) -> "LayeredNet":
     return layered_net(layers + head)
 
 
-def googlenet_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":
-    """Zhou's GoogLeNet-GAP: cut after inception_4e, so the last maps are 14x14."""
-    layers, channels = _trunk(width, last="inception_4e")
-    return layered_net(layers + cam_head(channels, classes, width))
+def googlenet_cam(
+    classes: int, *, width: float = 1.0, pooling: Literal["mean", "max"] = "mean"
+) -> "LayeredNet":
+    """Zhou's GoogLeNet-GAP: cut after inception_4e, so the last maps are 14x14.
 
-
-def googlenet_gmp(classes: int, *, width: float = 1.0) -> "LayeredNet":
-    """Zhou's GoogLeNet-GMP: GoogLeNet-GAP with the maximum over the cells in place of the mean."""
+    GoogLeNet-GMP is the same with the maximum over the cells in place of the mean.
+    """
     layers, channels = _trunk(width, last="inception_4e")
-    return layered_net(layers + cam_head(channels, classes, width, pooling="max"))
+    return layered_net(layers + cam_head(channels, classes, width, pooling=pooling))
 
 
 TORCHVISION_OPTIONS = {"aux_logits": False, "transform_input": False}
@@ -166,36 +166,14 @@ GOOGLENET = Arch(
     },
 )
 
-GOOGLENET_CAM = Arch(
-    name="googlenet_cam",
-    title="GoogLeNet-GAP",
-    topologies={
-        "caffe": Topology(
-            build=googlenet_cam,
-            roles={
-                "features": "CAM_relu",
-                "excitation": "pool2/3x3_s2",
-                "classifier": "CAM_fc",
-            },
-            preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
-            map_sizes={"features": (1024, 14), "excitation": (192, 28)},
-        ),
-    },
+_GAP = Topology(
+    build=googlenet_cam,
+    roles={"features": "CAM_relu", "excitation": "pool2/3x3_s2", "classifier": "CAM_fc"},
+    preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
+    map_sizes={"features": (1024, 14), "excitation": (192, 28)},
 )
+_GMP = replace(_GAP, build=partial(googlenet_cam, pooling="max"))
 
-GOOGLENET_GMP = Arch(
-    name="googlenet_gmp",
-    title="GoogLeNet-GMP",
-    topologies={
-        "caffe": Topology(
-            build=googlenet_gmp,
-            roles={
-                "features": "CAM_relu",
-                "excitation": "pool2/3x3_s2",
-                "classifier": "CAM_fc",
-            },
-            preprocessing=caffe_input(224, CAFFE_MEAN_IMAGE),
-            map_sizes={"features": (1024, 14), "excitation": (192, 28)},
-        ),
-    },
-)
+GOOGLENET_CAM = Arch(name="googlenet_cam", title="GoogLeNet-GAP", topologies={"caffe": _GAP})
+
+GOOGLENET_GMP = Arch(name="googlenet_gmp", title="GoogLeNet-GMP", topologies={"caffe": _GMP})
