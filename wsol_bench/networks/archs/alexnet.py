@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.heads import linear_head
 from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
     average_pool,
@@ -34,8 +35,6 @@ from wsol_bench.networks.archs.torchvision_models import torchvision_net
 if TYPE_CHECKING:
     from wsol_bench.networks.archs.layered_net import LayeredNet
 
-HIDDEN = 4096
-
 
 def _three_by_three(number: int, channels: tuple[int, int], groups: int) -> list[Layer]:
     return [
@@ -47,7 +46,6 @@ def _three_by_three(number: int, channels: tuple[int, int], groups: int) -> list
 def alexnet(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """BVLC's net; 227x227 input, 13x13 maps at relu5."""
     one, two, three, five = (scaled(count, width) for count in (96, 256, 384, 256))
-    hidden = scaled(HIDDEN, width)
     layers = [
         convolution("conv1", (3, one), 11, stride=4),
         relu("relu1"),
@@ -61,14 +59,7 @@ def alexnet(classes: int, *, width: float = 1.0) -> "LayeredNet":
         *_three_by_three(4, (three, three), groups=2),
         *_three_by_three(5, (three, five), groups=2),
         max_pool("pool5", 3, 2),
-        flatten(),
-        linear("fc6", (five * 6 * 6, hidden)),
-        relu("relu6"),
-        dropout("drop6"),
-        linear("fc7", (hidden, hidden)),
-        relu("relu7"),
-        dropout("drop7"),
-        linear("fc8", (hidden, classes)),
+        *linear_head(five * 6 * 6, classes, width),
     ]
     return layered_net(layers)
 

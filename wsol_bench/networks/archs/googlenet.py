@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.heads import cam_head
 from wsol_bench.networks.archs.layer import Layer
 from wsol_bench.networks.archs.layers import (
     average_pool,

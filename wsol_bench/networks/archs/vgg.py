@@ -8,19 +8,10 @@ Recognition, ICLR 2015, configuration D. Layer names are those of
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wsol_bench.networks.archs.cam_head import cam_head
 from wsol_bench.networks.archs.entry import Arch, PublishedError, Topology
+from wsol_bench.networks.archs.heads import cam_head, linear_head
 from wsol_bench.networks.archs.layer import Layer
-from wsol_bench.networks.archs.layers import (
-    convolution,
-    dropout,
-    flatten,
-    layered_net,
-    linear,
-    max_pool,
-    relu,
-    scaled,
-)
+from wsol_bench.networks.archs.layers import convolution, layered_net, max_pool, relu, scaled
 from wsol_bench.networks.archs.preprocessing import (
     CAFFE_MEAN_IMAGE,
     VGG_MEAN,
@@ -35,8 +26,6 @@ if TYPE_CHECKING:
 
 # Channels of the 3x3 convolutions of each block; a pooling follows each block.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-
-HIDDEN = 4096
 
 
 def _trunk(width: float) -> tuple[list[Layer], int]:
@@ -58,18 +47,7 @@ def _trunk(width: float) -> tuple[list[Layer], int]:
 def vgg16(classes: int, *, width: float = 1.0) -> "LayeredNet":
     """VGG's net; 224x224 input, 14x14 maps at relu5_3."""
     layers, channels = _trunk(width)
-    hidden = scaled(HIDDEN, width)
-    head = [
-        flatten(),
-        linear("fc6", (channels * 7 * 7, hidden)),
-        relu("relu6"),
-        dropout("drop6"),
-        linear("fc7", (hidden, hidden)),
-        relu("relu7"),
-        dropout("drop7"),
-        linear("fc8", (hidden, classes)),
-    ]
-    return layered_net(layers + head)
+    return layered_net(layers + linear_head(channels * 7 * 7, classes, width))
 
 
 def vgg16_cam(classes: int, *, width: float = 1.0) -> "LayeredNet":

@@ -1,8 +1,9 @@
-"""The head that Zhou et al. put on a trunk whose last maps are 14x14.
+"""Heads that several nets have: three linear layers, or the one that CAM needs.
 
-Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016;
-layer names and group count of deploy_vgg16CAM.prototxt and
-deploy_googlenetCAM.prototxt.
+AlexNet and VGG-16 end in fc6 to fc8 (BVLC's bvlc_alexnet and VGG's deploy files). On a trunk whose
+last maps are 14x14 Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016,
+put a head with global pooling; its layer names and group count are those of
+deploy_vgg16CAM.prototxt and deploy_googlenetCAM.prototxt.
 """
 
 from typing import Literal
@@ -19,11 +20,32 @@ from wsol_bench.networks.archs.layers import (
     scaled,
 )
 
+HIDDEN = 4096
 CHANNELS = 1024
-
 
 _SIDE = 14
 """The side of the trunk's last maps."""
+
+
+def linear_head(inputs: int, classes: int, width: float) -> list[Layer]:
+    """Three linear layers, fc6 to fc8, on the trunk's last maps.
+
+    Args:
+        inputs: numbers in the trunk's last maps, all cells of all channels.
+        classes: number of classes.
+        width: scale of the two hidden layers.
+    """
+    hidden = scaled(HIDDEN, width)
+    return [
+        flatten(),
+        linear("fc6", (inputs, hidden)),
+        relu("relu6"),
+        dropout("drop6"),
+        linear("fc7", (hidden, hidden)),
+        relu("relu7"),
+        dropout("drop7"),
+        linear("fc8", (hidden, classes)),
+    ]
 
 
 def cam_head(
