@@ -1,6 +1,8 @@
 """Checks of every weights file, before its format is known."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wsol_bench.errors import WeightsError
@@ -31,28 +33,28 @@ def refuse_unreadable(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The file's sha256, in hexadecimal; raises as `refuse_unreadable` does."""
-    refuse_unreadable(path)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with _readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def size_of(path: Path) -> int:
     """The file's bytes; raises as `refuse_unreadable` does."""
-    refuse_unreadable(path)
-    try:
+    with _readable(path):
         return path.stat().st_size
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 def content_of(path: Path) -> bytes:
     """The whole file; raises as `refuse_unreadable` does."""
+    with _readable(path):
+        return path.read_bytes()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Checks the file first, and names it in the error of reading it inside."""
     refuse_unreadable(path)
     try:
-        return path.read_bytes()
+        yield
     except OSError as error:
         raise _unreadable(path, error) from error
 
