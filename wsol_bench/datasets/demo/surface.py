@@ -1,7 +1,7 @@
 """The surface of a figure: its colours, relief, grain, light and shadow."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,16 +63,11 @@ def sample_look(stream: Stream, softness: float) -> Look:
 
 def vary_look(stream: Stream, look: Look) -> Look:
     """The surface of another figure of the same group."""
-    return Look(
+    return replace(
+        look,
         main=near_colour(stream, look.main, 0.12),
         limb=near_colour(stream, look.limb, 0.12),
         part=near_colour(stream, look.part, 0.12),
-        pattern=look.pattern,
-        gloss=look.gloss,
-        grain=look.grain,
-        streak=look.streak,
-        softness=look.softness,
-        shadow=look.shadow,
     )
 
 
