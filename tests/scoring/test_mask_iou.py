@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from wsol_bench.datasets.masks import Masks
 from wsol_bench.errors import UsageError
 from wsol_bench.scoring.mask_iou import best_mask_iou, mask_iou_at
 from wsol_bench.scoring.measured import figure_of
 from wsol_bench.scoring.pixel_histograms import (
     BINS,
     EDGES,
-    SquareMasks,
     ious_of,
     pixel_histograms,
 )
@@ -19,13 +19,13 @@ from wsol_bench.scoring.scoremap import scoremap
 FOUR = np.array([[1.0, 0.75], [0.5, 0.0]])
 
 
-def mask_ious(values: np.ndarray, masks: SquareMasks) -> np.ndarray:
+def mask_ious(values: np.ndarray, masks: Masks) -> np.ndarray:
     return ious_of(pixel_histograms(values, masks).astype(np.float64))
 
 
-def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> SquareMasks:
+def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> Masks:
     inside = np.array(truth, bool)
-    return SquareMasks(inside, np.zeros_like(inside) if ignore is None else np.array(ignore, bool))
+    return Masks(inside, np.zeros_like(inside) if ignore is None else np.array(ignore, bool))
 
 
 def test_four_pixels_by_hand():
@@ -77,15 +77,15 @@ def test_ious_are_those_of_plain_loops():
     for _ in range(3):
         values = np.round(random.random((5, 5)), 2)
         truth = random.random((12, 12)) < 0.3
-        masks = SquareMasks(truth, (random.random((12, 12)) < 0.2) & ~truth)
+        masks = Masks(truth, (random.random((12, 12)) < 0.2) & ~truth)
         scores, ours = scoremap(values, 12), mask_ious(values, masks)
         for index in range(0, BINS, 25):
             shared = union = 0
             for y in range(12):
                 for x in range(12):
                     kept = scores[y, x] >= EDGES[index]
-                    shared += bool(kept and masks.truth[y, x])
-                    union += bool((kept and not masks.ignore[y, x]) or masks.truth[y, x])
+                    shared += bool(kept and masks.ground_truth[y, x])
+                    union += bool((kept and not masks.ignore[y, x]) or masks.ground_truth[y, x])
             assert ours[index] == pytest.approx(shared / union, abs=1e-9)
 
 
@@ -94,10 +94,7 @@ def test_shards_merge_to_the_whole():
     ids = [str(i) for i in range(9)]
     blank = np.zeros((12, 12), bool)
     columns = np.stack(
-        [
-            mask_ious(random.random((4, 4)), SquareMasks(random.random((12, 12)) < 0.3, blank))
-            for _ in ids
-        ]
+        [mask_ious(random.random((4, 4)), Masks(random.random((12, 12)) < 0.3, blank)) for _ in ids]
     )
     whole = figure_of(summed(columns, ids), best_mask_iou)
     parts = figure_of(

@@ -4,41 +4,40 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsol_bench.datasets.masks import Masks
 from wsol_bench.errors import RunError
 from wsol_bench.scoring.measured import figure_of
 from wsol_bench.scoring.pixel_histograms import (
     BINS,
     EDGES,
-    SquareMasks,
     pixel_histograms,
-    square_masks,
 )
 from wsol_bench.scoring.pxap import peak_iou, pxap
 from wsol_bench.scoring.replicated_sums import merged, summed
-from wsol_bench.scoring.scoremap import scoremap
+from wsol_bench.scoring.scoremap import scoremap, square_mask
 
 
-def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> SquareMasks:
+def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> Masks:
     inside = np.array(truth, bool)
-    return SquareMasks(inside, np.zeros_like(inside) if ignore is None else np.array(ignore, bool))
+    return Masks(inside, np.zeros_like(inside) if ignore is None else np.array(ignore, bool))
 
 
-def figures(*images: tuple[np.ndarray, SquareMasks]) -> tuple[float, float]:
+def figures(*images: tuple[np.ndarray, Masks]) -> tuple[float, float]:
     columns = np.stack([pixel_histograms(values, masks) for values, masks in images])
     state = summed(columns, [str(i) for i in range(len(images))], replicates=20)
     found = figure_of(state, pxap).value, figure_of(state, peak_iou).value
     return tuple(np.nan if value is None else value for value in found)
 
 
-def plainly(images: list[tuple[np.ndarray, SquareMasks]]) -> tuple[float, float]:
+def plainly(images: list[tuple[np.ndarray, Masks]]) -> tuple[float, float]:
     """The definition: every threshold, every image, every pixel."""
     area, peak, before = 0.0, 0.0, 0.0
-    scored = [(scoremap(values, len(m.truth)), m) for values, m in images]
-    whole = sum(int(m.truth.sum()) for _, m in images)
+    scored = [(scoremap(values, len(m.ground_truth)), m) for values, m in images]
+    whole = sum(int(m.ground_truth.sum()) for _, m in images)
     for edge in [*(i * 0.001 for i in range(1000)), 1.0][::-1]:
         tp = fp = 0
         for scores, m in scored:
-            for row, truths, ignored in zip(scores, m.truth, m.ignore, strict=True):
+            for row, truths, ignored in zip(scores, m.ground_truth, m.ignore, strict=True):
                 for score, truth, ignore in zip(row, truths, ignored, strict=True):
                     tp += bool(score >= edge and truth)
                     fp += bool(score >= edge and not truth and not ignore)
@@ -119,7 +118,7 @@ def test_bins_are_those_of_numpys_histogram():
     values = values[: 100 * 120].reshape(100, 120)
     values[0, 0], values[0, 1] = 0.0, 1.0
     square = np.concatenate([values, np.zeros((20, 120))])  # 120 x 120, still 0..1
-    ours = pixel_histograms(square, SquareMasks(square > 2, square > 2))[BINS:]
+    ours = pixel_histograms(square, Masks(square > 2, square > 2))[BINS:]
     expected = np.histogram(square, bins=[*EDGES, 2.0])[0]
     assert ours.tolist() == expected.tolist()
 
@@ -131,25 +130,26 @@ def test_figures_are_those_of_plain_loops(seed):
     for _ in range(3):
         values = np.round(random.random((5, 5)), 1) if seed else random.random((3, 3))
         truth = random.random((12, 12)) < 0.3
-        images.append((values, SquareMasks(truth, (random.random((12, 12)) < 0.2) & ~truth)))
+        images.append((values, Masks(truth, (random.random((12, 12)) < 0.2) & ~truth)))
     assert figures(*images) == pytest.approx(plainly(images), abs=1e-9)
 
 
 def test_instances_are_joined_and_win_over_the_ignore_mask():
     left, right = np.zeros((4, 4), bool), np.zeros((8, 8), bool)
     left[:, 0], right[:, 6:] = True, True
-    masks = square_masks([left, right], np.ones((2, 2), bool), side=4)
-    assert masks.truth.tolist() == [[True, False, False, True]] * 4
+    joined = square_mask(left, 4) | square_mask(right, 4)
+    masks = Masks.of(joined, square_mask(np.ones((2, 2), bool), 4))
+    assert masks.ground_truth.tolist() == [[True, False, False, True]] * 4
     assert masks.ignore.tolist() == [[False, True, True, False]] * 4
-    empty = square_masks([], None, side=4)
-    assert not empty.truth.any()
+    empty = Masks.of(np.zeros((4, 4), bool))
+    assert not empty.ground_truth.any()
     assert not empty.ignore.any()
 
 
 def test_shards_merge_to_the_whole():
     random = np.random.default_rng(7)
     ids = [f"{i}.jpg" for i in range(12)]
-    masks = [SquareMasks(random.random((12, 12)) < 0.3, np.zeros((12, 12), bool)) for _ in ids]
+    masks = [Masks(random.random((12, 12)) < 0.3, np.zeros((12, 12), bool)) for _ in ids]
     maps = [random.random((4, 4)) for _ in ids]
     columns = np.stack([pixel_histograms(v, m) for v, m in zip(maps, masks, strict=True)])
     whole = summed(columns, ids)
@@ -172,7 +172,8 @@ def test_the_openimages_masks_give_the_figures_of_a_second_implementation(openim
         loaded = [np.asarray(Image.open(file).convert("L")) > 0.5 for file in files]
         ignored = np.asarray(Image.open(ignore_file).convert("L")) > 0.5
         values = random.random((7, 7), np.float32)
-        images.append((values, square_masks(loaded, ignored)))
+        joined = np.any([square_mask(mask) for mask in loaded], axis=0)
+        images.append((values, Masks.of(joined, square_mask(ignored))))
         small = [
             cv2.resize(np.float32(mask), (224, 224), interpolation=cv2.INTER_NEAREST) > 0.5
             for mask in [*loaded, ignored]

@@ -8,13 +8,12 @@ Source: Choe et al., CVPR 2020, section 4; the authors' code,
 github.com/clovaai/wsolevaluation (evaluation.py: `MaskEvaluator`, `get_mask`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol_bench.datasets.masks import Masks
 from wsol_bench.scoring.image_columns import ExampleTruth, ImageColumn, on_image
 from wsol_bench.scoring.measured import Measured, figure_of
 from wsol_bench.scoring.metric import PERCENT, Metric
@@ -26,7 +25,7 @@ from wsol_bench.scoring.replicated_sums import (
     summed,
 )
 from wsol_bench.scoring.row_data import RowData
-from wsol_bench.scoring.scoremap import SIDE, scoremap, square_mask
+from wsol_bench.scoring.scoremap import scoremap, square_mask
 
 EDGES: NDArray[np.float64] = np.append(np.arange(0, 1, 0.001), 1.0)
 """(1001,) lower edges of the bins, ascending."""
@@ -34,41 +33,7 @@ EDGES: NDArray[np.float64] = np.append(np.arange(0, 1, 0.001), 1.0)
 BINS = len(EDGES)
 
 
-@dataclass(frozen=True, slots=True)
-class SquareMasks:
-    """The pixels inside the object and those that are not counted, on the square.
-
-    Attributes:
-        truth: (side, side) bool, pixels of any instance.
-        ignore: (side, side) bool, pixels that are not counted; none of `truth`.
-    """
-
-    truth: NDArray[np.bool_]
-    ignore: NDArray[np.bool_]
-
-
-def square_masks(
-    instances: Sequence[NDArray[np.bool_]],
-    ignore: NDArray[np.bool_] | None = None,
-    side: int = SIDE,
-) -> SquareMasks:
-    """An image's masks on the square.
-
-    Args:
-        instances: (height, width) masks of one class's objects, each of its own
-            resolution or of the image's; none gives an empty truth.
-        ignore: (height, width), or None where everything is counted. Where it meets an
-            instance, the instance wins.
-        side: of the square.
-    """
-    truth = np.zeros((side, side), np.bool_)
-    for instance in instances:
-        truth |= square_mask(instance, side)
-    ignored = np.zeros_like(truth) if ignore is None else square_mask(ignore, side) & ~truth
-    return SquareMasks(truth, ignored)
-
-
-def pixel_histograms(values: NDArray[np.floating], masks: SquareMasks) -> NDArray[np.int64]:
+def pixel_histograms(values: NDArray[np.floating], masks: Masks) -> NDArray[np.int64]:
     """The histograms of one image, (2 * BINS,): inside the truth, then outside.
 
     Args:
@@ -79,20 +44,21 @@ def pixel_histograms(values: NDArray[np.floating], masks: SquareMasks) -> NDArra
     Raises:
         RunError: the map holds infinite values.
     """
-    bins = _bins(scoremap(values, len(masks.truth)))
-    outside = ~(masks.truth | masks.ignore)
-    inner, outer = (np.bincount(bins[part], minlength=BINS) for part in (masks.truth, outside))
+    truth = masks.ground_truth
+    bins = _bins(scoremap(values, len(truth)))
+    outside = ~(truth | masks.ignore)
+    inner, outer = (np.bincount(bins[part], minlength=BINS) for part in (truth, outside))
     return np.concatenate([inner, outer])
 
 
 def _of_example(values: NDArray[np.float32], truth: ExampleTruth) -> NDArray[np.int64]:
     """An example's histograms; an image that could not be read has the map of a constant."""
-    instance, ignore = truth.require_masks()
+    masks = Masks.of(*map(square_mask, truth.require_masks()))
     if not truth.readable:
         values = np.zeros((1, 1), np.float32)
     elif not truth.covers_image:
         values = on_image(values, truth)
-    return pixel_histograms(values, square_masks([instance], ignore))
+    return pixel_histograms(values, masks)
 
 
 PIXELS = ImageColumn(
