@@ -24,7 +24,7 @@ def masks_of(truth: list[list[int]], ignore: list[list[int]] | None = None) -> M
 
 def figures(*images: tuple[np.ndarray, Masks]) -> tuple[float, float]:
     columns = np.stack([pixel_histograms(values, masks) for values, masks in images])
-    state = summed(columns, [str(i) for i in range(len(images))], replicates=20)
+    state = summed(columns, [str(i) for i in range(len(images))])
     found = figure_of(state, pxap).value, figure_of(state, peak_iou).value
     return tuple(np.nan if value is None else value for value in found)
 

@@ -48,31 +48,21 @@ class ReplicatedSums:
         total: (k,) sums.
         replicate_n: (R,) examples in each resampling.
         replicates: (R, k) sums in each resampling.
-        seed: of the weights.
     """
 
     n: int
     total: Numbers
     replicate_n: Numbers
     replicates: Numbers
-    seed: int
 
 
-def summed(
-    vectors: NDArray[np.generic],
-    image_ids: Sequence[str],
-    *,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> ReplicatedSums:
+def summed(vectors: NDArray[np.generic], image_ids: Sequence[str]) -> ReplicatedSums:
     """The state of some examples.
 
     Args:
         vectors: (n, k) what each example contributes; n may be 0. Whole numbers are
             summed exactly, so that merged states are equal to the bit.
         image_ids: (n,) ids of their images.
-        replicates: R; 0 keeps no resamplings.
-        seed: of the weights.
 
     Raises:
         ValueError: the vectors are not (n, k).
@@ -80,13 +70,12 @@ def summed(
     rows = np.asarray(vectors, np.float64)
     if rows.ndim != 2 or len(rows) != len(image_ids):
         raise ValueError(f"expected (n, k) vectors of {len(image_ids)} images, got {rows.shape}")
-    weights = poisson_weights(image_ids, replicates, seed).astype(np.float64)  # (n, R)
+    weights = poisson_weights(image_ids).astype(np.float64)  # (n, R)
     return ReplicatedSums(
         n=len(rows),
         total=rows.sum(axis=0),
         replicate_n=weights.sum(axis=0),
         replicates=weights.T @ rows,
-        seed=seed,
     )
 
 
@@ -94,19 +83,17 @@ def merged(states: Sequence[ReplicatedSums]) -> ReplicatedSums:
     """The state of all the examples of some states, which share none.
 
     Raises:
-        ValueError: there is no state, or they differ in k, R or seed.
+        ValueError: there is no state, or they differ in k.
     """
     if not states:
         raise ValueError("expected at least one state")
-    first = states[0]
-    if any(s.replicates.shape != first.replicates.shape or s.seed != first.seed for s in states):
-        raise ValueError("states merge only with the same k, number of replicates and seed")
+    if len({state.total.shape for state in states}) > 1:
+        raise ValueError("states merge only with the same k")
     return ReplicatedSums(
         n=sum(state.n for state in states),
         total=np.sum([state.total for state in states], axis=0),
         replicate_n=np.sum([state.replicate_n for state in states], axis=0),
         replicates=np.sum([state.replicates for state in states], axis=0),
-        seed=first.seed,
     )
 
 
@@ -117,17 +104,16 @@ def ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
     return np.divide(numerator, denominator, out=result, where=denominator != 0)
 
 
-def poisson_weights(
-    image_ids: Sequence[str], replicates: int = REPLICATES, seed: int = 0
-) -> NDArray[np.uint8]:
-    """How often each image is drawn in each resampling, (n, replicates).
+def poisson_weights(image_ids: Sequence[str]) -> NDArray[np.uint8]:
+    """How often each image is drawn in each resampling, (n, REPLICATES).
 
-    An image's weights depend on its id and the seed alone: 32 bits of SHAKE-128 for each
+    An image's weights depend on its id alone: 32 bits of SHAKE-128 for each
     replicate, through the inverse of Poisson(1)'s distribution function. They are the
-    same with every version of numpy, and the first r are the same for any number.
+    same with every version of numpy, and the first r are the same for any number of replicates.
     """
-    weights = np.empty((len(image_ids), replicates), np.uint8)
+    weights = np.empty((len(image_ids), REPLICATES), np.uint8)
     for row, image_id in zip(weights, image_ids, strict=True):
-        digest = shake_128(f"{seed}:{image_id}".encode()).digest(4 * replicates)
+        # The 0 is a seed: another one would change every interval that is recorded.
+        digest = shake_128(f"0:{image_id}".encode()).digest(4 * REPLICATES)
         row[:] = np.searchsorted(_EDGES, np.frombuffer(digest, "<u4"), side="right")
     return weights
