@@ -17,6 +17,9 @@ __all__ = ["Boxes", "Crop", "Size", "Window", "box_iou", "whole_image_box"]
 Boxes = NDArray[np.float64]
 """Boxes of one image, (m, 4) float64, half-open xyxy."""
 
+CENTRED_SHARE = 0.71
+"""Share of each side of the centred box, half the area: the square root of 1/2, to two places."""
+
 
 class Size(NamedTuple):
     """Height and width in pixels, in this order."""
@@ -65,6 +68,13 @@ class Crop:
 def whole_image_box(size: Size) -> Boxes:
     """The box of the whole image, (4,)."""
     return np.array([0.0, 0.0, size.width, size.height])
+
+
+def centred_box(size: Size, share: float = CENTRED_SHARE) -> Boxes:
+    """The box in the middle of an image that covers a share of each side, (4,), not rounded."""
+    height, width = size
+    margin_x, margin_y = width * (1 - share) / 2, height * (1 - share) / 2
+    return np.array([margin_x, margin_y, width - margin_x, height - margin_y])
 
 
 def box_iou(box: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:

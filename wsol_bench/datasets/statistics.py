@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsol_bench.geometry import Boxes, Size, box_iou
+from wsol_bench.geometry import Boxes, Size, box_iou, centred_box
 
 __all__ = ["BoxStatistics", "statistics"]
-
-CENTRED_SIDE = 0.71
-"""Side of the centred box as a share of the image's: half the area."""
 
 RIGHT_IOU = 0.5
 """Minimum IoU of a correct box (Russakovsky et al. 2015, section 4.2)."""
@@ -69,7 +66,7 @@ def statistics(images: Iterable[tuple[Size, Boxes]]) -> BoxStatistics:
         box_aspects.extend(sides[:, 0] / sides[:, 1])
         image_aspects.append(width / height)
         counts.append(len(boxes))
-        right.append(bool(box_iou(_centred_box(width, height), boxes).max() >= RIGHT_IOU))
+        right.append(bool(box_iou(centred_box(size), boxes).max() >= RIGHT_IOU))
     if not counts:
         raise ValueError("expected at least one image, got none")
     return BoxStatistics(
@@ -82,11 +79,4 @@ def statistics(images: Iterable[tuple[Size, Boxes]]) -> BoxStatistics:
         centred_box_accuracy=float(np.mean(right)),
         median_image_aspect=float(np.median(image_aspects)),
         median_box_aspect=float(np.median(box_aspects)),
-    )
-
-
-def _centred_box(width: int, height: int) -> Boxes:
-    margin = (1.0 - CENTRED_SIDE) / 2
-    return np.array([width, height, width, height]) * np.array(
-        [margin, margin, 1.0 - margin, 1.0 - margin]
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from wsol_bench.analysis.paired import PairedComparison
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.boxes.map_state import MapState
-from wsol_bench.datasets.statistics import CENTRED_SIDE
+from wsol_bench.geometry import CENTRED_SHARE
 from wsol_bench.report.page.errors import ErrorTable
 from wsol_bench.report.page.pairs import Finding, against_floor, all_images, finding, joined
 from wsol_bench.runtime.names import first_names
@@ -34,7 +34,7 @@ def definitions(runs: Sequence[ReportRun]) -> tuple[tuple[str, str], ...]:
         ),
     ]
     if any(run.floor for run in runs):
-        side = f"{CENTRED_SIDE:g}"
+        side = f"{CENTRED_SHARE:g}"
         found.append(
             (
                 "centred box",
