@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from wsol_bench.datasets.annotations import Annotation, read_xml
 from wsol_bench.datasets.box_columns import TABLE_NAMES
-from wsol_bench.datasets.classes import ClassList
+from wsol_bench.datasets.classes import ClassList, find_classes
 from wsol_bench.datasets.ground_truth import GroundTruth
 from wsol_bench.datasets.scanning import (
     XML_SUFFIXES,
@@ -95,16 +95,17 @@ class AnnotationFiles:
         return (GroundTruth(label, annotation.boxes(class_id), annotation.size),)
 
 
-def find_annotations(bases: Sequence[Path], classes: ClassList) -> AnnotationFiles:
-    """Finds the XML folder and the Kaggle table near a dataset's images.
+def find_annotations(bases: Sequence[Path]) -> AnnotationFiles:
+    """Finds the class list, the XML folder and the Kaggle table near a dataset's images.
 
     Args:
         bases: folders to search, nearest first.
-        classes: the classes that labels must be among.
 
     Raises:
-        DataError: neither is there (lists the places).
+        DataError: the class list is bad, or neither annotations nor table are there (lists the
+            places).
     """
+    classes = find_classes(bases)
     places = [base / name for base in bases for name in XML_FOLDERS]
     closed = [(place, why) for place in places if (why := why_not_listed(place))]
     unlisted = {place for place, _ in closed}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import ClassList, find_classes, find_own_classes
+from wsol_bench.datasets.classes import ClassList, find_own_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import ImageFiles
 from wsol_bench.datasets.layouts.layout import Layout
@@ -38,9 +38,8 @@ def find(path: Path) -> Path | None:
 def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     bases = [path, folder.absolute().parent]
-    classes = find_classes(bases)
-    images, labels = _scan(folder, classes)
-    annotations = find_annotations(bases, classes)
+    annotations = find_annotations(bases)
+    images, labels = _scan(folder, annotations.classes)
     return assemble(path, images, annotations, selection, labels)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import find_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import images_in
 from wsol_bench.datasets.layouts.layout import Layout
@@ -26,7 +25,7 @@ def find(path: Path) -> Path | None:
 def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     bases = [folder, folder.absolute().parent]
-    annotations = find_annotations(bases, find_classes(bases))
+    annotations = find_annotations(bases)
     images = images_in(folder)
     return assemble(path, images, annotations, selection, classes_in_names(images.positions))
 

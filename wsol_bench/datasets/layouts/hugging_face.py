@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import ClassList, find_classes
+from wsol_bench.datasets.classes import ClassList
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
 from wsol_bench.datasets.parquet_files import ParquetImages, RowPlace, read_rows
@@ -33,9 +33,9 @@ def load(path: Path, groups: dict[str, list[Path]], selection: Selection) -> Ima
     files = groups[selection.split or next(iter(groups))]
     folder = files[0].absolute().parent
     bases = [folder, folder.parent, path.absolute()]
-    classes = find_classes(bases)
-    images, labels = _scan(folder, files, classes)
-    return assemble(path, images, find_annotations(bases, classes), selection, labels)
+    annotations = find_annotations(bases)
+    images, labels = _scan(folder, files, annotations.classes)
+    return assemble(path, images, annotations, selection, labels)
 
 
 def _files(path: Path) -> dict[str, list[Path]]:

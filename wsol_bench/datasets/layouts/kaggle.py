@@ -4,7 +4,6 @@ from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import find_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_files import images_in
 from wsol_bench.datasets.layouts.layout import Layout
@@ -22,7 +21,7 @@ def find(path: Path) -> Path | None:
 
 def load(path: Path, folder: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
-    annotations = find_annotations([path], find_classes([path]))
+    annotations = find_annotations([path])
     images = images_in(folder)
     return assemble(path, images, annotations, selection, classes_in_names(images.positions))
 

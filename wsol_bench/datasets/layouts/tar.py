@@ -4,7 +4,6 @@ from pathlib import Path
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import find_classes
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.scanning import is_file
@@ -25,7 +24,7 @@ def find(path: Path) -> Path | None:
 def load(path: Path, tar_path: Path, selection: Selection) -> ImageDataset:
     """Loads the dataset; raises DataError for what is missing or bad."""
     bases = [tar_path.absolute().parent]
-    annotations = find_annotations(bases, find_classes(bases))
+    annotations = find_annotations(bases)
     return assemble(path, scan_tar(tar_path), annotations, selection)
 
 

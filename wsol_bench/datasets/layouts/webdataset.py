@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from wsol_bench.datasets.annotation_files import find_annotations
 from wsol_bench.datasets.assembly import assemble
-from wsol_bench.datasets.classes import ClassList, find_classes
+from wsol_bench.datasets.classes import ClassList
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.image_source import ImageSource
 from wsol_bench.datasets.layouts.layout import Layout, splits_by_name
@@ -64,9 +64,9 @@ def load(path: Path, groups: dict[str, list[Path]], selection: Selection) -> Ima
     files = groups[selection.split or next(iter(groups))]
     folder = files[0].absolute().parent
     bases = [folder, folder.parent]
-    classes = find_classes(bases)
-    images, labels = scan_shards(files, classes)
-    return assemble(path, images, find_annotations(bases, classes), selection, labels)
+    annotations = find_annotations(bases)
+    images, labels = scan_shards(files, annotations.classes)
+    return assemble(path, images, annotations, selection, labels)
 
 
 def scan_shards(files: Sequence[Path], classes: ClassList) -> tuple[ShardedImages, dict[str, str]]:
