@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from wsol_bench.datasets.check import SizeDifference, leaves
+from wsol_bench.datasets.check import SizeDifference, leaves, size_differences
 from wsol_bench.datasets.example import Example
 from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import first_names
@@ -71,11 +71,7 @@ def disagreements(table: pa.Table, examples: Sequence[Example]) -> Disagreements
     read = [(each, decoded.get(each.image_id, _UNREAD)) for each in examples]
     read = [(each, size) for each, size in read if size != _UNREAD]
     return Disagreements(
-        sizes=tuple(
-            SizeDifference(each.image_id, each.size, size)
-            for each, size in read
-            if each.size is not None and each.size != size
-        ),
+        sizes=size_differences(read),
         boxes_outside=tuple(each.image_id for each, size in read if leaves(each, size)),
     )
 

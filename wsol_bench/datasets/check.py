@@ -132,7 +132,7 @@ def check_dataset(
         sizes = {each.image_id: each.size for each in dataset.examples if each.size}
     readable = [example for example in dataset.examples if example.image_id in sizes]
     boxed = [(sizes[each.image_id], each.boxes) for each in readable if len(each.boxes)]
-    firsts = (examples[0] for examples in by_image.values() if examples[0].image_id in sizes)
+    firsts = [(by_image[image_id][0], size) for image_id, size in sizes.items()]
     outside = (each.image_id for each in readable if leaves(each, sizes[each.image_id]))
     return DatasetReport(
         name=dataset.name,
@@ -154,7 +154,7 @@ def check_dataset(
         unreadable=tuple(Unreadable(each.image_id, each.reason) for each in found if each.reason),
         duplicates=_duplicates(found),
         boxes_outside=tuple(dict.fromkeys(outside)),
-        size_differences=tuple(_size_differences(firsts, sizes)),
+        size_differences=size_differences(firsts),
         masks=sum(each.masks for each in found),
         mask_faults=tuple(fault for each in found for fault in each.mask_faults),
         empty_masks=tuple(each.image_id for each in found if each.empty_mask),
@@ -162,6 +162,15 @@ def check_dataset(
         official_classes=tuple(dataset.class_ids) == official_classes().class_ids,
         box_statistics=statistics(boxed) if boxed else None,
         sha256=index_sha256(dataset),
+    )
+
+
+def size_differences(pairs: Iterable[tuple[Example, Size]]) -> tuple[SizeDifference, ...]:
+    """The images, each with the size as decoded, that were annotated with another size."""
+    return tuple(
+        SizeDifference(each.image_id, each.size, size)
+        for each, size in pairs
+        if each.size is not None and each.size != size
     )
 
 
@@ -252,14 +261,6 @@ def _duplicates(found: Iterable[_Inspected]) -> tuple[tuple[str, ...], ...]:
         if each.size:
             groups.setdefault(each.digest, []).append(each.image_id)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
-
-
-def _size_differences(
-    examples: Iterable[Example], sizes: Mapping[str, Size]
-) -> Iterator[SizeDifference]:
-    for each in examples:
-        if each.size is not None and each.size != sizes[each.image_id]:
-            yield SizeDifference(each.image_id, each.size, sizes[each.image_id])
 
 
 def _examples_by_boxes(dataset: ImageDataset) -> Mapping[int, int]:
