@@ -50,6 +50,10 @@ class ComparedFigure:
         return "within the interval" if self.published in self.interval else "outside the interval"
 
 
+_NAMES = ("network", "arch", "method", "data", "protocol")
+"""Fields of a published row that its JSON has."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReproducedRow:
     """One row of a published table, measured or not.
@@ -72,11 +76,7 @@ class ReproducedRow:
         """Plain values."""
         row = self.published
         return {
-            "network": row.network,
-            "arch": row.arch,
-            "method": row.method,
-            "data": row.data,
-            "protocol": row.protocol,
+            **{name: getattr(row, name) for name in _NAMES},
             "n": self.n,
             "reason": self.reason,
             "unreadable": list(self.unreadable),

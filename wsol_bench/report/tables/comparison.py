@@ -31,6 +31,7 @@ from wsol_bench.records.result_files import (
     write_results,
 )
 from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.report.markup import markdown_line
 from wsol_bench.runtime.names import first_names
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.metric import BoundMetric
@@ -237,17 +238,13 @@ def _markdown_table(cells: Sequence[ComparedCell]) -> str:
     names = ("arch", "method", *HEADINGS)
     numbers = HEADINGS[_FIGURES]
     rules = ("--:" if name in numbers else "---" for name in names)
-    lines = [_markdown_row(names), f"|{'|'.join(rules)}|"]
+    lines = [markdown_line(names), f"|{'|'.join(rules)}|"]
     for cell in cells:
         *entries, verdict = _entries(cell)
         emphasised = f"**{verdict}**" if cell.verdict in FAILURES else verdict
         arch, method = _escaped(cell.row.arch), _escaped(cell.row.method)
-        lines.append(_markdown_row((arch, method, *entries, emphasised)))
+        lines.append(markdown_line((arch, method, *entries, emphasised)))
     return "\n".join(lines)
-
-
-def _markdown_row(entries: Sequence[str]) -> str:
-    return f"| {' | '.join(entries)} |"
 
 
 def _escaped(text: str) -> str:

@@ -14,6 +14,7 @@ from wsol_bench.protocols.overrides import resolve
 from wsol_bench.records.storage.locate import storage_of
 from wsol_bench.records.storage.messages import writing
 from wsol_bench.report.csv_text import csv_text
+from wsol_bench.report.markup import markdown_line, tex
 from wsol_bench.runs.reproduce import ComparedFigure, ReproducedRow
 from wsol_bench.runtime.names import file_name
 from wsol_bench.scoring.catalog import metrics_in, title_of
@@ -49,7 +50,7 @@ def print_reproduction(found: Reproduction) -> None:
     console.print(f"{found.table.title}; {found.table.source}", markup=False)
     for row in found.rows:
         data = found.table.data[row.published.data]
-        title = _title_of_row(row)
+        title = ", ".join(_names(row))
         if not row.n:
             figures = ", ".join(
                 f"{_heading(cell.metric, row)} {cell.published:.2f}" for cell in row.cells
@@ -98,18 +99,15 @@ def save_reproduction(found: Reproduction, folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _title_of_row(row: ReproducedRow) -> str:
+def _names(row: ReproducedRow) -> tuple[str, ...]:
     own = row.published
-    return f"{own.network}, {own.method}, {own.data}, {own.protocol}"
+    return own.network, own.method, own.data, own.protocol
 
 
 def _flat(found: Reproduction) -> list[tuple[str, ...]]:
     return [
         (
-            row.published.network,
-            row.published.method,
-            row.published.data,
-            row.published.protocol,
+            *_names(row),
             _heading(cell.metric, row),
             f"{cell.published:.2f}",
             "" if cell.ours is None else f"{cell.ours:.2f}",
@@ -132,8 +130,8 @@ def _verdict(cell: ComparedFigure, row: ReproducedRow) -> str:
 def as_markdown(found: Reproduction) -> str:
     """A Markdown table, one line per figure."""
     lines = [f"{found.table.title}; {found.table.source}", ""]
-    lines += [f"| {' | '.join(HEADINGS)} |", "|" + "---|" * len(HEADINGS)]
-    lines += [f"| {' | '.join(cells)} |" for cells in _flat(found)]
+    lines += [markdown_line(HEADINGS), "|" + "---|" * len(HEADINGS)]
+    lines += map(markdown_line, _flat(found))
     return "\n".join(lines) + "\n"
 
 
@@ -149,13 +147,12 @@ def as_latex(found: Reproduction) -> str:
     lines = [
         rf"\begin{{tabular}}{{lll{'r' * len(metrics)}}}",
         r"\hline",
-        " & ".join(map(_tex, heads)) + r" \\ \hline",
+        " & ".join(map(tex, heads)) + r" \\ \hline",
     ]
     for row in found.rows:
         cells = {cell.metric: f"{_or_dash(cell.ours)} ({cell.published:.2f})" for cell in row.cells}
-        names = (row.published.network, row.published.method, row.published.data)
         figures = (cells.get(metric, "") for metric in metrics)
-        lines.append(" & ".join((*map(_tex, names), *figures)) + r" \\")
+        lines.append(" & ".join((*map(tex, _names(row)[:3]), *figures)) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
 
 
@@ -183,10 +180,6 @@ def _heading(metric: str, row: ReproducedRow) -> str:
 def _title(metric: str) -> str:
     (bound,) = metrics_in([metric])
     return bound.metric.title.format(topk=5)
-
-
-def _tex(text: str) -> str:
-    return text.replace("_", r"\_")
 
 
 def _difference(cell: ComparedFigure) -> str:

@@ -8,7 +8,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from wsol_bench.records.manifest import DEFAULT_PRECISION
-from wsol_bench.records.result import Result
+from wsol_bench.records.result import Result, Row
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.published import find_row
@@ -44,11 +44,18 @@ def terminal_table(result: Result) -> Table:
         figures = [row.figures.get(metric.name) for metric in result.columns]
         table.add_row(row.title, *map(figure_text, figures))
         table.add_row(carrier, *map(interval_text, figures), style="dim")
-        paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
-        if paper:
-            published = (paper.figures.get(metric.name) for metric in result.columns)
-            table.add_row("  paper", *("" if f is None else f"{f:.2f}" for f in published))
+        if published := paper_cells(result, row):
+            table.add_row("  paper", *published)
     return table
+
+
+def paper_cells(result: Result, row: Row) -> list[str]:
+    """The paper's figures of a row, a text for each metric; empty if the paper has no such row."""
+    paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
+    if paper is None:
+        return []
+    figures = (paper.figures.get(metric.name) for metric in result.columns)
+    return ["" if figure is None else f"{figure:.2f}" for figure in figures]
 
 
 _MIN_NAME_WIDTH = 12

@@ -8,10 +8,10 @@ from wsol_bench.report.tables.result import (
     interval_text,
     interval_words,
     notes_of,
+    paper_cells,
     remarks_of,
 )
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.published import find_row
 
 _LEFT, _RIGHT = "text-align:left", "text-align:right;padding-left:1em"
 _FAINT = "opacity:.65"
@@ -47,11 +47,10 @@ def _row(result: Result, row: Row) -> str:
     shown = (row.figures.get(metric.name) for metric in result.columns)
     cells = "".join(f'<td style="{_RIGHT}">{_cell(figure)}</td>' for figure in shown)
     html = f'<tr><th style="{_LEFT}">{escape(title)}</th>{cells}</tr>'
-    paper = find_row(row.arch, row.method, result.protocol) if result.is_ilsvrc else None
-    if paper is None:
+    published = paper_cells(result, row)
+    if not published:
         return html
-    figures = (paper.figures.get(metric.name) for metric in result.columns)
-    cells = "".join(f'<td style="{_RIGHT}">{"" if f is None else f"{f:.2f}"}</td>' for f in figures)
+    cells = "".join(f'<td style="{_RIGHT}">{figure}</td>' for figure in published)
     return f'{html}<tr style="{_FAINT}"><td style="{_LEFT}">paper</td>{cells}</tr>'
 
 

@@ -1,7 +1,7 @@
 """The formats in which `table` writes its rows for a paper: Markdown, CSV, LaTeX, JSON, HTML."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from typing import Any
 
 from wsol_bench.analysis.run_table import TableCell, TableRow
 from wsol_bench.report.csv_text import csv_text
+from wsol_bench.report.markup import markdown_line, tex
 
 SCHEMA = 1
 
@@ -22,6 +23,13 @@ NAMES = {
     "runs": "runs",
 }
 """Fields of a row that name it -> headings."""
+
+
+_FIELDS = (
+    *("network", "weights", "method", "title", "dataset", "dataset_sha256", "protocol"),
+    *("n", "runs"),
+)
+"""Fields of a row that its JSON has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def as_markdown(table: RunTable) -> str:
     """A Markdown table with its notes."""
     numeric = len(table.metrics)
     rule = ["---"] * len(table.names) + ["--:"] * numeric
-    lines = [_markdown_line(table.headings), f"|{'|'.join(rule)}|"]
+    lines = [markdown_line(table.headings), f"|{'|'.join(rule)}|"]
     for row in table.rows:
         figures = []
         for metric in table.metrics:
@@ -88,12 +96,8 @@ def as_markdown(table: RunTable) -> str:
             figure = f"**{figure_of(cell)}**" if table.emphasised(cell) else figure_of(cell)
             figures.append(f"{figure} {_bracketed(cell)}".rstrip())
         names = (name.replace("|", "\\|") for name in table.name_cells(row))
-        lines.append(_markdown_line((*names, *figures)))
+        lines.append(markdown_line((*names, *figures)))
     return "\n".join([*lines, "", *(f"{note}.  " for note in table.notes)]) + "\n"
-
-
-def _markdown_line(entries: Sequence[str]) -> str:
-    return f"| {' | '.join(entries)} |"
 
 
 def _bracketed(cell: TableCell) -> str:
@@ -104,7 +108,7 @@ def _bracketed(cell: TableCell) -> str:
 def as_csv(table: RunTable) -> str:
     """Comma-separated values: every name, and per metric the figure, its ends and its p."""
     per_metric = ("", "_low", "_high", "_sd", "_p_holm")
-    names = ("network", "weights", "method", "dataset", "protocol", "n", "runs")
+    names = [name for name in _FIELDS if name not in ("title", "dataset_sha256")]
     lines: list[list[Any]] = [[*names, *(f"{m}{end}" for m in table.metrics for end in per_metric)]]
     for row in table.rows:
         entries: list[Any] = [getattr(row, name) for name in names]
@@ -123,7 +127,7 @@ def as_latex(table: RunTable) -> str:
         *(f"% {note}" for note in table.notes),
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        " & ".join(map(_tex, table.headings)) + r" \\",
+        " & ".join(map(tex, table.headings)) + r" \\",
         r"\midrule",
     ]
     for row in table.rows:
@@ -134,43 +138,15 @@ def as_latex(table: RunTable) -> str:
             figure = rf"\textbf{{{figure}}}" if table.emphasised(cell) else figure
             spread = _bracketed(cell).replace("–", "--").replace("± ", r"$\pm$ ")
             figures.append(rf"{figure} {{\footnotesize {spread}}}" if spread else figure)
-        lines.append(" & ".join((*map(_tex, table.name_cells(row)), *figures)) + r" \\")
+        lines.append(" & ".join((*map(tex, table.name_cells(row)), *figures)) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
-
-
-_TEX_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX_ESCAPES.get(character, character) for character in text)
 
 
 def as_json(table: RunTable) -> str:
     """One JSON object: a row per network, method, dataset and protocol."""
     rows = [
-        {
-            "network": row.network,
-            "weights": row.weights,
-            "method": row.method,
-            "title": row.title,
-            "dataset": row.dataset,
-            "dataset_sha256": row.dataset_sha256,
-            "protocol": row.protocol,
-            "n": row.n,
-            "runs": row.runs,
-            "figures": {metric: _cell_json(row.cells[metric]) for metric in table.metrics},
-        }
+        {name: getattr(row, name) for name in _FIELDS}
+        | {"figures": {metric: _cell_json(row.cells[metric]) for metric in table.metrics}}
         for row in table.rows
     ]
     return json.dumps({"schema": SCHEMA, "rows": rows}, indent=2, ensure_ascii=False) + "\n"
