@@ -17,6 +17,7 @@ from wsol_bench.report.figures.drawing import Drawing, check_width, require_targ
 from wsol_bench.report.figures.figure_key import Key
 from wsol_bench.report.figures.overlay import overlay
 from wsol_bench.report.figures.panels import Panel, draw_panels
+from wsol_bench.report.terminal import figure_table
 from wsol_bench.runs.single_image import ClassScore, ImageResult, MethodBox, evaluate_image
 from wsol_bench.runtime.names import shown
 from wsol_bench.runtime.progress import log
@@ -173,18 +174,14 @@ def _class_table(result: ImageResult) -> Table:
 
 
 def _box_table(result: ImageResult) -> Table:
-    table = Table(
+    table = figure_table(
+        "method",
+        ("x0", "y0", "x1", "y1", "% of image"),
         title=f"boxes for {_short(result.target)}",
         caption="\n".join(["boxes in pixels, half-open: x0 ≤ x < x1", *_filling(result)]),
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
         title_style="bold",
-        caption_justify="left",
         caption_style="dim",
     )
-    table.add_column("method", overflow="fold")
-    for heading in ("x0", "y0", "x1", "y1", "% of image"):
-        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("map", no_wrap=True)
     for each in result.boxes:
         corners = (f"{corner:.1f}".removesuffix(".0") for corner in each.box)
@@ -201,7 +198,6 @@ def _best_table(result: ImageResult) -> Table:
         title=f"the {len(result.best)} best classes",
         caption="boxes rounded to pixels: x0–x1 above y0–y1; --json has them exactly",
         box=box.SIMPLE_HEAD,
-        show_lines=False,
         pad_edge=False,
         title_justify="left",
         title_style="bold",

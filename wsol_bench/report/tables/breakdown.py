@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +26,7 @@ from wsol_bench.records.opened_run import open_networks, own_protocol, run_folde
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.report.tables.result import figure_text, interval_text, stacked
+from wsol_bench.report.terminal import figure_table
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 from wsol_bench.scoring.measured import Measured, share
@@ -223,10 +223,8 @@ def _group_json(group: Group) -> dict[str, Any]:
 
 
 def _group_table(title: str, groups: Sequence[Group], metrics: Sequence[MetricHead]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("group", overflow="fold")  # wraps on narrow terminals
-    for heading in ("n", *(stacked(metric.heading) for metric in metrics)):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = (stacked(metric.heading) for metric in metrics)
+    table = figure_table("group", ("n", *headings), title=title)
     for group in groups:
         figures = (group.figures[metric.name] for metric in metrics)
         table.add_row(group.name, f"{group.n:,}", *map(_cell, figures))
@@ -239,10 +237,7 @@ def _cell(figure: Measured) -> str:
 
 def kind_table(found: MethodBreakdown) -> Table:
     """The outcomes of the images that localization counts, which add up to 100 %."""
-    table = Table(title="outcomes", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("outcome")
-    table.add_column("images", justify="right")
-    table.add_column("%", justify="right")
+    table = figure_table("outcome", ("images", "%"), title="outcomes")
     for kind, count in found.kinds.items():
         share = 100 * count / found.localized if found.localized else 0.0
         table.add_row(str(kind), f"{count:,}", f"{share:.1f}")

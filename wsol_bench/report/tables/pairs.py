@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +12,7 @@ from wsol_bench.analysis.paired import PairedComparison, compare_all
 from wsol_bench.analysis.pieces import rows_to_pair
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
+from wsol_bench.report.terminal import figure_table
 from wsol_bench.scoring.catalog import metrics_of, title_of
 from wsol_bench.scoring.metric import BoundMetric
 
@@ -35,16 +35,12 @@ def comparison_table(comparisons: Sequence[PairedComparison], heading: str) -> T
         raise ValueError(f"expected comparisons of one metric, got {sorted(metrics)}")
     images = {comparison.difference.n for comparison in comparisons}
     counted = all(comparison.difference.only_first is not None for comparison in comparisons)
-    table = Table(
+    table = figure_table(
+        "pair",
+        ("points", "95 %", *(["images"] if counted else []), "p", "Holm"),
         title=f"{heading}, differences over n = {images.pop():,} images",
         caption="\n".join(_CAPTION_COUNTED if counted else _CAPTION),
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
     )
-    table.add_column("pair", overflow="fold")
-    for name in ("points", "95 %", *(["images"] if counted else []), "p", "Holm"):
-        table.add_column(name, justify="right", no_wrap=True)
     for comparison in comparisons:
         difference = comparison.difference
         only = f"{difference.only_first:,} / {difference.only_second:,}" if counted else None

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
 from wsol_bench.records.manifest import DEFAULT_PRECISION
 from wsol_bench.records.result import Result, Row
+from wsol_bench.report.terminal import figure_table
 from wsol_bench.runtime.names import first_names
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.published import find_row
@@ -23,22 +23,18 @@ def terminal_table(result: Result) -> Table:
     The paper's figures are shown only for ILSVRC's classes, and if the paper has this arch
     and method under this protocol.
     """
-    table = Table(
+    table = figure_table(
+        "method",
+        (stacked(metric.heading) for metric in result.columns),
         title=(
             f"{result.arch}, {result.weights}{precision_words(result.precision)}\n"
             f"{result.dataset}, {result.protocol}, n = {result.n:,}"
         ),
         caption="\n".join([interval_words(result), result.summary, *notes_of(result)]),
-        box=box.SIMPLE_HEAD,
         pad_edge=False,
-        title_justify="left",
         title_style="bold",
-        caption_justify="left",
         caption_style="dim",
     )
-    table.add_column("method", overflow="fold")  # wraps on narrow terminals
-    for metric in result.columns:
-        table.add_column(stacked(metric.heading), justify="right", no_wrap=True)
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f"({row.arch})"
         figures = [row.figures.get(metric.name) for metric in result.columns]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from wsol_bench.report.tables.run_table_formats import (
     figure_of,
     spread_of,
 )
+from wsol_bench.report.terminal import figure_table
 from wsol_bench.scoring.catalog import title_of
 from wsol_bench.scoring.metric import BoundMetric
 
@@ -128,20 +128,15 @@ def _notes(
 
 
 def _terminal(content: RunTable) -> Table:
-    table = Table(
+    table = figure_table(
+        ", ".join(NAMES.get(name, name) for name in _title_first(content.names)),
+        (title.replace(" ", "\n") for title in content.metrics.values()),
         caption="\n".join(content.notes),
-        box=box.SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
         padding=(0, 1, 0, 0),
-        caption_justify="left",
         caption_style="dim",
     )
-    names = ", ".join(NAMES.get(name, name) for name in _title_first(content.names))
-    table.add_column(names, overflow="fold")
-    for title in content.metrics.values():
-        heading = title.replace(" ", "\n")
-        table.add_column(heading, justify="right", no_wrap=True)
     for row in content.rows:
         cells = [row.cells[metric] for metric in content.metrics]
         figures = (
