@@ -12,6 +12,7 @@ from PIL import Image
 
 from wsol_bench.cli.main import main
 from wsol_bench.datasets.images import read_image
+from wsol_bench.geometry import Size, Window
 from wsol_bench.records.opened_run import open_networks
 from wsol_bench.runs.single_image import evaluate_image
 from wsol_bench.settings import RunSettings
@@ -82,6 +83,21 @@ def test_it_says_of_an_image_what_a_run_records(
             corners = [record[side] for side in ("x0", "y0", "x1", "y1")]
             np.testing.assert_allclose(method["box"], corners, atol=1)
             assert method["map_state"] == record["map_state"]
+
+
+def test_a_map_from_a_file_shows_the_whole_image_under_any_view(
+    photograph: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / f"{photograph.stem}.npy", np.eye(14, dtype=np.float32))
+    settings = RunSettings(
+        arch="squeezenet1_1",
+        weights=str(small_weights),
+        methods=("grad_cam", f"maps:{tmp_path}"),
+        set=("view=center-crop",),
+    )
+    own, read = evaluate_image(photograph, settings).boxes
+    assert read.window == Window.whole(Size(60, 90))
+    assert own.window != read.window
 
 
 def test_the_best_class_is_asked_about_unless_another_is_named(

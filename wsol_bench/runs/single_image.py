@@ -269,7 +269,6 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
     size = Size(single.image.height, single.image.width)
     classes = {name: np.array([of(example, single)]) for name, of in TARGET_CLASSES.items()}
     maps = {n: each[0].numpy() for n, each in maps_of(pipeline, forward, classes).items()}
-    window = pipeline.view.window(size, pipeline.side, pipeline.crop)
     frame = Frame(size, example.image_id, example.label)
     rows = {row.name: row for row in pipeline.methods}
     return {
@@ -281,7 +280,7 @@ def _boxes_of(prepared: Prepared, forward: Forward, single: SingleImage) -> dict
             box=each.box,
             state=each.state,
             values=each.values,
-            window=window,
+            window=each.window,
         )
         for name, each in localize(pipeline, maps, frame).items()
     }
