@@ -11,8 +11,8 @@ import torch
 from wsol_bench.bench.counted_costs import FEW_PASSES
 from wsol_bench.errors import RunError
 from wsol_bench.methods.catalog import METHODS, find_methods
-from wsol_bench.records.opened_run import boxes_of
 from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.records.table import boxes_of
 from wsol_bench.runs.evaluate import evaluate
 from wsol_bench.settings import RunSettings
 

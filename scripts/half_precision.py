@@ -21,7 +21,7 @@ from wsol_bench.bench.timing import interleaved
 from wsol_bench.geometry import box_iou
 from wsol_bench.networks.numbers import computing_in
 from wsol_bench.networks.requests import Requests
-from wsol_bench.records.opened_run import boxes_of
+from wsol_bench.records.table import boxes_of
 from wsol_bench.runs.prepare import prepare
 from wsol_bench.runs.source import open_source
 from wsol_bench.runtime.machine import machine, versions

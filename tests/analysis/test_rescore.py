@@ -19,12 +19,12 @@ from wsol_bench.cli.main import main
 from wsol_bench.protocols.catalog import PROTOCOLS, Protocol
 from wsol_bench.records.opened_run import (
     NetworkRecords,
-    boxes_of,
     joined_maps,
     open_networks,
     own_protocol,
 )
 from wsol_bench.records.run_folder import RunFolder
+from wsol_bench.records.table import boxes_of
 from wsol_bench.runtime.progress import Progress
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.intervals import wilson_interval

@@ -8,8 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import NetworkRecords, joined_maps, true_boxes_of
+from wsol_bench.records.opened_run import NetworkRecords, joined_map, joined_maps, true_boxes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,9 @@ def kept_maps_at(
     network: NetworkRecords, method: str, indices: Collection[int]
 ) -> dict[int, NDArray[np.float32]]:
     """Index of a record -> its joined map; only the maps of these records are joined."""
-    view, side = VIEWS[network.identity.protocol.view], network.identity.side
     wanted = frozenset(indices)
     stored = enumerate(network.folder.read_maps(method))
-    return {at: view.join(maps.astype(np.float32), side) for at, maps in stored if at in wanted}
+    return {at: joined_map(network.identity, maps) for at, maps in stored if at in wanted}
 
 
 def sizes_of(table: pa.Table) -> list[Size]:

@@ -6,11 +6,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from wsol_bench.records.manifest import Manifest
-
-_CORNERS = ("x0", "y0", "x1", "y1")
+from wsol_bench.records.table import boxes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def _of_method(method: str, old: pa.Table, new: pa.Table, iou: float) -> Differe
     both = [at for at, name in enumerate(names) if name in places]
     a, b = old.take(both), new.take([places[names[at]] for at in both])
     ids = np.array(a["image_id"].to_pylist(), dtype=object)
-    moved = np.abs(_boxes(a) - _boxes(b)).max(axis=1, initial=0)
+    moved = np.abs(boxes_of(a) - boxes_of(b)).max(axis=1, initial=0)
     right = [table["iou"].to_numpy() >= iou for table in (a, b)]
     pairs = zip(a["classes"].to_pylist(), b["classes"].to_pylist(), strict=True)
     classes = np.array([one != other for one, other in pairs], dtype=bool)
@@ -115,7 +113,3 @@ def _of_method(method: str, old: pa.Table, new: pa.Table, iou: float) -> Differe
         flipped=tuple(ids[right[0] != right[1]]),
         furthest=tuple(ids[at] for at in descending if moved[at] > 0),
     )
-
-
-def _boxes(table: pa.Table) -> NDArray[np.float64]:
-    return np.stack([table[name].to_numpy() for name in _CORNERS], axis=1)

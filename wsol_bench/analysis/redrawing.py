@@ -15,14 +15,14 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes
 from wsol_bench.protocols.catalog import BoxRule, Protocol
-from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.opened_run import (
     UNREAD,
     NetworkRecords,
-    boxes_of,
     joined_maps,
     true_boxes_of,
+    window_of,
 )
+from wsol_bench.records.table import boxes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.runtime.progress import Progress, silent
 from wsol_bench.scoring.ilsvrc import label_ious
@@ -111,14 +111,11 @@ def _draw(
 
     of_rule = {one.box_rule: one for one in protocols if not _same_boxes(network, one)}
     rules, first = tuple(of_rule), next(iter(of_rule.values()), network.identity.protocol)
-    view, identity = VIEWS[first.view], network.identity
 
     def extract(one: KeptMap) -> list[tuple[Boxes, MapState]]:
         if one.size == UNREAD:
             return [(np.zeros(4), MapState.UNREADABLE)] * len(rules)
-        return extract_boxes(
-            one.values, one.size, rules, view.window(one.size, identity.side, identity.crop)
-        )
+        return extract_boxes(one.values, one.size, rules, window_of(network.identity, one.size))
 
     kept = (
         KeptMap(values, size, true)

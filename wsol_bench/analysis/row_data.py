@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError
-from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.manifest import Manifest
-from wsol_bench.records.opened_run import NetworkRecords
+from wsol_bench.records.opened_run import NetworkRecords, joined_map, window_of
 from wsol_bench.records.run_folder import RunFolder
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.scoring.row_data import RowData
@@ -45,12 +45,11 @@ def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) ->
     """
     row = manifest.row(name)
     identity = manifest.identity
-    view = VIEWS[identity.protocol.view]
     found = replace(
         outcomes_of(table, name),
         open_column=lambda column: folder.read_column(name, column),
         kept_columns=frozenset(identity.columns),
-        window=lambda size: view.window(size, identity.side, identity.crop),
+        window=partial(window_of, identity),
         class_ids=manifest.class_ids,
         corners=manifest.data.corners,
     )
@@ -64,11 +63,9 @@ def row_of(folder: RunFolder, manifest: Manifest, name: str, table: pa.Table) ->
 
 
 def _kept_maps(folder: RunFolder, manifest: Manifest, name: str) -> Iterator[NDArray[np.float32]]:
-    identity = manifest.identity
-    if not identity.keep_maps:
+    if not manifest.identity.keep_maps:
         raise DataError(
             f"{folder.path}: a requested metric needs the maps, and none are kept. "
             "Run again with --keep-maps, or with --metrics and its name."
         )
-    view = VIEWS[identity.protocol.view]
-    return (view.join(maps.astype(np.float32), identity.side) for maps in folder.read_maps(name))
+    return (joined_map(manifest.identity, maps) for maps in folder.read_maps(name))

@@ -19,7 +19,7 @@ from wsol_bench.boxes.extract import extract_box, upsampled
 from wsol_bench.boxes.sweep import largest_boxes
 from wsol_bench.geometry import Boxes, Size, Window, whole_image_box
 from wsol_bench.protocols.catalog import BoxRule, Protocol
-from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.opened_run import window_of
 from wsol_bench.records.table import outcomes_of
 from wsol_bench.runtime.parallel import in_threads
 from wsol_bench.runtime.progress import Progress
@@ -127,10 +127,9 @@ def _right_at(
     row: ReportRow, protocol: Protocol, thresholds: NDArray[np.float64], progress: Progress
 ) -> Iterator[NDArray[np.bool_]]:
     """Whether the box of each image is right at each threshold, (T,)."""
-    view, identity = VIEWS[protocol.view], row.network.identity
 
     def judge(kept: KeptMap) -> NDArray[np.bool_]:
-        window = view.window(kept.size, identity.side, identity.crop)
+        window = window_of(row.network.identity, kept.size)
         boxes = boxes_at(kept.values, kept.size, protocol.box_rule, thresholds, window)
         return fit_at(boxes, kept.ground_truth, protocol)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wsol_bench.errors import DataError, UsageError
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.geometry import Boxes, Size, Window
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.manifest import Identity, Manifest, ManifestRow
@@ -160,14 +160,18 @@ def own_protocol(network: NetworkRecords) -> Protocol:
 
 def joined_maps(network: NetworkRecords, name: str) -> Iterator[NDArray[np.float32]]:
     """The kept maps of one row, joined by the run's view, in the records' order."""
-    view = VIEWS[network.identity.protocol.view]
     for maps in network.folder.read_maps(name):
-        yield view.join(maps.astype(np.float32), network.identity.side)
+        yield joined_map(network.identity, maps)
 
 
-def boxes_of(table: pa.Table) -> Boxes:
-    """The predicted boxes of some records, (n, 4)."""
-    return np.stack([table[name].to_numpy() for name in ("x0", "y0", "x1", "y1")], axis=1)
+def joined_map(identity: Identity, maps: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The map of an image from those of its tensors, by the view of a run."""
+    return VIEWS[identity.protocol.view].join(maps.astype(np.float32), identity.side)
+
+
+def window_of(identity: Identity, size: Size) -> Window:
+    """The part of an image of a size that the maps of a run show."""
+    return VIEWS[identity.protocol.view].window(size, identity.side, identity.crop)
 
 
 def true_boxes_of(table: pa.Table) -> Iterator[Boxes]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wsol_bench.boxes.map_state import MapState
+from wsol_bench.geometry import Boxes
 from wsol_bench.records.record import Record
 from wsol_bench.records.table_checks import check_values
 from wsol_bench.scoring.catalog import COLUMNS
@@ -104,11 +105,15 @@ def _lists(values: Sequence[NDArray[Any]], kind: pa.ListType) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
 
 
+def boxes_of(table: pa.Table) -> Boxes:
+    """The predicted boxes of some records, (n, 4)."""
+    return np.stack([table[name].to_numpy() for name in ("x0", "y0", "x1", "y1")], axis=1)
+
+
 def outcomes_of(table: pa.Table, method: str) -> RowData:
     """The data of one method's records that metrics read, without its maps."""
     part = table.filter(pc.equal(table["method"], method))
     classes = part["classes"].combine_chunks().flatten().to_numpy().astype(np.int64)
-    corners = [part[name].to_numpy() for name in ("x0", "y0", "x1", "y1")]
     flat = part["true_boxes"].combine_chunks().flatten().to_numpy()
     sides = [part[name].to_numpy() for name in ("height", "width")]
     return RowData(
@@ -117,7 +122,7 @@ def outcomes_of(table: pa.Table, method: str) -> RowData:
         ious=part["iou"].to_numpy(),
         blacklisted=part["blacklisted"].to_numpy(),
         image_ids=np.array(part["image_id"].to_pylist(), dtype=np.str_),
-        boxes=np.stack(corners, axis=1),  # (n, 4)
+        boxes=boxes_of(part),
         true_boxes=flat.astype(np.float64).reshape(-1, 4),  # (t, 4)
         box_counts=pc.list_value_length(part["true_boxes"]).to_numpy().astype(np.int64) // 4,
         sizes=np.stack(sides, axis=1).astype(np.int64),  # (n, 2)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from wsol_bench.errors import UsageError
 from wsol_bench.geometry import Size, Window
-from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import NetworkRecords, joined_maps
+from wsol_bench.records.opened_run import NetworkRecords, joined_maps, window_of
 from wsol_bench.runtime.files import writing_file
 from wsol_bench.runtime.names import shown
 from wsol_bench.scoring.scoremap import scoremap
@@ -65,12 +64,11 @@ def _write(
     """
     if not records.has_map(method):
         raise UsageError(f"export: {method} makes no maps. Name a row that does with --methods.")
-    identity = records.identity
-    protocol, view = identity.protocol, VIEWS[identity.protocol.view]
-    if view.window(_ANY, identity.side, identity.crop) != Window.whole(_ANY):
+    if window_of(records.identity, _ANY) != Window.whole(_ANY):
         raise UsageError(
-            f"export: under the view {protocol.view} a map shows only a part of the image, and a "
-            "file is read as the whole of it. Run under a protocol that warps the image."
+            f"export: under the view {records.identity.protocol.view} a map shows only a part of "
+            "the image, and a file is read as the whole of it. Run under a protocol that warps the "
+            "image."
         )
     ids = records.of(method, ("image_id",))["image_id"].to_pylist()
     for image_id, values in zip(ids, joined_maps(records, method), strict=True):

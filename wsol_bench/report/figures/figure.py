@@ -17,8 +17,8 @@ from wsol_bench.datasets.class_lookup import first_name
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import UsageError, find
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.protocols.views import VIEWS
-from wsol_bench.records.opened_run import boxes_of, true_boxes_of
+from wsol_bench.records.opened_run import true_boxes_of, window_of
+from wsol_bench.records.table import boxes_of
 from wsol_bench.report.figures.drawing import Drawing, check_width, require_target
 from wsol_bench.report.figures.figure_key import Key
 from wsol_bench.report.figures.overlay import Pixels, overlay
@@ -190,8 +190,7 @@ def _panel(
 ) -> Panel:
     values = one.maps[at]
     if values is not None:
-        identity, size = one.row.network.identity, Size(*picture.shape[:2])
-        window = VIEWS[run.protocol.view].window(size, identity.side, identity.crop)
+        window = window_of(one.row.network.identity, Size(*picture.shape[:2]))
         picture = overlay(picture, values, run.protocol.box_rule, window)
     iou, state = one.records["iou"][at].as_py(), one.records["map_state"][at].as_py()
     odd = "" if state == MapState.OK else f"\nmap: {state}"

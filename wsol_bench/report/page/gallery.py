@@ -24,7 +24,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
-from wsol_bench.protocols.views import VIEWS
+from wsol_bench.records.opened_run import window_of
 from wsol_bench.report.page.mask_outline import outline_of
 from wsol_bench.report.page.pictures import THUMBNAIL_SIDES, map_picture, thumbnail
 from wsol_bench.report.page.sets import Sets, kinds_of, outcomes_of, sets_of
@@ -246,8 +246,7 @@ def _map_of(
     """The map's image and the part of the image that it shows; empty for a degenerate map."""
     if values is None or map_state(values) is not MapState.OK:
         return {}
-    identity = row.network.identity
-    window = VIEWS[run.protocol.view].window(size, identity.side, identity.crop)
+    window = window_of(row.network.identity, size)
     return {
         "map": map_picture(values, window.sides, run.protocol.box_rule),
         "window": _rounded([window.x0, window.y0, window.x1, window.y1]),
