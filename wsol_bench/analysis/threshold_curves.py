@@ -6,7 +6,7 @@ passes through the run's own figure at the protocol's threshold, unlike MaxBoxAc
 which is over shares of a map's range at 224x224.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -106,8 +106,12 @@ def boxes_at(
     Raises:
         RunError: the map holds NaN or infinite values.
     """
-    draw = AT_ONCE.get(rule.component, _one_by_one)
-    return draw(np.ascontiguousarray(values, np.float32), size, rule, thresholds, window)
+    if rule.component in SWEPT:
+        swept = _swept(values, size, rule, thresholds, window)
+        if swept is not None:
+            return swept
+    rules = (replace(rule, threshold=float(threshold)) for threshold in thresholds)
+    return np.stack([extract_box(values, size, each, window)[0] for each in rules])
 
 
 def fit_at(boxes: Boxes, ground_truth: Boxes, protocol: Protocol) -> NDArray[np.bool_]:
@@ -160,40 +164,29 @@ def _points(
     return found
 
 
-def _all_at_once(
+SWEPT = ("largest",)
+"""Components whose boxes at all thresholds need one pass; other components need one per
+threshold."""
+
+
+def _swept(
     values: NDArray[np.float32],
     size: Size,
     rule: BoxRule,
     thresholds: NDArray[np.float64],
     window: Window,
-) -> Boxes:
-    """The boxes of the largest component, in one pass over the map's pixels."""
+) -> Boxes | None:
+    """The boxes of the largest component, in one pass over the map's pixels.
+
+    None where the thresholds descend, because the map's mean is below 0.
+    """
     whole = np.repeat(whole_image_box(size)[None], len(thresholds), axis=0)
     found, _ = upsampled(values, size, rule, window)
     if found is None:
         return whole
     steps = thresholds * found.reference
-    if not np.array_equal(np.maximum.accumulate(steps), steps):  # descending: the mean is below 0
-        return _one_by_one(values, size, rule, thresholds, window)
+    if not np.array_equal(np.maximum.accumulate(steps), steps):
+        return None
     boxes = largest_boxes(found.values, steps, connectivity=rule.connectivity, strict=rule.strict)
     empty = boxes[:, 2] == boxes[:, 0]
     return np.where(empty[:, None], whole, found.in_image(boxes.astype(np.float64)))
-
-
-def _one_by_one(
-    values: NDArray[np.float32],
-    size: Size,
-    rule: BoxRule,
-    thresholds: NDArray[np.float64],
-    window: Window,
-) -> Boxes:
-    rules = (replace(rule, threshold=float(threshold)) for threshold in thresholds)
-    return np.stack([extract_box(values, size, each, window)[0] for each in rules])
-
-
-AT_ONCE: Mapping[
-    str,
-    Callable[[NDArray[np.float32], Size, BoxRule, NDArray[np.float64], Window], Boxes],
-] = MappingProxyType({"largest": _all_at_once})
-"""Components whose boxes at all thresholds need one pass; other components need one per
-threshold."""
