@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from wsol_bench.errors import DataError, UsageError, unknown_name
 from wsol_bench.protocols.catalog import ERRORS
 from wsol_bench.records.manifest import DEFAULT_PRECISION
-from wsol_bench.records.opened_run import open_networks
+from wsol_bench.records.opened_run import open_networks, run_folders
 from wsol_bench.records.result import RESULT_SCHEMA
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 from wsol_bench.records.stated_figures import check_figures
@@ -103,7 +103,7 @@ def networks_of(path: Path) -> dict[str, RunFolder]:
 
 def runs_in(path: Path) -> list[Path]:
     """The runs' folders of a path: several where one command had several archs; none of a file."""
-    return (_archs_in(path) or [path]) if _is_folder(path) else []
+    return run_folders(path) if _is_folder(path) else []
 
 
 def write_results(path: Path, new: StoredResults, tolerance: Mapping[str, float]) -> None:
@@ -157,22 +157,15 @@ def _text_of(path: Path) -> str:
 
 def _result_of_run(path: Path) -> str:
     """The JSON text of the run's result; of all results where the run had several archs."""
-    archs = _archs_in(path)
-    if not archs:
+    folders = run_folders(path)
+    if folders == [path]:
         return json.dumps(_checked_result(path))
-    results = [_checked_result(arch) for arch in archs]
+    results = [_checked_result(folder) for folder in folders]
     return json.dumps({"schema": RESULT_SCHEMA, "results": results})
 
 
 def _is_folder(path: Path) -> bool:
     return is_uri(path) or path.is_dir()
-
-
-def _archs_in(path: Path) -> list[Path]:
-    """The runs in a folder that several archs share; none where it is itself a run's."""
-    if is_uri(path) or (path / MANIFEST).exists():
-        return []
-    return sorted(manifest.parent for manifest in path.glob(f"*/{MANIFEST}"))
 
 
 def _checked_result(path: Path) -> object:
