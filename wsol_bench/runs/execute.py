@@ -51,16 +51,14 @@ def open_job(settings: RunSettings) -> OpenedJob:
 
 
 def opened_job(prepared: Prepared) -> OpenedJob:
-    """The job of the engine for a network that is open in this process."""
-    return OpenedJob(prepared.pipeline, prepared.source.dataset, must_match(prepared))
+    """The job of the engine for a network that is open in this process.
 
-
-def must_match(prepared: Prepared) -> dict[str, object]:
-    """The data that every worker must share: the identity, and the definition of each row."""
+    Every worker must share its identity and the definition of each row.
+    """
     rows = {row.name: row.definition for row in rows_of(prepared.methods)}
     decides = as_plain(asdict(prepared.identity))
     del decides["shard"]  # how files are cut, which workers do not decide
-    return {**decides, "rows": rows}
+    return OpenedJob(prepared.pipeline, prepared.source.dataset, {**decides, "rows": rows})
 
 
 def make_records(

@@ -24,6 +24,7 @@ _SURE = 1.0
 """A median lead of the best score over the second that a trained net shows."""
 
 
+@dataclass(eq=False)
 class GateFailed(RunError):  # noqa: N818 - a result, not a fault of the program
     """The measured error is far from the expected one.
 
@@ -35,20 +36,14 @@ class GateFailed(RunError):  # noqa: N818 - a result, not a fault of the program
         by_class: the error under another order of the classes, or None.
     """
 
-    def __init__(
-        self,
-        finding: str,
-        suspicion: str,
-        measured: Rate,
-        expected: float,
-        by_class: Consistency | None,
-    ) -> None:
-        super().__init__(f"{finding} {suspicion}")
-        self.finding = finding
-        self.suspicion = suspicion
-        self.measured = measured
-        self.expected = expected
-        self.by_class = by_class
+    finding: str
+    suspicion: str
+    measured: Rate
+    expected: float
+    by_class: Consistency | None
+
+    def __str__(self) -> str:
+        return f"{self.finding} {self.suspicion}"
 
 
 @dataclass(slots=True)
