@@ -202,6 +202,21 @@ class RunSettings:
         return cls(**{name: _value(name, each, kinds[name]) for name, each in values.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetFlags:
+    """How a dataset's files are read: flags of the commands that look at one.
+
+    Attributes:
+        layout: Layout of the dataset; default: recognised by its content.
+        split: Split of the dataset, such as train; default: its first.
+        box_ends: How maximum corners are meant, where the dataset's files do not state it.
+    """
+
+    layout: str | None = None
+    split: str | None = None
+    box_ends: Literal["inclusive", "half-open"] | None = None
+
+
 def _value(name: str, given: Any, kind: Any) -> Any:
     """A value of a setting, from Python."""
     if kind == Path | None:

@@ -12,6 +12,7 @@ from wsol_bench.datasets.index_hash import index_sha256
 from wsol_bench.errors import EXIT_DATA, EXIT_FINE, DataError
 from wsol_bench.geometry import Size
 from wsol_bench.report.tables.dataset import print_check, print_statistics
+from wsol_bench.settings import DatasetFlags
 
 
 def test_a_good_dataset_has_no_fault(builder, tmp_path):
@@ -94,19 +95,19 @@ def test_the_printed_report_names_every_fault_and_ends_with_a_verdict(
     builder, tmp_path, capsys, allow_missing
 ):
     builder.kaggle(tmp_path)
-    assert print_check(tmp_path, None, None, allow_missing) == EXIT_FINE
+    assert print_check(tmp_path, DatasetFlags(), None, allow_missing) == EXIT_FINE
     assert capsys.readouterr().out.endswith("A run would succeed.\n")
 
     ids = [sample.image_id for sample in builder.samples]
     builder.write(tmp_path / builder.image_folder / f"{ids[0]}.JPEG", b"")
-    assert print_check(tmp_path, None, None, allow_missing) == EXIT_DATA
+    assert print_check(tmp_path, DatasetFlags(), None, allow_missing) == EXIT_DATA
     printed = capsys.readouterr().out
     assert f"unreadable images: 1\n  the image {tmp_path}" in printed
     assert printed.endswith("unless --allow-unreadable 1 is given.\n")
 
     for image_id in ids:
         builder.write(tmp_path / builder.xml_folder / f"{image_id}.xml", b"\xff")
-    assert print_check(tmp_path, None, None, allow_missing) == EXIT_DATA
+    assert print_check(tmp_path, DatasetFlags(), None, allow_missing) == EXIT_DATA
     printed = capsys.readouterr().out
     assert "faults of annotations and folders: 3\n" in printed
     assert [printed.count(f"{image_id}.xml is not well-formed") for image_id in ids] == [1, 1, 1]
@@ -147,7 +148,7 @@ def test_absent_images_name_the_flag_that_permits_them(builder, tmp_path, capsys
     images[0].unlink()
     images[1].write_bytes(b"")
 
-    assert print_check(tmp_path, None, None, False) == EXIT_DATA
+    assert print_check(tmp_path, DatasetFlags(), None, False) == EXIT_DATA
     printed = capsys.readouterr().out
     assert "unless --allow-missing is given.\n" in printed
     assert printed.endswith("unless --allow-unreadable 1 is given.\n")
@@ -161,7 +162,7 @@ def test_files_that_are_the_same_are_listed(builder, tmp_path, capsys):
     report = check_dataset(open_dataset(tmp_path))
 
     assert report.duplicates == ((first.stem, second.stem),)
-    print_check(tmp_path, None, None, False)
+    print_check(tmp_path, DatasetFlags(), None, False)
     assert f"files that are the same: 1\n  {first.stem}, {second.stem}\n" in capsys.readouterr().out
 
 
@@ -169,9 +170,9 @@ def test_files_that_are_the_same_are_listed(builder, tmp_path, capsys):
 def test_every_layout_is_checked_and_measured(builder, tmp_path, capsys, layout):
     root = builder.layouts[layout](tmp_path / "data")
 
-    assert print_check(root, None, None, False) == EXIT_FINE
+    assert print_check(root, DatasetFlags(), None, False) == EXIT_FINE
     printed = capsys.readouterr().out
-    print_statistics(str(root), None, False)
+    print_statistics(str(root), DatasetFlags(), False)
     statistics = capsys.readouterr().out
 
     assert f"layout: {layout}" in printed
@@ -183,9 +184,9 @@ def test_metadata_without_images_is_checked_by_its_sizes(builder, tmp_path, caps
     root = builder.layouts["wsol-metadata"](tmp_path)
     shutil.rmtree(root / "dataset")
 
-    assert print_check(root, None, None, False) == EXIT_FINE
+    assert print_check(root, DatasetFlags(), None, False) == EXIT_FINE
     printed = capsys.readouterr().out
-    print_statistics(str(root), None, False)
+    print_statistics(str(root), DatasetFlags(), False)
 
     assert "annotations of 3 images, none of which is present, 4 boxes" in printed
     assert "layout: wsol-metadata, split test, corners read as inclusive\n" in printed

@@ -1,15 +1,16 @@
 """The `data` commands: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
-from wsol_bench.cli.help import with_joined_lines
+from wsol_bench.cli.help import with_joined_attributes, with_joined_lines
 from wsol_bench.runtime.flag_values import PATH, WHOLE
-from wsol_bench.settings import DEFAULT_DATA
+from wsol_bench.settings import DEFAULT_DATA, DatasetFlags
 
-Ends = Literal["inclusive", "half-open"]
+with_joined_attributes(DatasetFlags)
+DEFAULT_READING = DatasetFlags()
 
 data_app = App(
     name="data",
@@ -24,9 +25,7 @@ def check(
     data: str,
     /,
     *,
-    layout: str | None = None,
-    split: str | None = None,
-    box_ends: Ends | None = None,
+    reading: Annotated[DatasetFlags, Parameter(name="*")] = DEFAULT_READING,
     limit: Annotated[int | None, WHOLE] = None,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
@@ -37,12 +36,6 @@ def check(
     ----------
     data
         Folder, tar, list or table with images and boxes, or "demo".
-    layout
-        Layout of the dataset; default: recognised by its content.
-    split
-        Split of the dataset, such as train; default: its first.
-    box_ends
-        How maximum corners are meant, where the dataset's files do not state it.
     limit
         At most N images, the first by id.
     allow_missing
@@ -52,9 +45,7 @@ def check(
     """
     from wsol_bench.report.tables.dataset import print_check
 
-    return print_check(
-        data, layout, limit, allow_missing, split=split, box_ends=box_ends, as_json=as_json
-    )
+    return print_check(data, reading, limit, allow_missing, as_json=as_json)
 
 
 @data_app.command
@@ -94,9 +85,7 @@ def statistics(
     data: str = DEFAULT_DATA,
     /,
     *,
-    layout: str | None = None,
-    split: str | None = None,
-    box_ends: Ends | None = None,
+    reading: Annotated[DatasetFlags, Parameter(name="*")] = DEFAULT_READING,
     allow_missing: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
@@ -106,12 +95,6 @@ def statistics(
     ----------
     data
         Folder, tar, list or table with images and boxes, or "demo".
-    layout
-        Layout of the dataset; default: recognised by its content.
-    split
-        Split of the dataset, such as train; default: its first.
-    box_ends
-        How maximum corners are meant, where the dataset's files do not state it.
     allow_missing
         Continue with the images present.
     as_json
@@ -119,4 +102,4 @@ def statistics(
     """
     from wsol_bench.report.tables.dataset import print_statistics
 
-    print_statistics(data, layout, allow_missing, split=split, box_ends=box_ends, as_json=as_json)
+    print_statistics(data, reading, allow_missing, as_json=as_json)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from wsol_bench.geometry import Size
 from wsol_bench.runtime.interrupt import on_signals
 from wsol_bench.runtime.names import first_names, shown
 from wsol_bench.runtime.progress import progress
+from wsol_bench.settings import DatasetFlags
 
 _NAMED = 5
 """Maximum number of absent or unannotated images that are named."""
@@ -26,12 +28,10 @@ _NAMED = 5
 
 def print_check(
     data: str | Path,
-    layout: str | None,
+    reading: DatasetFlags,
     limit: int | None,
     allow_missing: bool,
     *,
-    split: str | None = None,
-    box_ends: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Opens a dataset, decodes every image and prints a report on stdout.
@@ -44,7 +44,7 @@ def print_check(
         DataError: it cannot be opened at all.
     """
     path = folder_of(data, quiet=False)
-    dataset = open_annotated(path, layout, limit=limit, split=split, box_ends=box_ends)
+    dataset = open_annotated(path, reading, limit)
     decode = bool(dataset.images.ids())
     count = len({example.image_id for example in dataset.examples}) if decode else 0
     with progress("Decoding", count) as advance:
@@ -59,28 +59,11 @@ def print_check(
     return EXIT_DATA if stopped else EXIT_FINE
 
 
-def open_annotated(
-    path: Path,
-    layout: str | None,
-    *,
-    limit: int | None = None,
-    split: str | None = None,
-    box_ends: str | None = None,
-) -> ImageDataset:
+def open_annotated(path: Path, reading: DatasetFlags, limit: int | None = None) -> ImageDataset:
     """Opens a dataset with its faults listed; without any image, its annotations alone."""
-
-    def opened(images_needed: bool) -> ImageDataset:
-        return open_dataset(
-            path,
-            layout,
-            limit=limit,
-            allow_missing=True,
-            list_faults=True,
-            split=split,
-            box_ends=box_ends,
-            images_needed=images_needed,
-        )
-
+    opened = partial(
+        open_dataset, path, **asdict(reading), limit=limit, allow_missing=True, list_faults=True
+    )
     dataset = opened(images_needed=True)
     if dataset.images.ids() or dataset.images.faults:
         return dataset
@@ -219,13 +202,7 @@ def make_demo(folder: Path, count: int, seed: int, split: str, *, quiet: bool) -
 
 
 def print_statistics(
-    data: str,
-    layout: str | None,
-    allow_missing: bool,
-    *,
-    split: str | None = None,
-    box_ends: str | None = None,
-    as_json: bool = False,
+    data: str, reading: DatasetFlags, allow_missing: bool, *, as_json: bool = False
 ) -> None:
     """Prints a dataset's box statistics next to ILSVRC's on stdout.
 
@@ -233,14 +210,9 @@ def print_statistics(
         DataError: the dataset cannot be opened, has no box, or an image has no size.
     """
     path = folder_of(data, quiet=False)
-    annotated = open_annotated(path, layout, split=split, box_ends=box_ends)
+    has_images = bool(open_annotated(path, reading).images.ids())
     dataset = open_dataset(
-        path,
-        layout,
-        allow_missing=allow_missing,
-        split=split,
-        box_ends=box_ends,
-        images_needed=bool(annotated.images.ids()),
+        path, **asdict(reading), allow_missing=allow_missing, images_needed=has_images
     )
     boxed = [example for example in dataset.examples if len(example.boxes)]
     if not boxed:
