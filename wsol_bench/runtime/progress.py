@@ -57,7 +57,7 @@ def progress(
 
     Args:
         what: the stage, such as a network's name.
-        total: the number of images.
+        total: the number of images; for 0 nothing is shown.
         quiet: show nothing.
         unit: what is counted, in the plural.
         brief: leave nothing behind: a terminal's bar goes at the end, and elsewhere work
@@ -67,7 +67,7 @@ def progress(
         a function to call with the number of images just finished and a note.
     """
     console = Console(stderr=True)
-    if quiet:
+    if quiet or not total:
         yield silent
     elif console.is_terminal:
         console.width = min(console.width, _MAX_WIDTH)

@@ -1,7 +1,6 @@
 """The content of a page, gathered from the runs before it is written as HTML."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import ClassVar
@@ -23,7 +22,7 @@ from wsol_bench.report.page.groups import (
 )
 from wsol_bench.report.page.pairs import PairTable, pair_tables, why_not_across
 from wsol_bench.report.page.words import definitions, paper_sentence, sentences
-from wsol_bench.runtime.progress import Progress, progress
+from wsol_bench.runtime.progress import progress
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.ilsvrc import LOCALIZATION
 
@@ -165,16 +164,9 @@ def _ranking(runs: Sequence[ReportRun]) -> tuple[TableRow, ...]:
     return table_rows(runs, metrics_in(LOCALIZATION), sort=LOCALIZATION[0])
 
 
-def bar(
-    what: str, total: int, *, quiet: bool, unit: str = "images"
-) -> AbstractContextManager[Progress]:
-    """A progress bar on stderr; none if there is nothing to do."""
-    return progress(what, total, quiet=quiet or not total, unit=unit)
-
-
 def _view(run: ReportRun, quiet: bool) -> RunView:
     maps = run.n * sum(row.keeps_maps for row in run.rows)
-    with bar(f"Thresholds, {run.label}", maps, quiet=quiet, unit="maps") as advance:
+    with progress(f"Thresholds, {run.label}", maps, quiet=quiet, unit="maps") as advance:
         curves = error_curves(run, advance)
     return RunView(
         run=run,

@@ -8,10 +8,10 @@ from pathlib import Path
 from wsol_bench.analysis.run_images import find_images
 from wsol_bench.analysis.scored_run import ReportRun, open_runs
 from wsol_bench.errors import UsageError
-from wsol_bench.report.page.content import Page, RunView, bar, gather
+from wsol_bench.report.page.content import Page, RunView, gather
 from wsol_bench.report.page.gallery import Album, gallery_of
 from wsol_bench.report.page.html import render, require_file, write_page
-from wsol_bench.runtime.progress import log
+from wsol_bench.runtime.progress import log, progress
 from wsol_bench.scoring.metric import BoundMetric
 
 MEGABYTE = 1_000_000
@@ -93,7 +93,7 @@ def _pictured(view: RunView, album: Album, settings: PageSettings) -> RunView:
     if dataset is None:
         return replace(view, no_pictures=f"{reason}; --data names their folder")
     images = min(settings.pictures, view.run.n)
-    with bar(f"Pictures, {view.run.label}", images, quiet=settings.quiet) as advance:
+    with progress(f"Pictures, {view.run.label}", images, quiet=settings.quiet) as advance:
         gallery = gallery_of(
             view.run,
             dataset,

@@ -77,9 +77,8 @@ def print_score(
 
 
 def _over_maps(folder: Path, passes: int) -> AbstractContextManager[Progress]:
-    """The progress of this number of passes over a map, on stderr; nothing if it is 0."""
-    what = f"Scoring {folder.name}"
-    return progress(what, passes, quiet=not passes, unit="maps", brief=True)
+    """The progress of this number of passes over a map, on stderr."""
+    return progress(f"Scoring {folder.name}", passes, unit="maps", brief=True)
 
 
 def protocol_for(
