@@ -88,7 +88,7 @@ def _costs(measured: Measured) -> Table:
     performed = measured.counted.performed_forwards if measured.counted else {}
     for name, ratio in measured.ratios.items():
         macs = f"{performed[name]:.2f}" if name in performed else ""
-        table.add_row(name, f"{ratio.median:.2f}", _range(ratio), macs)
+        table.add_row(name, *_figure(ratio), macs)
     return table
 
 
@@ -101,14 +101,8 @@ def _pipeline(cost: PipelineCost) -> Table:
         ("whole pipeline", "ms/image", "forwards", "spread", "bare loops", "spread"),
     )
     for name, each in {**cost.bare, **cost.runs}.items():
-        table.add_row(
-            name,
-            f"{each.milliseconds.median:.1f}",
-            f"{each.forwards.median:.2f}",
-            _range(each.forwards),
-            f"{each.bare_loops.median:.2f}",
-            _range(each.bare_loops),
-        )
+        milliseconds = f"{each.milliseconds.median:.1f}"
+        table.add_row(name, milliseconds, *_figure(each.forwards), *_figure(each.bare_loops))
     return table
 
 
@@ -127,8 +121,7 @@ def _peers(measured: Measured) -> Table:
             table.add_row(
                 f"{peer.name} {peer.version}",
                 _WORK[what],
-                f"{ours.median:.2f}",
-                _range(ours),
+                *_figure(ours),
                 f"{own.median:.2f}",
                 f"{peer.difference:.1e}{'' if peer.agrees else ' MISMATCH'}",
             )
@@ -143,7 +136,7 @@ def _sweep(cost: SweepCost) -> Table:
         ("way", "ms", "spread", "ratio"),
     )
     for name, each in cost.milliseconds.items():
-        table.add_row(name, f"{each.median:.2f}", _range(each), f"{cost.ratios[name]:.1f}")
+        table.add_row(name, *_figure(each), f"{cost.ratios[name]:.1f}")
     return table
 
 
@@ -154,13 +147,7 @@ def _startup(costs: Mapping[str, StartupCost]) -> Table:
         ("command", "s", "spread", "cpu s", "spread"),
     )
     for name, each in costs.items():
-        table.add_row(
-            name,
-            f"{each.seconds.median:.2f}",
-            _range(each.seconds),
-            f"{each.processor.median:.2f}",
-            _range(each.processor),
-        )
+        table.add_row(name, *_figure(each.seconds), *_figure(each.processor))
     return table
 
 
@@ -176,6 +163,11 @@ def _table(title: str, caption: str, headings: tuple[str, ...]) -> Table:
     for heading in headings[1:]:
         table.add_column(heading, justify="right")
     return table
+
+
+def _figure(spread: Spread) -> tuple[str, str]:
+    """The median, and the ends."""
+    return f"{spread.median:.2f}", _range(spread)
 
 
 def _range(spread: Spread, digits: int = 2) -> str:
