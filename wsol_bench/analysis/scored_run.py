@@ -143,9 +143,7 @@ def _open(path: Path, metrics: Sequence[BoundMetric]) -> ReportRun:
         for row in network.rows:
             method, arch = row["method"], row["arch"]
             table = network.of(method)
-            title = (
-                row["title"] if arch == networks[0].identity.arch else f"{row['title']} ({arch})"
-            )
+            title = networks[0].title_of(row)
             figures = measure_all(tuple(every.values()), row_data(network, method), protocol)
             require_stated(network.folder, row, figures)
             found[method] = ReportRow(method, title, arch, network, table, figures)

@@ -37,9 +37,7 @@ def rows_asked(texts: Sequence[str] | None) -> tuple[str, ...]:
 
 def method_specs(texts: Sequence[str] | None) -> tuple[str, ...]:
     """The specs of a flag that may be repeated; by default those of Table 1 and the baseline."""
-    if texts is None:
-        return DEFAULT_METHODS
-    return tuple(spec for text in texts for spec in split_specs(text))
+    return DEFAULT_METHODS if texts is None else rows_asked(texts)
 
 
 Runs = Annotated[list[Path], Parameter(name="RUN...")]

@@ -39,10 +39,8 @@ def remedy_of(manifest: Manifest, out: str) -> str:
 
 
 def _is_default(field: Any, value: Any) -> bool:
-    if value is None or value == field.default:
-        return True
     default = list(field.default) if isinstance(field.default, tuple) else field.default
-    return value == default or value in ({}, [])
+    return value is None or value in (field.default, default, {}, [])
 
 
 def _flag(name: str, value: Any) -> list[str]:

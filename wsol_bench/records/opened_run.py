@@ -1,6 +1,6 @@
 """Finished runs, opened from their folders; every reader of a run uses this module."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,11 @@ class NetworkRecords:
     def has_map(self, name: str) -> bool:
         """Whether a row makes maps, and is no baseline."""
         return self.row(name).makes_map
+
+    def title_of(self, row: Mapping[str, Any]) -> str:
+        """The title of a row of the run, with its network where that is not this one."""
+        title, arch = str(row["title"]), row["arch"]
+        return title if arch == self.identity.arch else f"{title} ({arch})"
 
     @cached_property
     def table(self) -> pa.Table:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from wsol_bench.analysis.paired import PairedComparison
-from wsol_bench.analysis.scored_run import ReportRow, ReportRun
+from wsol_bench.analysis.scored_run import ReportRun
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.geometry import CENTRED_SHARE
 from wsol_bench.report.page.errors import ErrorTable
@@ -107,7 +107,7 @@ def _lowest(run: ReportRun) -> Iterator[str]:
     lowest = first[0].figures[METRIC]
     have = "have" if len(first) > 1 else "has"
     yield (
-        f"Of the methods that make maps, {_listed(first)} {have} the lowest "
+        f"Of the methods that make maps, {joined([row.title for row in first])} {have} the lowest "
         f"{run.title_of(METRIC)} error: {lowest.value:.2f} % (95 % interval "
         f"{lowest.low:.1f}–{lowest.high:.1f}, n = {lowest.n:,})."
     )
@@ -198,7 +198,3 @@ def _not_applicable(run: ReportRun) -> Iterator[str]:
     reasons: dict[str, str] = (run.manifest.result or {}).get("not_applicable", {})
     for method, reason in reasons.items():
         yield f"{method}: not applicable. {reason.rstrip('.')}."
-
-
-def _listed(rows: Sequence[ReportRow]) -> str:
-    return joined([row.title for row in rows])

@@ -1,7 +1,7 @@
 """Paired comparisons as a table for a terminal of 80 columns."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +184,4 @@ def _labels(paths: Sequence[Path], runs: Sequence[Sequence[NetworkRecords]]) -> 
 
 def _names(label: str, network: NetworkRecords, main: NetworkRecords) -> dict[str, str]:
     """Row -> its title, behind the label of its run."""
-    return {row["method"]: f"{label}{_title(row, main)}" for row in network.rows}
-
-
-def _title(row: Mapping[str, str], main: NetworkRecords) -> str:
-    own = row["arch"] == main.identity.arch
-    return row["title"] if own else f"{row['title']} ({row['arch']})"
+    return {row["method"]: f"{label}{main.title_of(row)}" for row in network.rows}
