@@ -169,6 +169,7 @@ def test_random_kills_lose_double_and_orphan_nothing(
             print(f"{kind}: Ray did not start", flush=True)
             continue
         assert "Traceback" not in said
+        assert not campaign.orphans
         if campaign.kills[kind] > before and kind not in SURVIVED:
             assert code in (RAYLET_CODES if kind == "raylet" else (-signal.SIGKILL,)), said
         else:
