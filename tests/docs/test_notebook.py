@@ -1,7 +1,9 @@
 """Results in Python: frames, figures, HTML, and the example notebook."""
 
 import gc
+import os
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,7 @@ def test_a_notebook_runs_and_shows_tables_and_figures(
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     write(demo_folder(), 24, DEFAULT_SEED, workers=1)
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()

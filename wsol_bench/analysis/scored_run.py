@@ -11,7 +11,7 @@ from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
-from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
+from wsol_bench.records.opened_run import NetworkRecords, open_rows, own_protocol, run_folders
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
@@ -110,31 +110,34 @@ class ReportRun:
         return next((row for row in self.rows if row.method == FLOOR), None)
 
 
-def open_runs(paths: Sequence[Path], metrics: Sequence[BoundMetric] = ()) -> tuple[ReportRun, ...]:
+def open_runs(
+    paths: Sequence[Path], metrics: Sequence[BoundMetric] = (), methods: Sequence[str] = ()
+) -> tuple[ReportRun, ...]:
     """Opens the runs of a report.
 
     Args:
         paths: folders of runs, or of one run of several archs; at least one.
         metrics: those that the table of figures shows; default: those of each run's
             protocol. The errors of ILSVRC's task are measured besides.
+        methods: names of rows; default: all.
 
     Raises:
         DataError: no finished run lies there.
-        UsageError: a run is named twice.
+        UsageError: a run is named twice, or none has such a row.
     """
     places = [place for path in paths for place in run_folders(path)]
     seen: set[Path] = set()
     for place in places:
         if place.resolve() in seen:
-            raise UsageError(f"report: {place} is named twice. Name every run once.")
+            raise UsageError(f"{place} is named twice. Name every run once.")
         seen.add(place.resolve())
-    runs = [_open(place, metrics) for place in places]
+    runs = [_open(networks, metrics) for networks in open_rows(paths, methods)]
     labels = _labels(runs)
     return tuple(replace(run, label=label) for run, label in zip(runs, labels, strict=True))
 
 
-def _open(path: Path, metrics: Sequence[BoundMetric]) -> ReportRun:
-    networks = open_networks(path)
+def _open(networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric]) -> ReportRun:
+    path = networks[0].folder.path
     protocol = own_protocol(networks[0])
     shown = tuple(metrics) or metrics_of(protocol)
     every = {each.name: each for each in (*shown, *metrics_in(ERRORS))}

@@ -25,6 +25,9 @@ def bench(
 ) -> None:
     """Measure what localization costs, in forward passes of the same network.
 
+    For example:
+        wsol-bench bench --arch vgg16,googlenet --parts core
+
     Parameters
     ----------
     arch

@@ -22,6 +22,9 @@ def compare(
 ) -> int:
     """Compare two results cell by cell; exit 4 if one exceeds its tolerance.
 
+    For example:
+        wsol-bench compare results/baseline.json RUN --tolerance top1_loc=0.5
+
     Parameters
     ----------
     baseline

@@ -32,6 +32,9 @@ def check(
 ) -> int:
     """Check a dataset: counts, absent and unreadable images, boxes, labels, sizes, masks.
 
+    For example:
+        wsol-bench data check imagenet --split val
+
     Parameters
     ----------
     data
@@ -60,6 +63,9 @@ def make_demo(
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
 ) -> None:
     """Render a set of demo images, in ILSVRC's layout.
+
+    For example:
+        wsol-bench data make-demo images --count 100
 
     Parameters
     ----------
@@ -90,6 +96,9 @@ def statistics(
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print the statistics of a dataset's boxes beside ILSVRC's.
+
+    For example:
+        wsol-bench data statistics images
 
     Parameters
     ----------

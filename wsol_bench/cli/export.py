@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from wsol_bench.cli.values import rows_asked
+from wsol_bench.cli.values import Rows, rows_asked
 from wsol_bench.runtime.flag_values import PATH
 
 
@@ -24,11 +22,14 @@ def export(
         "maps",
         "maps-wsolevaluation",
     ] = "devkit",
-    methods: Annotated[list[str] | None, Parameter(negative=())] = None,
+    methods: Rows = None,
     class_map: Annotated[Path | None, PATH] = None,
     data: str | None = None,
 ) -> None:
     """Write a run for an outside scorer, for a browser of images, or as a table.
+
+    For example:
+        wsol-bench export RUN records.csv --format csv
 
     Parameters
     ----------

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import method_specs
+from wsol_bench.cli.values import Rows, method_specs, rows_asked
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL
 from wsol_bench.runtime.flag_values import PATH, WHOLE
 from wsol_bench.settings import RunSettings
-from wsol_bench.specs import split_specs
 
 
 def show(
@@ -28,6 +27,9 @@ def show(
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Show the five best classes of a single image, and where each method localizes each.
+
+    For example:
+        wsol-bench show photo.jpg --arch vgg16 --methods grad_cam,c_mwp --class tabby
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def figure(
     /,
     *,
     images: str = "worst",
-    methods: str | None = None,
+    methods: Rows = None,
     data: str | None = None,
     out: Annotated[Path, PATH] = Path("figure.pdf"),
     width_in: float = 6.875,
@@ -84,6 +86,9 @@ def figure(
 
     Maps need a run that was made with --keep-maps. Boxes and words stay vectors in PDF,
     which embeds its fonts, and in SVG, whose words are outlines and need none.
+
+    For example:
+        wsol-bench figure RUN --images worst:3,random:2 --out figure.pdf
 
     Parameters
     ----------
@@ -107,5 +112,5 @@ def figure(
     """
     from wsol_bench.report.figures.figure import FigureOptions, print_figure
 
-    options = FigureOptions(images, split_specs(methods or ""), data, width_in, seed)
+    options = FigureOptions(images, rows_asked(methods), data, width_in, seed)
     print_figure(run, options, out)

@@ -54,8 +54,12 @@ Your own network on your own images, and a page of the result:
   wsol-bench run --arch net.py:build --weights net.pth --data images --out mine
   wsol-bench report mine"""
 
-_MORE = """\
-Flags of a command: wsol-bench COMMAND --help. Documentation: docs/index.md of the project."""
+_DOCS = Path(__file__).parents[2] / "docs" / "index.md"
+"""The documentation's first page, in a checkout or an unpacked source distribution."""
+
+_MORE = f"""\
+Flags of a command: wsol-bench COMMAND --help.
+Documentation: {_DOCS if _DOCS.is_file() else "docs/index.md of the source distribution"}"""
 
 app = App(
     name=PROGRAM,
@@ -98,7 +102,8 @@ _WITHOUT_PANDAS = [
 _GO_ON = {"run": False, "reproduce": True}
 """Commands that continue where they were interrupted; whether they do so without --out."""
 
-_REMOVED_COMMANDS = {"table1": "is now: reproduce gradcam-table1."}
+_REMOVED_COMMANDS = {"table1": "reproduce gradcam-table1"}
+"""Removed command -> the one that replaces it."""
 
 _REMOVED_FLAGS = {
     ("breakdown", "--method"): "--methods",
@@ -118,6 +123,9 @@ def list_names(
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """List the available archs, methods, metrics and other choices.
+
+    For example:
+        wsol-bench list methods grad_cam
 
     Parameters
     ----------
@@ -139,6 +147,9 @@ def list_names(
 @with_joined_lines
 def doctor(*, as_json: Annotated[bool, Parameter("--json", negative=())] = False) -> int:
     """Print what a bug report needs; exit 1 where something essential is broken.
+
+    For example:
+        wsol-bench doctor --json
 
     Parameters
     ----------
@@ -202,7 +213,7 @@ def _refuse_removed(tokens: Sequence[str]) -> None:
         UsageError: there is one.
     """
     if tokens and tokens[0] in _REMOVED_COMMANDS:
-        raise UsageError(f"{tokens[0]}: {_REMOVED_COMMANDS[tokens[0]]}")
+        raise UsageError(f"{tokens[0]} is now: {_REMOVED_COMMANDS[tokens[0]]}.")
     for token in tokens:
         name = token.partition("=")[0]
         if spelt := _REMOVED_FLAGS.get((tokens[0], name)):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import Metrics, Runs, metrics_asked
+from wsol_bench.cli.values import Metrics, Rows, Runs, metrics_asked, rows_asked
 from wsol_bench.runtime.flag_values import PATH, WHOLE
 
 
@@ -15,12 +15,16 @@ def report(
     *,
     out: Annotated[Path, PATH] = Path("report.html"),
     data: Annotated[Path | None, PATH] = None,
+    methods: Rows = None,
     metrics: Metrics = None,
     pictures: Annotated[int, WHOLE] = 200,
     max_mb: float = 10.0,
     quiet: Annotated[bool, Parameter(["--quiet", "-q"], negative=())] = False,
 ) -> None:
     """Write one self-contained HTML page of one run or several.
+
+    For example:
+        wsol-bench report RUN OTHER --out page.html
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ def report(
         The file to write.
     data
         The images' folder or tar. Default: the paths that the runs recorded.
+    methods
+        Comma-separated names of rows; default: all.
     metrics
         Comma-separated names of metrics that the table of figures shows (see: list metrics).
         Default: those of each run's protocol.
@@ -43,7 +49,8 @@ def report(
     """
     from wsol_bench.report.page.page import PageSettings, write_report
 
-    write_report(runs, PageSettings(out, data, max_mb, pictures, quiet, metrics_asked(metrics)))
+    asked, rows = metrics_asked(metrics), rows_asked(methods)
+    write_report(runs, PageSettings(out, data, max_mb, pictures, quiet, asked, rows))
 
 
 def leaderboard(
@@ -53,6 +60,9 @@ def leaderboard(
     out: Annotated[Path, PATH] = Path("leaderboard.html"),
 ) -> None:
     """Write one static HTML page of a folder of result files, sortable and filterable.
+
+    For example:
+        wsol-bench leaderboard results --out leaderboard.html
 
     Parameters
     ----------

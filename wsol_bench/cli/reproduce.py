@@ -35,8 +35,10 @@ def reproduce(
 ) -> None:
     """Measure a published table again: every row whose data and weights are there.
 
-    Rows that cannot be measured are printed with what they need. Example:
-    wsol-bench reproduce gradcam-table1 --data imagenet --weights-dir nets
+    Rows that cannot be measured are printed with what they need.
+
+    For example:
+        wsol-bench reproduce gradcam-table1 --data imagenet --weights-dir nets
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ def run(
 ) -> None:
     """Run one network with some methods over a dataset and print its errors.
 
+    For example:
+        wsol-bench run --arch vgg16 --data imagenet --methods grad_cam,center --out RUN
+
     Parameters
     ----------
     as_json

@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wsol_bench.cli.values import Metrics, Runs, metrics_asked, refuse_flags, rows_asked
+from wsol_bench.cli.values import (
+    Metrics,
+    Rows,
+    Runs,
+    metrics_asked,
+    refuse_flags,
+    rows_asked,
+)
 from wsol_bench.errors import UsageError
 from wsol_bench.runtime.flag_values import PATH, WHOLE
 
@@ -13,11 +20,12 @@ Switch = Annotated[bool, Parameter(negative=())]
 
 
 def score(
-    run: Annotated[Path | None, PATH] = None,
+    runs: Annotated[list[Path] | None, Parameter(name="RUN...", negative=())] = None,
     /,
     *,
     protocol: str | None = None,
     change: Annotated[list[str] | None, Parameter("--set", negative=())] = None,
+    methods: Rows = None,
     metrics: Metrics = None,
     tune_on: Annotated[Path | None, PATH] = None,
     predictions: Annotated[Path | None, PATH] = None,
@@ -28,17 +36,22 @@ def score(
     allow_missing: Switch = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Score a finished run again without its network, or a file of predictions.
+    """Score finished runs again without their networks, or a file of predictions.
+
+    For example:
+        wsol-bench score RUN --protocol maxboxacc --metrics max_box_acc,pxap
 
     Parameters
     ----------
-    run
-        The run's folder.
+    runs
+        Folders of runs.
     protocol
         The other protocol (see: list protocols), or a TOML file of one. Boxes drawn by
         another rule need a run that was made with --keep-maps.
     change
         FIELD=VALUE: replace a field of the protocol, such as iou=0.3. May be repeated.
+    methods
+        Comma-separated names of rows; default: all.
     metrics
         Comma-separated names of metrics with options, such as
         top1_loc,max_box_acc:threshold=fixed (see: list metrics). Default: the protocol's.
@@ -63,7 +76,7 @@ def score(
     """
     from wsol_bench.report.tables import rescoring
 
-    if (run is None) == (predictions is None):
+    if bool(runs) == (predictions is not None):
         raise UsageError("score: expected a run's folder, or --predictions FILE --data DIR.")
     of_predictions = {
         "--data": data,
@@ -72,10 +85,11 @@ def score(
         "--limit": limit,
         "--allow-missing": allow_missing or None,
     }
-    if run is not None:
+    if runs:
         refuse_flags("score RUN", of_predictions, "goes with --predictions only")
     if predictions is not None:
-        refuse_flags("score --predictions", {"--tune-on": tune_on}, "goes with a run only")
+        of_runs = {"--tune-on": tune_on, "--methods": methods}
+        refuse_flags("score --predictions", of_runs, "goes with a run only")
         if data is None:
             raise UsageError("score --predictions: needs --data, the images' folder or tar.")
         from wsol_bench.report.tables.predictions import PredictionFiles, print_predictions
@@ -84,9 +98,15 @@ def score(
         print_predictions(
             files, protocol, tuple(change or ()), metrics_asked(metrics), as_json=as_json
         )
-    elif run is not None:
+    elif runs:
         rescoring.print_score(
-            run, protocol, tuple(change or ()), tune_on, metrics_asked(metrics), as_json=as_json
+            runs,
+            protocol,
+            tuple(change or ()),
+            tune_on,
+            metrics_asked(metrics),
+            rows_asked(methods),
+            as_json=as_json,
         )
 
 
@@ -94,15 +114,21 @@ def pairs(
     runs: Runs,
     /,
     *,
+    methods: Rows = None,
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print the paired difference of every two rows of a run, or of several runs.
 
+    For example:
+        wsol-bench pairs RUN OTHER --methods grad_cam,center --metrics top1_loc
+
     Parameters
     ----------
     runs
         Folders of runs over the same images.
+    methods
+        Comma-separated names of rows; default: all.
     metrics
         Comma-separated names of metrics, one table each (see: list metrics). Default: those of
         the first run's protocol.
@@ -111,13 +137,14 @@ def pairs(
     """
     from wsol_bench.report.tables.pairs import print_pairs
 
-    print_pairs(runs, metrics_asked(metrics), as_json=as_json)
+    print_pairs(runs, metrics_asked(metrics), rows_asked(methods), as_json=as_json)
 
 
 def table(
     runs: Runs,
     /,
     *,
+    methods: Rows = None,
     metrics: Metrics = None,
     sort: str | None = None,
     best: Literal["bold", "plain"] = "plain",
@@ -132,10 +159,15 @@ def table(
     A dagger marks figures that do not differ significantly from the best one on the same
     images under the same protocol (paired test, corrected by Holm).
 
+    For example:
+        wsol-bench table RUN OTHER --sort top1_loc --best bold --format tex
+
     Parameters
     ----------
     runs
         Folders of runs, of any networks, datasets and protocols.
+    methods
+        Comma-separated names of rows; default: all.
     metrics
         Comma-separated names of metrics, in the order of the columns (see: list metrics).
         Default: those of the runs' protocols.
@@ -153,26 +185,30 @@ def table(
     """
     from wsol_bench.report.tables.run_table import TableOptions, print_table
 
-    options = TableOptions(metrics_asked(metrics), sort, best == "bold", seeds)
+    rows = rows_asked(methods)
+    options = TableOptions(metrics_asked(metrics), sort, best == "bold", seeds, rows)
     print_table(runs, options, "json" if as_json else form)
 
 
 def breakdown(
-    run: Path,
+    runs: Runs,
     /,
     *,
-    methods: Annotated[list[str] | None, Parameter(negative=())] = None,
+    methods: Rows = None,
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print the errors of methods by box size and number, and how their boxes fail.
 
+    For example:
+        wsol-bench breakdown RUN --methods grad_cam
+
     Parameters
     ----------
-    run
-        The folder of a run, or of the runs of several archs.
+    runs
+        Folders of runs.
     methods
-        Comma-separated names of rows; default: all of the run's.
+        Comma-separated names of rows; default: all.
     metrics
         Comma-separated names of metrics (see: list metrics). Default: the protocol's.
     as_json
@@ -180,28 +216,34 @@ def breakdown(
     """
     from wsol_bench.report.tables.breakdown import print_breakdown
 
-    print_breakdown(run, rows_asked(methods), metrics_asked(metrics), as_json=as_json)
+    print_breakdown(runs, metrics_asked(metrics), rows_asked(methods), as_json=as_json)
 
 
 def ablate(
-    run: Path,
+    runs: Runs,
     /,
     *,
+    methods: Rows = None,
     metrics: Metrics = None,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Print how each figure changes when one choice of the protocol changes.
 
+    For example:
+        wsol-bench ablate RUN --methods grad_cam
+
     Parameters
     ----------
-    run
-        The folder of a run that was made with --keep-maps.
+    runs
+        Folders of runs that were made with --keep-maps.
+    methods
+        Comma-separated names of rows; default: all that make maps.
     metrics
         Comma-separated names of metrics (see: list metrics). Default: those of the protocol
         that a box can change.
     as_json
         One JSON object on stdout instead of the tables.
     """
-    from wsol_bench.report.tables.rescoring import print_ablation
+    from wsol_bench.report.tables.ablation import print_ablation
 
-    print_ablation(run, metrics_asked(metrics), as_json=as_json)
+    print_ablation(runs, metrics_asked(metrics), rows_asked(methods), as_json=as_json)

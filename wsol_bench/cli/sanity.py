@@ -22,6 +22,9 @@ def sanity(
     The sanity checks of Adebayo et al. 2018. A method whose maps stay the same ignores the
     network. Take --limit 100: every step is a run over the images.
 
+    For example:
+        wsol-bench sanity --arch vgg16 --methods grad_cam,guided_backprop --limit 100
+
     Parameters
     ----------
     steps

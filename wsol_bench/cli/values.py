@@ -30,6 +30,10 @@ def refuse_flags(command: str, flags: Mapping[str, object], why: str) -> None:
             raise UsageError(f"{command}: {flag} {why}. Leave it out.")
 
 
+Rows = Annotated[list[str] | None, Parameter(negative=())]
+"""Parameter of a flag that takes names of rows; it may be repeated."""
+
+
 def rows_asked(texts: Sequence[str] | None) -> tuple[str, ...]:
     """The names of rows in a flag that may be repeated; none without the flag."""
     return tuple(name for text in texts or () for name in split_specs(text))

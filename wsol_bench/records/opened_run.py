@@ -1,7 +1,7 @@
 """Finished runs, opened from their folders; every reader of a run uses this module."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wsol_bench.errors import DataError, UsageError
+from wsol_bench.errors import DataError, UsageError, find
 from wsol_bench.geometry import Boxes, Size, Window
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.protocols.views import VIEWS
@@ -94,6 +94,39 @@ def run_folders(path: Path) -> list[Path]:
     if (path / MANIFEST).exists():
         return [path]
     return sorted(each.parent for each in path.glob(f"*/{MANIFEST}")) or [path]
+
+
+def open_rows(
+    paths: Sequence[Path], methods: Sequence[str] = ()
+) -> list[tuple[NetworkRecords, ...]]:
+    """The networks of each run beneath some folders, with the chosen rows only.
+
+    Args:
+        paths: folders of runs, or of the runs of several archs.
+        methods: names of rows, each of them in at least one of the runs; default: all. A run
+            without any of them is left out.
+
+    Raises:
+        UsageError: no run has such a row.
+        DataError: as `open_networks`.
+    """
+    runs = [open_networks(folder) for path in paths for folder in run_folders(path)]
+    if not methods:
+        return runs
+    known = dict.fromkeys(name for networks in runs for name in networks[0].order)
+    of = "this run" if len(runs) == 1 else "these runs"
+    for name in methods:
+        find(f"method of {of}", name, known)
+    chosen = [tuple(_with_rows(network, methods) for network in networks) for networks in runs]
+    return [networks for networks in chosen if networks[0].order]
+
+
+def _with_rows(network: NetworkRecords, methods: Sequence[str]) -> NetworkRecords:
+    return replace(
+        network,
+        rows=tuple(row for row in network.rows if row["method"] in methods),
+        order=tuple(name for name in network.order if name in methods),
+    )
 
 
 def open_one(path: Path) -> tuple[NetworkRecords, ...]:

@@ -19,6 +19,9 @@ from rich.text import Text
 from wsol_bench.runtime.notebook import NotebookLine, in_notebook
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SURE = 10
+"""Finished units, or one in a hundred if these are fewer, before the time left is estimated."""
+
 _MAX_WIDTH = 100
 """Columns of the bar with its text; a line as wide as a large screen is hard to follow."""
 
@@ -111,14 +114,14 @@ class _Count:
     def words(self) -> list[str]:
         """Count, rate and time left."""
         count = f"{self.done}/{self.total} {self.unit}"
-        return [count, f"{self.rate} {self.unit}/s", self.time]
+        return [part for part in (count, f"{self.rate} {self.unit}/s", self.time) if part]
 
     @property
     def time(self) -> str:
         """The time left at the current rate; at the end, the total."""
         if self.finished:
             return f"{_clock(self.seconds)} in all"
-        if not self.done:
+        if self.done < min(_SURE, self.total / 100):  # the first takes as long as compilation
             return ""
         return f"{_clock((self.total - self.done) * self.seconds / self.done)} left"
 

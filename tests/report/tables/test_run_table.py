@@ -162,6 +162,6 @@ def test_weights_that_follow_from_the_network_stand_in_the_note(
     assert main(["table", *paths, "--format=md"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("| network | method |")
-    assert "weights: one: one.pt; two: two.pt" in out
+    assert "weights: one.pt (one); two.pt (two)" in out
     assert main(["table", *paths]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

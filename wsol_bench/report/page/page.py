@@ -31,6 +31,7 @@ class PageSettings:
         pictures: maximum number of images per run.
         quiet: print nothing on stderr.
         metrics: columns of the table of figures; default: those of each run's protocol.
+        methods: names of the rows; default: all.
     """
 
     out: Path
@@ -39,6 +40,7 @@ class PageSettings:
     pictures: int
     quiet: bool
     metrics: tuple[BoundMetric, ...] = ()
+    methods: tuple[str, ...] = ()
 
 
 def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
@@ -51,7 +53,7 @@ def write_report(paths: Sequence[Path], settings: PageSettings) -> None:
     """
     _check(settings)
     began = time.monotonic()
-    runs = open_runs(paths, settings.metrics)
+    runs = open_runs(paths, settings.metrics, settings.methods)
     for run in runs:
         _require_errors(run)
     page = gather(runs, settings.max_mb, quiet=settings.quiet)

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from wsol_bench.analysis.breakdown import (
 from wsol_bench.analysis.failures import FailureKind, count_failures
 from wsol_bench.analysis.pieces import pieces_of
 from wsol_bench.analysis.row_data import row_data
-from wsol_bench.errors import find
-from wsol_bench.records.opened_run import open_networks, own_protocol, run_folders
+from wsol_bench.records.opened_run import NetworkRecords, open_rows, own_protocol
 from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.report.tables.result import figure_text, interval_text, stacked
@@ -66,20 +64,19 @@ class MethodBreakdown:
     kinds: dict[FailureKind, int]
 
 
-def break_down(path: Path, method: str, metrics: Sequence[BoundMetric] = ()) -> MethodBreakdown:
+def break_down(
+    network: NetworkRecords, method: str, metrics: Sequence[BoundMetric] = ()
+) -> MethodBreakdown:
     """A row's figures by group.
 
     Args:
-        path: the run's folder.
-        method: the row.
+        network: of a run.
+        method: one of its rows.
         metrics: those to measure; default: the protocol's.
 
     Raises:
-        UsageError: the run has no such row.
-        DataError: the folder holds no run.
+        DataError: the records are not the run's own.
     """
-    carriers = {method: network for network in open_networks(path) for method in network.methods}
-    network = find("method of this run", method, carriers)
     protocol = own_protocol(network)
     asked = metrics or metrics_of(protocol)
     pieces, localized, kinds = [], 0, Counter[FailureKind]()
@@ -128,32 +125,30 @@ def _worst_first(groups: Sequence[Group], metrics: Sequence[MetricHead]) -> list
 
 
 def print_breakdown(
-    path: Path,
-    methods: Sequence[str] = (),
+    paths: Sequence[Path],
     metrics: Sequence[BoundMetric] = (),
+    methods: Sequence[str] = (),
     *,
     as_json: bool = False,
 ) -> None:
     """Prints `break_down` of methods as tables, or as one JSON object.
 
     Args:
-        path: the folder of a run, or of the runs of several archs.
-        methods: names of rows; default: all.
+        paths: folders of runs, or of the runs of several archs.
         metrics: those to measure; default: the protocol's.
+        methods: names of rows; default: all.
         as_json: print one JSON object; of several methods, their objects under "methods".
 
     Raises:
-        UsageError, DataError: see `break_down`.
+        UsageError: no run has such a row.
+        DataError: see `break_down`, or a folder holds no run.
     """
-    orders = {folder: open_networks(folder)[0].order for folder in run_folders(path)}
-    known = dict.fromkeys(chain.from_iterable(orders.values()))
-    for name in methods:
-        find("method of this run", name, known)
     found = [
-        break_down(folder, name, metrics)
-        for folder, order in orders.items()
-        for name in methods or order
-        if name in order
+        break_down(network, name, metrics)
+        for networks in open_rows(paths, methods)
+        for name in dict.fromkeys(methods or networks[0].order)
+        for network in networks
+        if name in network.methods
     ]
     if not as_json:
         for each in found:

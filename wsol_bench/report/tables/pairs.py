@@ -11,7 +11,7 @@ from rich.table import Table
 from wsol_bench.analysis.paired import PairedComparison, compare_all
 from wsol_bench.analysis.pieces import rows_to_pair
 from wsol_bench.protocols.catalog import Protocol
-from wsol_bench.records.opened_run import NetworkRecords, open_networks, own_protocol, run_folders
+from wsol_bench.records.opened_run import NetworkRecords, open_rows, own_protocol
 from wsol_bench.report.terminal import figure_table
 from wsol_bench.scoring.catalog import metrics_of, title_of
 from wsol_bench.scoring.metric import BoundMetric
@@ -71,19 +71,24 @@ Pairs = list[tuple[BoundMetric, tuple[PairedComparison, ...]]]
 
 
 def print_pairs(
-    paths: Sequence[Path], metrics: Sequence[BoundMetric], *, as_json: bool = False
+    paths: Sequence[Path],
+    metrics: Sequence[BoundMetric] = (),
+    methods: Sequence[str] = (),
+    *,
+    as_json: bool = False,
 ) -> None:
     """Prints the paired difference of every two rows of one run or several.
 
     Args:
         paths: folders of runs over the same images.
         metrics: one table each, in this order; default: those of the first protocol.
+        methods: names of rows; default: all.
         as_json: print one JSON object instead.
 
     Raises:
         DataError, UsageError: a run is not there, or they are of other images.
     """
-    found, protocols = pairs_of(paths, metrics)
+    found, protocols = pairs_of(paths, metrics, methods)
     if as_json:
         print(json.dumps(_to_json(found, protocols), ensure_ascii=False))
         return
@@ -95,11 +100,12 @@ def print_pairs(
             print(f"{heading}: fewer than two rows have such a figure.")
 
 
-def pairs_of(paths: Sequence[Path], metrics: Sequence[BoundMetric]) -> tuple[Pairs, list[Protocol]]:
+def pairs_of(
+    paths: Sequence[Path], metrics: Sequence[BoundMetric] = (), methods: Sequence[str] = ()
+) -> tuple[Pairs, list[Protocol]]:
     """The paired comparisons of runs, and the protocol of each run; see `print_pairs`."""
-    folders = [folder for path in paths for folder in run_folders(path)]
-    runs = [open_networks(folder) for folder in folders]
-    opened = list(zip(_labels(folders, runs), runs, strict=True))
+    runs = open_rows(paths, methods)
+    opened = list(zip(_labels(runs), runs, strict=True))
     protocols = [own_protocol(networks[0]) for networks in runs]
     asked = metrics or metrics_of(protocols[0])
     rows = [
@@ -172,8 +178,9 @@ def probability(p: float) -> str:
     return f"< {SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
 
 
-def _labels(paths: Sequence[Path], runs: Sequence[Sequence[NetworkRecords]]) -> list[str]:
+def _labels(runs: Sequence[Sequence[NetworkRecords]]) -> list[str]:
     """Prefixes that distinguish the rows of one run from those of another; empty for one run."""
+    paths = [networks[0].folder.path for networks in runs]
     if len(paths) == 1:
         return [""]
     for names in ([path.name for path in paths], [run[0].identity.arch for run in runs]):

@@ -47,7 +47,7 @@ class Reproduction:
 def print_reproduction(found: Reproduction) -> None:
     """Prints the table on stdout, at most 80 columns wide."""
     console = Console(highlight=False)
-    console.print(f"{found.table.title}; {found.table.source}", markup=False)
+    console.print(f"{found.table.title}; {found.table.source}\n", markup=False)
     for row in found.rows:
         data = found.table.data[row.published.data]
         title = ", ".join(_names(row))
@@ -55,7 +55,8 @@ def print_reproduction(found: Reproduction) -> None:
             figures = ", ".join(
                 f"{_heading(cell.metric, row)} {cell.published:.2f}" for cell in row.cells
             )
-            console.print(f"{title}: {figures}. Not run: {row.reason}.", markup=False)
+            lines = (title, f"published: {figures}", f"not run: {row.reason}")
+            console.print(*lines, sep="\n  ", end="\n\n", markup=False)
             continue
         table = Table(
             title=f"{title}, n = {row.n:,}",
@@ -63,6 +64,7 @@ def print_reproduction(found: Reproduction) -> None:
             title_justify="left",
             caption_justify="left",
             box=box.SIMPLE_HEAD,
+            pad_edge=False,
             min_width=78,
         )
         for heading in ("metric, %", "published", "ours", "difference", "95 % interval", "verdict"):
@@ -78,7 +80,8 @@ def print_reproduction(found: Reproduction) -> None:
             )
         console.print(table)
         if row.published.note:
-            console.print(f"  {row.published.note}", markup=False)
+            console.print(row.published.note, markup=False)
+        console.print()
     if found.table.note:
         console.print(" ".join(found.table.note.split()), markup=False)
 

@@ -35,12 +35,14 @@ class TableOptions:
         sort: a metric by which rows are sorted, best first, or None.
         bold: whether the best figures are bold.
         average: whether rows that differ only in their weights become one.
+        methods: names of the rows; default: all.
     """
 
     metrics: tuple[BoundMetric, ...] = ()
     sort: str | None = None
     bold: bool = False
     average: bool = False
+    methods: tuple[str, ...] = ()
 
 
 def print_table(paths: Sequence[Path], options: TableOptions, form: str | None) -> None:
@@ -68,7 +70,7 @@ def table_text(paths: Sequence[Path], options: TableOptions, form: str) -> str:
 
 
 def _content(paths: Sequence[Path], options: TableOptions) -> RunTable:
-    runs = open_runs(paths, options.metrics)
+    runs = open_runs(paths, options.metrics, options.methods)
     metrics = tuple({each.name: each for run in runs for each in run.metrics}.values())
     protocols = [run.protocol for run in runs]
     rows = table_rows(runs, metrics, sort=options.sort, average=options.average)
@@ -106,7 +108,7 @@ def _notes(
     ]
     notes = ["; ".join(common)] if common else []
     if "weights" not in names and len(_weights_of(rows)) > 1:
-        pairs = (f"{network}: {weights}" for network, weights in _weights_of(rows))
+        pairs = (f"{weights} ({network})" for network, weights in _weights_of(rows))
         notes.append(f"weights: {'; '.join(pairs)}")
     intervals = any(row.runs == 1 for row in rows)
     spread = "mean ± standard deviation over runs" if any(row.runs > 1 for row in rows) else ""
