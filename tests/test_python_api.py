@@ -61,7 +61,7 @@ def test_names_complete_in_ipython() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "--arch: expected a network. A first run, which needs no data"),
+        ({}, 'run: expected a network as arch, such as arch="vgg16", which needs no data'),
         ({"arch": "vgg16", "limit": "8"}, "limit='8': expected a whole number, such as 8, or None"),
         ({"arch": "vgg16", "limit": 8.0}, "limit=8.0: expected a whole number"),
         ({"arch": "vgg16", "layers": "x"}, "layers: is an option of each method now"),
@@ -117,7 +117,7 @@ def test_opening_a_run_imports_no_torch(made: RunResult, folder: Path) -> None:
 def test_print_gives_the_table_that_the_command_prints(made: RunResult) -> None:
     text = str(made)
     assert "squeezenet1_1" in text
-    assert "cam: n/a." in text
+    assert "cam: n/a: CAM needs" in text
     for row in made.rows:
         assert f"{row.figures['gt_known_loc'].value:.2f}" in text
     assert repr(made).startswith("<RunResult of squeezenet1_1")

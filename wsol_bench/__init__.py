@@ -134,7 +134,12 @@ def run(
     """
     asked = {name: value for name, value in locals().items() if name in RunSettings.__slots__}
     settings = RunSettings.of(**asked, **unknown)
-    settings.require_arch()
+    if settings.arch is None:
+        raise UsageError(
+            'run: expected a network as arch, such as arch="vgg16", which needs no data and no '
+            'download; "torchvision:NAME", "timm:NAME", "FILE.py:FUNCTION", an nn.Module or an '
+            'Arch; or "none" for methods that need no network.'
+        )
     if len(settings.by_arch()) > 1:
         raise UsageError(f"arch={settings.arch!r}: expected one arch; call run() for each.")
     from wsol_bench.api import run_and_keep  # imports torch, which takes seconds

@@ -40,9 +40,9 @@ OUTPUT = Parameter(group=Group("Output", sort_key=6))
 
 REMOVED: Mapping[str, str] = MappingProxyType(
     {
-        "layer": "is an option of each method now: --methods grad_cam:layer=NAME.",
-        "layers": "is an option of each method now: methods='grad_cam:layer=NAME'.",
-        "sigma": "is an option of Backprop now: --methods backprop:sigma=VALUE.",
+        "layer": "is an option of each method now, as in the spec grad_cam:layer=NAME.",
+        "layers": "is an option of each method now, as in the spec grad_cam:layer=NAME.",
+        "sigma": "is an option of Backprop now, as in the spec backprop:sigma=VALUE.",
         "changes": "is now set, as the flag --set.",
     }
 )

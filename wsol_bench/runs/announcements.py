@@ -53,7 +53,7 @@ def announce_arch(main: Prepared, missing: dict[str, str], verbose: bool) -> Non
             each = f"{passes:,} forward passes" if passes else "one forward pass per channel"
             log(f"{row.name}: {each} per image beside the first.")
     for name, reason in missing.items():
-        log(f"{name}: n/a on {main.arch.name}. {reason}.")
+        log(f"{name}: n/a on {main.arch.name}: {reason}.")
 
 
 def report_unreadable(results: Sequence[Result], source: Source) -> None:

@@ -236,5 +236,5 @@ def _bound(row: BoundMethod, network: Network | None, loaded: LoadedNetwork | No
     if network and loaded:
         return row.to(network, loaded.topology.roles, loaded.topology.preprocessing.size)
     if row.needs_network:
-        raise NotApplicable("it makes its maps of a forward pass; name an --arch")
+        raise NotApplicable("its maps come from a forward pass; give --arch")
     return row

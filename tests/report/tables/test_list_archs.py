@@ -51,7 +51,7 @@ def test_the_text_has_a_line_for_each_layer(spec, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "features: 1" in lines
     assert any(line.split()[:5] == ["1", "ReLU", "4x28x28", "28x28", "features,"] for line in lines)
-    assert any(line.startswith("attention_rollout: n/a.") for line in lines)
+    assert any(line.startswith("attention_rollout: n/a: ") for line in lines)
 
 
 @pytest.mark.parametrize("what", ["methods", "metrics", "protocols", "datasets"])

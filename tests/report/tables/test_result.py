@@ -92,7 +92,7 @@ def test_degenerate_maps_and_what_cannot_run_are_named(
     print_result(result(row("Grad-CAM", "vgg16", 1)))
     printed = capsys.readouterr().out
     assert "grad_cam: degenerate maps: 2 zero, 3 constant, 4 empty." in printed
-    assert "cam: n/a. CAM needs" in printed
+    assert "cam: n/a: CAM needs" in printed
     assert "\x1b" not in printed
 
 

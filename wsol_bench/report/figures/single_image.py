@@ -76,7 +76,7 @@ def print_show(
     console.print(_best_table(result))
     console.print(result.protocol.summary, style="dim", highlight=False)
     for method, reason in result.not_applicable.items():
-        console.print(f"{method}: n/a. {reason}.", highlight=False)
+        console.print(f"{method}: n/a: {reason}.", highlight=False)
     console.print(f"figure: {shown(str(target))}", highlight=False, soft_wrap=True)
 
 

@@ -101,7 +101,9 @@ def _numerics(run: ReportRun) -> Iterator[tuple[str, str]]:
     if noted or asked is not None:
         yield "deterministic", "yes" if all(noted or [asked]) else "no"
     if machines:
-        yield "machine", "; ".join(dict.fromkeys(_machine(each) for each in machines))
+        known = run.manifest.versions  # listed for all machines together
+        own = ({k: v for k, v in each.items() if known.get(k) != v} for each in machines)
+        yield "machine", "; ".join(dict.fromkeys(map(_machine, own)))
 
 
 _COUNTED = ("cores", "threads")

@@ -1,12 +1,13 @@
 """A page as HTML: its templates, their data, and the formats of numbers."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from wsol_bench.analysis.differences import SIGNIFICANCE
 from wsol_bench.errors import UsageError
@@ -142,8 +143,14 @@ def _interval(interval: Interval) -> str:
     return f"{interval.low:.1f}–{interval.high:.1f}"
 
 
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break behind its separators, and nowhere else."""
+    return Markup(re.sub(r"[:_/]", r"\g<0><wbr>", str(escape(name))))
+
+
 FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
+        "breakable": _breakable,
         "count": lambda number: f"{number:,}",
         "interval": _interval,
         "last_part": last_part,
@@ -155,4 +162,4 @@ FILTERS: Mapping[str, Callable[..., str]] = MappingProxyType(
         "tick": lambda value: f"{value:g}".replace("-", MINUS),
     }
 )
-"""Formats of numbers; the templates do no arithmetic on what they print."""
+"""Formats of numbers and names; the templates do no arithmetic on what they print."""

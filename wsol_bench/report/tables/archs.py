@@ -95,7 +95,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield from (f"note: {note}" for note in found["notes"])
     methods = found["methods"]
     yield f"methods: {', '.join(name for name, reason in methods.items() if reason is None)}"
-    yield from (f"{name}: n/a. {reason}." for name, reason in methods.items() if reason)
+    yield from (f"{name}: n/a: {reason}." for name, reason in methods.items() if reason)
     yield ""
     yield from _table([_HEADINGS, *(_row(each) for each in found["layers"])])
 

@@ -20,21 +20,13 @@ _NORMAL = ("ok", "unreadable")
 def terminal_table(result: Result) -> Table:
     """A row per method and a column per metric, with 95 % intervals below the figures.
 
+    Titles and notes stand outside, since a table wraps them to its own width.
+
     The paper's figures are shown only for ILSVRC's classes, and if the paper has this arch
     and method under this protocol.
     """
-    table = figure_table(
-        "method",
-        (stacked(metric.heading) for metric in result.columns),
-        title=(
-            f"{result.arch}, {result.weights}{precision_words(result.precision)}\n"
-            f"{result.dataset}, {result.protocol}, n = {result.n:,}"
-        ),
-        caption="\n".join([interval_words(result), result.summary, *notes_of(result)]),
-        pad_edge=False,
-        title_style="bold",
-        caption_style="dim",
-    )
+    headings = (stacked(metric.heading) for metric in result.columns)
+    table = figure_table("method", headings, pad_edge=False)
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f"({row.arch})"
         figures = [row.figures.get(metric.name) for metric in result.columns]
@@ -68,8 +60,7 @@ def _fits(table: Table, result: Result, console: Console) -> bool:
 
 def stacked_lines(result: Result) -> list[str]:
     """The same as lines for a narrow terminal: each method, and below it a line per metric."""
-    lines = [f"{result.arch}, {result.weights}{precision_words(result.precision)}"]
-    lines += [f"{result.dataset}, {result.protocol}, n = {result.n:,}", ""]
+    lines = [*title_lines(result), ""]
     for row in result.rows:
         carrier = "" if row.arch == result.arch else f" ({row.arch})"
         lines.append(f"{row.title}{carrier}")
@@ -77,7 +68,20 @@ def stacked_lines(result: Result) -> list[str]:
             figure = row.figures.get(metric.name)
             ends = interval_text(figure)
             lines.append(f"  {metric.heading}: {figure_text(figure)}{f' ({ends})' if ends else ''}")
-    return [*lines, "", interval_words(result), result.summary, *notes_of(result), ""]
+    return [*lines, "", *caption_lines(result), ""]
+
+
+def title_lines(result: Result) -> list[str]:
+    """The network, its weights and precision; the data, the protocol and the images."""
+    return [
+        f"{result.arch}, {result.weights}{precision_words(result.precision)}",
+        f"{result.dataset}, {result.protocol}, n = {result.n:,}",
+    ]
+
+
+def caption_lines(result: Result) -> list[str]:
+    """What the figures are, and how boxes were drawn and scored."""
+    return [interval_words(result), result.summary, *notes_of(result)]
 
 
 def precision_words(precision: str) -> str:
@@ -117,7 +121,10 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console = console or Console()
     table = terminal_table(result)
     if _fits(table, result, console):
+        title = "\n".join(title_lines(result))
+        console.print(title, style="bold", highlight=False, markup=False)
         console.print(table)
+        console.print("\n".join(caption_lines(result)), style="dim", highlight=False, markup=False)
     else:
         console.print("\n".join(stacked_lines(result)), highlight=False, markup=False)
     for remark in remarks_of(result):
@@ -131,7 +138,7 @@ def remarks_of(result: Result) -> Iterator[str]:
         count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
         yield f"{count} could not be read and counted as wrong: {first_names(ids)}."
     for method, reason in result.not_applicable.items():
-        yield f"{method}: n/a. {reason}."
+        yield f"{method}: n/a: {reason}."
     for method, notes in result.notes.items():
         yield f"{method}: {'; '.join(notes)}."
     for method, states in result.map_states.items():

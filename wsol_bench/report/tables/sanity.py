@@ -33,7 +33,7 @@ def print_sanity(found: Sanity) -> None:
             console.print(f"{found.n - last.compared:,} images have a constant map at the end.")
         console.print()
     for name, reason in found.not_applicable.items():
-        console.print(f"{name}: n/a on {found.arch}. {reason}.")
+        console.print(f"{name}: n/a on {found.arch}: {reason}.")
     console.print(
         "GT-known loc: error in %. Similarity of maps to the trained network's, means over images."
     )
