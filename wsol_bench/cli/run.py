@@ -38,13 +38,12 @@ def run(
     if settings.keep_maps and settings.out is None:
         raise UsageError("--keep-maps: needs --out FOLDER, where the maps are kept.")
     from wsol_bench.records.result import require_readable, to_json
-    from wsol_bench.report.tables.result import print_result
+    from wsol_bench.report.tables.result import print_results
     from wsol_bench.runs.evaluate import evaluate
 
     results = evaluate(settings, quiet=quiet, verbose=verbose)
     if as_json:
         print(json.dumps(to_json(results), ensure_ascii=False))
     else:
-        for result in results:
-            print_result(result)
+        print_results(results)
     require_readable(results, settings.allow_unreadable)

@@ -65,6 +65,7 @@ def print_reproduction(found: Reproduction) -> None:
             caption_justify="left",
             box=box.SIMPLE_HEAD,
             pad_edge=False,
+            padding=(0, 1, 0, 0),
             min_width=78,
         )
         for heading in ("metric, %", "published", "ours", "difference", "95 % interval", "verdict"):

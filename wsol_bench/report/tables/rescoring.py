@@ -17,7 +17,7 @@ from wsol_bench.records.opened_run import (
     own_protocol,
 )
 from wsol_bench.records.result import Result, to_json
-from wsol_bench.report.tables.result import print_result
+from wsol_bench.report.tables.result import print_results
 from wsol_bench.runtime.progress import Progress, progress
 from wsol_bench.scoring.catalog import metrics_of
 from wsol_bench.scoring.metric import (
@@ -66,8 +66,7 @@ def print_score(
     if as_json:
         print(json.dumps(to_json(results), ensure_ascii=False))
         return
-    for result in results:
-        print_result(result)
+    print_results(results)
 
 
 def over_maps(networks: Sequence[NetworkRecords], passes: int) -> AbstractContextManager[Progress]:

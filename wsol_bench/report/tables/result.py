@@ -1,6 +1,6 @@
 """Results as tables for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -109,6 +109,14 @@ def notes_of(result: Result) -> list[str]:
 def stacked(heading: str) -> str:
     """A heading in lines, so that a column of figures stays narrow."""
     return heading.replace(", ", ",\n") if ", " in heading else heading.replace(" ", "\n", 1)
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """Prints each result on stdout, with a blank line between two of them."""
+    for at, result in enumerate(results):
+        if at:
+            print()
+        print_result(result)
 
 
 def print_result(result: Result, console: Console | None = None) -> None:
