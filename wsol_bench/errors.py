@@ -17,7 +17,7 @@ flag and states what was expected, what was found and what to do. Any other exce
 fault of this package: exit code 1.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -103,7 +103,7 @@ class NotApplicable(WsolBenchError):  # noqa: N818 - not a fault
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], own: str = "") -> UsageError:
-    """An error that lists the nearest and all known names.
+    """An error that lists the nearest and all known names, or how many there are if many.
 
     Args:
         kind: the kind of the name, such as "arch".
@@ -112,10 +112,28 @@ def unknown_name(kind: str, name: str, known: Iterable[str], own: str = "") -> U
         own: how to give something that is not in the table, or "".
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    near = _nearest(name, names)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     also = f" Your own: {own}." if own else ""
-    return UsageError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.{also}")
+    listed = f"Known: {', '.join(names)}."
+    if len(names) > _LISTED:
+        listed = f"{len(names):,} names are known."
+    return UsageError(f"unknown {kind} {name!r}.{hint} {listed}{also}")
+
+
+_LISTED = 100
+"""Maximum number of names that a message lists; a library of models has more."""
+
+
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    """At most three names like the given one; of very many first those that begin like it."""
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    if len(names) <= _LISTED:
+        return near
+    starts = {each[: len(name)] for each in names}
+    alike = get_close_matches(name, starts, n=1, cutoff=0.8)
+    longer = [each for each in names if each[: len(name)] in alike]
+    return list(dict.fromkeys([*sorted(longer, key=len), *near]))[:3]
 
 
 def find(kind: str, name: str, table: Mapping[str, Entry], own: str = "") -> Entry:

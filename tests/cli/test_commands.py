@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsol_bench.cli.main import COMMANDS, app, main
-from wsol_bench.errors import UsageError
+from wsol_bench.errors import UsageError, unknown_name
 from wsol_bench.protocols.overrides import resolve
 
 
@@ -207,3 +207,13 @@ def test_an_unknown_name_comes_with_how_to_bring_ones_own(
 def test_a_protocol_of_ones_own_is_named_where_one_is_unknown() -> None:
     with pytest.raises(UsageError, match=r"unknown protocol 'x'.*TOML file"):
         resolve("x")
+
+
+def test_of_a_thousand_names_a_message_has_those_that_begin_like_the_one_asked_for() -> None:
+    names = [f"net{number}" for number in range(1000)]
+    names += ["vit_tiny_patch16_224", "vit_tiny_patch16_384", "gcvit_tiny"]
+    said = str(unknown_name("timm model", "vit_tinyy", names))
+    assert said == (
+        "unknown timm model 'vit_tinyy'. Did you mean vit_tiny_patch16_224 or "
+        "vit_tiny_patch16_384 or gcvit_tiny? 1,003 names are known."
+    )

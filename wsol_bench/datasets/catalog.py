@@ -25,6 +25,9 @@ from wsol_bench.runtime.names import shown
 
 __all__ = ["LAYOUTS", "open_dataset"]
 
+OWN = "one file of the package and a line in its table (docs/how-to/add-a-dataset.md)"
+"""How to read another layout, for messages."""
+
 LAYOUTS: dict[str, Layout] = {
     "cub": CUB,
     "wsol-metadata": WSOL_METADATA,
@@ -76,7 +79,7 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} leaves no image. Expected a whole number from 1 on.")
     if layout is not None and layout not in LAYOUTS:
-        raise unknown_name("layout", layout, LAYOUTS)
+        raise unknown_name("layout", layout, LAYOUTS, OWN)
     _require(path)
     for name in LAYOUTS if layout is None else (layout,):
         if found := LAYOUTS[name].find(path):

@@ -21,6 +21,9 @@ from wsol_bench.specs import parse_spec, specs_in
 
 __all__ = ["METRICS", "measure", "metrics_in"]
 
+OWN = "one file of the package and a line in its table (docs/how-to/add-a-metric.md)"
+"""How to measure something that has no entry, for messages."""
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "top1_cls": TOP1_CLS,
@@ -73,7 +76,7 @@ def metrics_in(names: str | Iterable[str]) -> tuple[BoundMetric, ...]:
     found: dict[str, BoundMetric] = {}
     for text in specs_in(names):
         spec = parse_spec(str(text))
-        bound = find("metric", spec.name, METRICS).bind(dict(spec.options))
+        bound = find("metric", spec.name, METRICS, OWN).bind(dict(spec.options))
         if bound.name in found:
             raise UsageError(f"metric {bound.name} is named twice. Name every metric once.")
         found[bound.name] = bound
