@@ -74,8 +74,6 @@ def score(
     as_json
         One JSON object on stdout instead of the table.
     """
-    from wsol_bench.report.tables import rescoring
-
     if bool(runs) == (predictions is not None):
         raise UsageError("score: expected a run's folder, or --predictions FILE --data DIR.")
     of_predictions = {
@@ -99,7 +97,9 @@ def score(
             files, protocol, tuple(change or ()), metrics_asked(metrics), as_json=as_json
         )
     elif runs:
-        rescoring.print_score(
+        from wsol_bench.report.tables.rescoring import print_score
+
+        print_score(
             runs,
             protocol,
             tuple(change or ()),

@@ -16,7 +16,7 @@ from wsol_bench.records.opened_run import (
     open_rows,
     own_protocol,
 )
-from wsol_bench.records.result import Result, to_json
+from wsol_bench.records.result import to_json
 from wsol_bench.report.tables.result import print_results
 from wsol_bench.runtime.progress import Progress, progress
 from wsol_bench.scoring.catalog import metrics_of
@@ -114,18 +114,3 @@ def changed_fields(protocol: str | None, changes: Sequence[str]) -> list[tuple[s
     of_file = list(changed_by_file(protocol))
     of_flags = [change.partition("=")[0].strip() for change in changes]
     return [(f"--protocol {protocol}:", of_file), ("--set", of_flags)]
-
-
-def _require_scored(changed: Sequence[str], metrics: Sequence[BoundMetric], where: str) -> None:
-    """Refuses a change of what a prediction file has fixed: its inputs and its boxes.
-
-    Raises:
-        UsageError: such a change, or one that no metric reads.
-    """
-    require_read(changed, metrics, where)
-    for name in changed:
-        if name in ("view", *BOX_FIELDS):
-            raise UsageError(
-                f"{where} {name}: the boxes of a prediction file are fixed. "
-                f"Fields that scoring reads: topk, iou, {', '.join(IOU_FIELDS)}."
-            )
