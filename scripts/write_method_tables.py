@@ -1,10 +1,10 @@
-"""Writes the table of all methods of docs/numbers.md from run folders.
+"""Writes a table of methods of docs/numbers.md from run folders.
 
-    python scripts/write_method_tables.py "BVLC GoogLeNet=RUN,RUN" "ViT-Tiny=RUN,RUN"
+    python scripts/write_method_tables.py methods "BVLC GoogLeNet=RUN,RUN" "ViT-Tiny=RUN,RUN"
 
 Each run holds a row `center`, with which the others of its run are compared image by image; a
-row that an earlier run of the same network had is left out. The table stands between
-`<!-- methods -->` and `<!-- end of methods -->`.
+row that an earlier run of the same network had is left out. The table `NAME` stands between
+`<!-- NAME -->` and `<!-- end of NAME -->`.
 """
 
 import json
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[1] / "docs/numbers.md"
-PLACE = re.compile(r"(<!-- methods -->\n).*?(<!-- end of methods -->)", re.S)
 FLOOR, METRIC = "center", "gt_known_loc"
 
 
@@ -113,15 +112,16 @@ def _difference(line: Line) -> str:
     return f"{line.difference:+.1f} ({line.difference_low:+.1f} to {line.difference_high:+.1f})"
 
 
-def main(networks: Sequence[str]) -> None:
-    """Rewrites the table in the page."""
+def main(table: str, *networks: str) -> None:
+    """Rewrites a table in the page."""
     tables = []
     for each in networks:
         name, _, runs = each.partition("=")
         tables.append(table_of(name, list(lines_of(runs.split(",")))))
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(PLACE.sub(lambda m: m[1] + "\n" + "\n".join(tables) + "\n" + m[2], page))
+    place = re.compile(rf"(<!-- {table} -->\n).*?(<!-- end of {table} -->)", re.S)
+    PAGE.write_text(place.sub(lambda m: m[1] + "\n" + "\n".join(tables) + "\n" + m[2], page))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

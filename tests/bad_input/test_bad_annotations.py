@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -233,6 +234,11 @@ def xml_unlisted(dataset, monkeypatch):
     unlisted(monkeypatch, dataset.annotations)
 
 
+def table_of_other_columns(dataset, monkeypatch):
+    shutil.rmtree(dataset.annotations)
+    (dataset.root / "boxes.csv").write_text("file,left\na,1\n")
+
+
 def mapping_unsorted(dataset, monkeypatch):
     dataset.mapping.write_text("n01443537 goldfish\nn01440764 tench\n")
 
@@ -246,6 +252,7 @@ AT_ONCE = {
     "a link to itself": loop,
     "a folder of images that may not be listed": images_unlisted,
     "a folder of annotations that may not be listed": xml_unlisted,
+    "a table of boxes with other columns": table_of_other_columns,
     "a class list out of order": mapping_unsorted,
     "a class list of another form": mapping_of_another_form,
 }

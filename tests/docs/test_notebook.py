@@ -128,7 +128,7 @@ def test_the_html_is_whole_and_has_every_figure(result: RunResult) -> None:
     assert not reader.tags & {"script", "a", "img", "link", "style"}
     text = " ".join(reader.text)
     assert "squeezenet1_1" in text
-    assert "cam: n/a." in text
+    assert "cam: n/a: " in text
     for row in result.rows:
         assert row.title in text
         assert f"{row.figures['top1_loc'].value:.2f}" in text

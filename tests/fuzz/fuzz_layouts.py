@@ -114,10 +114,11 @@ def _check(dataset: ImageDataset, expect: Callable[[object, str], None]) -> None
     present = dataset.images.ids()
     for example in dataset.examples:
         boxes = example.boxes
-        expect(boxes.ndim == 2 and boxes.shape[1] == 4 and len(boxes), f"boxes {boxes.shape}")
+        expect(boxes.ndim == 2 and boxes.shape[1] == 4, f"boxes {boxes.shape}")
+        expect(len(boxes) or dataset.has_masks, "neither a box nor a mask")
         expect(all(map(isfinite, boxes.ravel())), f"boxes {boxes}")
         expect(np.all(boxes[:, :2] < boxes[:, 2:]), f"boxes {boxes}")
-        expect(np.abs(boxes).max() <= 2 * MAX_COORDINATE + 1, f"boxes {boxes}")
+        expect(np.abs(boxes).max(initial=0) <= 2 * MAX_COORDINATE + 1, f"boxes {boxes}")
         expect(0 <= example.label < len(dataset.class_ids), f"label {example.label}")
         expect(example.size is None or min(example.size) >= 1, f"size {example.size}")
         expect(example.image_id in present, f"no image {example.image_id!r}")

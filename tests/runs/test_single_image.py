@@ -148,7 +148,7 @@ def test_a_method_that_cannot_run_is_named_with_its_reason(
 ) -> None:
     assert "average pooling" in shown_json(capsys, command)["not_applicable"]["cam"]
     assert main(command) == 0
-    assert "cam: n/a." in capsys.readouterr().out
+    assert "cam: n/a: " in capsys.readouterr().out
 
 
 def test_the_summary_fits_a_terminal_and_names_the_figure(

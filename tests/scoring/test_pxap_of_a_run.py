@@ -23,7 +23,8 @@ def metadata_of(masks, root, ignored):
         stem, folder = file.name.removesuffix("_ignore.png"), file.parent.name
         objects = sorted(set(file.parent.glob(f"{stem}_*.png")) - {file})
         place = f"val/{folder}/{stem}.jpg"
-        width, height = Image.open(file).size
+        with Image.open(file) as mask:
+            width, height = mask.size
         lines["image_ids"].append(place)
         lines["class_labels"].append(f"{place},{int(folder == '0by6g')}")
         lines["image_sizes"].append(f"{place},{width},{height}")

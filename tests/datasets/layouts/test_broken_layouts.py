@@ -151,6 +151,10 @@ BROKEN: Mapping[str, Mapping[str, tuple[Change, str]]] = {
             replaced(f"{WSOL}/localization.txt", "1,2,20,17", "20,2,1,17"),
             "line 1: the box 20 2 1 17 has its corners swapped",
         ),
+        "two corners alone": (
+            lambda root: (root / WSOL / "localization.txt").write_text(f"val/{FIRST}.JPEG,1,2\n"),
+            "line 1: expected a path and a mask's file",
+        ),
         "three corners": (
             replaced(f"{WSOL}/localization.txt", "1,2,20,17", "1,2,20"),
             "line 1: expected a path and a box or mask",

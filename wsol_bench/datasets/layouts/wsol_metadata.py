@@ -15,7 +15,7 @@ CVPR 2020, and its repository clovaai/wsolevaluation.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -172,8 +172,8 @@ def _masks(rows: Sequence[Row], ids: Mapping[str, str], roots: Sequence[Path]) -
     for row in rows:
         place, *files = row.fields
         image_id = image_of.get(relative_path(place, row.where))
-        if len(row.fields) == 5:
-            raise DataError(f"{row.where}: expected a path and a mask. Correct the line.")
+        if len(row.fields) == 5 or not PurePosixPath(files[0]).suffix:
+            raise DataError(f"{row.where}: expected a path and a mask's file. Correct the line.")
         if image_id is None:
             continue
         objects.setdefault(image_id, []).append(relative_path(files[0], row.where))
