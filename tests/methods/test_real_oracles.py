@@ -138,13 +138,15 @@ def real(name: str) -> Real:
     return Real(network, roles, plain, given.size, images, classes, few or features, black)
 
 
-def assert_close(found: Tensor, expected: Tensor, share: float, what: str) -> None:
+def assert_close(
+    found: Tensor, expected: Tensor, share: float, what: str, *, kinks: bool = False
+) -> None:
     """Every difference is at most a share of the map's maximum.
 
-    But for 1 % of the pixels of a gradient of GoogLeNet: where two values of one of its many max
-    poolings are nearly equal, the last bit decides which of them has the gradient. On these
-    images the plain module's gradient at the pixels in float32 differs from that in float64 by
-    up to 1.7 % of the maximum, ours by up to 0.6 %.
+    With `kinks`, but for 1 % of the pixels: where two values of a max pooling are
+    nearly equal, or one is near a kink of a ReLU6, the last bit decides which has the gradient.
+    Against float64, the plain module in float32 is off by up to 1.7 % of the maximum on GoogLeNet
+    (ours by 0.6 %), and by 1.4 % in EfficientNet-Lite0's integrated gradients (ours by the same).
     """
     assert found.shape == expected.shape
     scale = expected.abs().flatten(1).amax(1)
@@ -153,7 +155,7 @@ def assert_close(found: Tensor, expected: Tensor, share: float, what: str) -> No
     apart = ((found - expected).abs().flatten(1) / scale[:, None]).flatten()
     largest = float(apart.max())
     print(f"{what}: largest difference {largest:.1e} of the maximum")
-    if what.startswith("googlenet") and found.shape[-1] == expected.shape[-1] == 224:
+    if kinks:
         assert largest <= 0.03
         largest = float(apart.quantile(0.99))
         print(f"{what}: 99 % of the pixels within {largest:.1e}")
@@ -284,7 +286,7 @@ def test_backward_rules_of_relu_are_those_of_hooks(name, spec):
     net = real(name)
     with ruled(net.plain, RULES[spec]):
         expected = net.pixel_gradient().abs().amax(1)
-    assert_close(net.maps(f"{spec}:sigma=0"), expected, 1e-3, f"{name} {spec}")
+    assert_close(net.maps(f"{spec}:sigma=0"), expected, 1e-3, f"{name} {spec}", kinks=True)
 
 
 @pytest.mark.parametrize("spec", RULES)
@@ -295,7 +297,7 @@ def test_backward_rules_of_relu_are_captums(name, spec):
     kinds = {"guided_backprop": captum.GuidedBackprop, "deconvnet": captum.Deconvolution}
     theirs = kinds[spec](net.plain).attribute(net.images, target=net.classes.tolist())
     expected = theirs.detach().abs().amax(1)
-    assert_close(net.maps(f"{spec}:sigma=0"), expected, 1e-3, f"{name} {spec} captum")
+    assert_close(net.maps(f"{spec}:sigma=0"), expected, 1e-3, f"{name} {spec} captum", kinks=True)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "squeezenet", "lite0"])
@@ -306,7 +308,9 @@ def test_guided_grad_cam_is_the_product(name):
     fine = F.interpolate(coarse, (net.side, net.side), mode="bilinear", align_corners=False)
     with ruled(net.plain, "guided"):
         expected = (net.pixel_gradient() * fine).abs().amax(1)
-    assert_close(net.maps("guided_grad_cam:sigma=0"), expected, 1e-3, f"{name} guided_grad_cam")
+    assert_close(
+        net.maps("guided_grad_cam:sigma=0"), expected, 1e-3, f"{name} guided_grad_cam", kinks=True
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -317,7 +321,9 @@ def test_input_x_gradient_is_captums(name):
         net.images.clone().requires_grad_(), target=net.classes.tolist()
     )
     expected = theirs.detach().abs().sum(1)
-    assert_close(net.maps("input_x_gradient:sigma=0"), expected, 1e-3, f"{name} input_x_gradient")
+    assert_close(
+        net.maps("input_x_gradient:sigma=0"), expected, 1e-3, f"{name} input_x_gradient", kinks=True
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -331,7 +337,7 @@ def test_smooth_grad_is_the_mean_of_gradients_under_the_same_noise(name):
         total += net.pixel_gradient(net.images + spans[:, None, None, None] * each)
     expected = (total / count).abs().amax(1)
     found = net.maps(f"smooth_grad:n={count}:sigma=0")
-    assert_close(found, expected, 1e-3, f"{name} smooth_grad")
+    assert_close(found, expected, 1e-3, f"{name} smooth_grad", kinks=True)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -344,13 +350,13 @@ def test_integrated_gradients_are_captums_and_nearly_complete(name):
     )
     expected = theirs.detach().sum(1).float()
     found = net.maps(f"integrated_gradients:steps={steps}:sigma=0")
-    assert_close(found, expected, 1e-3, f"{name} integrated_gradients")
-    many = net.maps("integrated_gradients:steps=100:sigma=0").sum((1, 2))
+    assert_close(found, expected, 1e-3, f"{name} integrated_gradients", kinks=True)
+    many = net.maps("integrated_gradients:steps=400:sigma=0").sum((1, 2))
     with torch.no_grad():
         difference = net.own(net.images) - net.own(start)
     gap = float(((many - difference).abs() / difference.abs()).max())
     print(f"{name} integrated_gradients: sum differs from the scores' difference by {gap:.1%}")
-    assert gap < 0.25  # the path's sum has kinks that 100 steps do not resolve
+    assert gap < 0.1  # the path has kinks: 42 % after 100 steps on EfficientNet-Lite0
 
 
 @pytest.mark.parametrize("name", NETWORKS)
