@@ -59,7 +59,12 @@ SLOW = [
 ]
 
 DEMO_IMAGES = 6
-SHORTER = {"--count 200": "--count 4", "random:3": "random:2"}
+SHORTER = {
+    "--count 200": "--count 4",
+    "random:3": "random:2",
+    "--limit 50 --out": "--limit 1 --out",
+    "--methods rise,": "--methods rise:n=40,",
+}
 
 INSTALLS = "sets up an environment, as .ci/run does for every change"
 THE_SUITE = "is a test run itself; .ci/run runs it"
