@@ -46,7 +46,8 @@ def as_markdown(notebook: str, name: str, folder: str) -> str:
     pages = []
     for at, cell in enumerate(cells):
         text = "".join(cell["source"])
-        pages.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        language = "bash" if text.startswith("!") else "python"
+        pages.append(text if cell["cell_type"] == "markdown" else f"```{language}\n{text}\n```")
         for number, output in enumerate(cell.get("outputs", [])):
             shown = as_html(output, f"{folder}/{picture_name(name, at, number)}")
             pages.append(f'````{{raw}} html\n<div class="notebook-output">{shown}</div>\n````')
