@@ -17,6 +17,11 @@ __all__ = ["Boxes", "Crop", "Size", "Window", "box_iou", "whole_image_box"]
 Boxes = NDArray[np.float64]
 """Boxes of one image, (m, 4) float64, half-open xyxy."""
 
+MOST_PIXELS = 100_000_000
+"""Of an image: 300 MB as RGB; the largest of ILSVRC has some 20 million."""
+LONGEST_SIDE = 65_535
+"""JPEG's own limit. Maps are resized to the image's size, so an image of few pixels but ten
+million columns would take gigabytes."""
 CENTRED_SHARE = 0.71
 """Share of each side of the centred box, half the area: the square root of 1/2, to two places."""
 

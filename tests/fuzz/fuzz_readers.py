@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from wsol_bench.datasets.annotations import MAX_COORDINATE, Annotation, read_xml
 from wsol_bench.datasets.blacklist import read_blacklist
 from wsol_bench.datasets.classes import find_classes, official_classes
-from wsol_bench.datasets.images import MOST_PIXELS, read_image
+from wsol_bench.datasets.images import read_image
 from wsol_bench.datasets.solution import read_solution
 from wsol_bench.datasets.tar_files import scan_tar
+from wsol_bench.geometry import MOST_PIXELS
 from wsol_bench.networks.weights.files import (
     WeightsFile,
     read_caffe,

@@ -6,7 +6,7 @@ covers 500 columns. `inclusive_box` adds the 1 and is the only function that doe
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from defusedxml.ElementTree import fromstring
 
 from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Boxes, Size
+from wsol_bench.geometry import LONGEST_SIDE, MOST_PIXELS, Boxes, Size
 from wsol_bench.runtime.names import shown
 
 __all__ = [
@@ -225,9 +225,27 @@ def _size(root: Element, where: str) -> Size | None:
     if size is None:
         return None
     sides = [coordinate(_text(size, name, where), name, where) for name in ("height", "width")]
-    if min(sides) < 1:  # some tools write 0 for "not known"
+    return stated_size(map(int, sides), where)
+
+
+def stated_size(sides: Iterable[int], where: str) -> Size | None:
+    """The size that a file gives an image: height and width in pixels.
+
+    Returns:
+        None where a side is 0, which some tools write for "not known".
+
+    Raises:
+        DataError: no image has this size.
+    """
+    height, width = sides
+    if min(height, width) < 1:
         return None
-    return Size(*map(int, sides))
+    if max(height, width) > LONGEST_SIDE or height * width > MOST_PIXELS:
+        raise DataError(
+            f"{where}: no image is {width:,} x {height:,} pixels. Expected at most "
+            f"{LONGEST_SIDE:,} to a side and {MOST_PIXELS:,} in all. Correct the size."
+        )
+    return Size(height, width)
 
 
 def _only(parent: Element, name: str, where: str) -> Element | None:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.datasets.annotations import MAX_COORDINATE, Corners
-from wsol_bench.datasets.images import LONGEST_SIDE, MOST_PIXELS
+from wsol_bench.datasets.annotations import MAX_COORDINATE, Corners, stated_size
 from wsol_bench.datasets.listed_files import relative_path
 from wsol_bench.datasets.run_lengths import parse_counts
 from wsol_bench.datasets.scanning import Skipped
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Size
+from wsol_bench.geometry import MOST_PIXELS, Size
 from wsol_bench.runtime.names import shown
 
 Polygons = tuple[NDArray[np.float64], ...]
@@ -146,11 +145,12 @@ def _images(entries: Sequence[Any], name: str) -> dict[int, CocoImage]:
         where = f"{name}, images[{at}]"
         number = _field(entry, "id", int, where)
         path = relative_path(_field(entry, "file_name", str, where), where)
-        size = Size(*(_field(entry, side, int, where) for side in ("height", "width")))
+        sides = [_field(entry, side, int, where) for side in ("height", "width")]
+        size = stated_size(sides, where)
         if number in found or path in paths:
             raise DataError(f"{where}: the id {number} or its file occurs before. Remove one.")
-        if not 0 < min(size) <= max(size) <= LONGEST_SIDE or size.height * size.width > MOST_PIXELS:
-            raise DataError(f"{where}: the size {size.width} x {size.height} is impossible.")
+        if size is None:
+            raise DataError(f"{where}: a side of the image is below 1. Correct the size.")
         found[number] = CocoImage(path, size)
         paths.add(path)
     return found

@@ -17,15 +17,11 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from wsol_bench.errors import DataError, UnreadableImage, UsageError, WsolBenchError
+from wsol_bench.geometry import LONGEST_SIDE, MOST_PIXELS
 from wsol_bench.runtime.names import shown
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """Recognised by content, never by name: one image of ILSVRC is a PNG named .JPEG."""
-MOST_PIXELS = 100_000_000
-"""300 MB as RGB; the largest of ILSVRC has some 20 million."""
-LONGEST_SIDE = 65_535
-"""JPEG's own limit. Maps are resized to the image's size, so an image of few pixels but ten
-million columns would take gigabytes."""
 MANY_PIXELS = 25_000_000
 """Images beyond this are decoded one at a time, so that threads do not add up their memory."""
 MOST_BYTES = 300_000_000

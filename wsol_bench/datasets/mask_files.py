@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol_bench.datasets.example import Example
-from wsol_bench.datasets.images import MOST_PIXELS, read_bytes
+from wsol_bench.datasets.images import read_bytes
 from wsol_bench.datasets.masks import Mask, Masks, resized
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Size
+from wsol_bench.geometry import MOST_PIXELS, Size
 from wsol_bench.runtime.names import shown
 
 __all__ = ["MaskFiles"]

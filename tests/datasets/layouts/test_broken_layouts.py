@@ -219,7 +219,11 @@ BROKEN: Mapping[str, Mapping[str, tuple[Change, str]]] = {
             coco("annotations", 0, "segmentation", value={"size": [24, 32], "counts": "o"}),
             "ends inside a count",
         ),
-        "a size of 0": (coco("images", 0, "height", value=0), "is impossible"),
+        "a size of 0": (coco("images", 0, "height", value=0), "is below 1"),
+        "a size that no image has": (
+            coco("images", 0, "height", value=100_000),
+            "at most 65,535 to a side",
+        ),
         "a path that leads outside": (coco("images", 0, "file_name", value="../a.jpg"), "relative"),
         "two categories of one name": (
             coco("categories", 0, "name", value="n01443537"),

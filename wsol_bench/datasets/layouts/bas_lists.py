@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from wsol_bench.datasets.annotations import stated_size
 from wsol_bench.datasets.dataset import ImageDataset
 from wsol_bench.datasets.layouts.layout import Layout
 from wsol_bench.datasets.list_files import ListedImage, find_list, in_fours, load_list
@@ -21,7 +22,6 @@ from wsol_bench.datasets.scanning import is_file
 from wsol_bench.datasets.selection import Selection
 from wsol_bench.datasets.text_rows import rows_of, whole_number
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Size
 from wsol_bench.runtime.names import shown
 
 LABELS = "val_list.txt"
@@ -45,7 +45,7 @@ def _lines(file: Path) -> Iterator[ListedImage]:
             )
         width, height = (whole_number(text, "a size", row.where) for text in head[1:])
         place = relative_path(head[0], row.where)
-        size = Size(height, width) if width and height else None
+        size = stated_size((height, width), row.where)
         corners = in_fours(row.fields[1].split(), row.where)
         if labels and place not in labels:
             raise DataError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wsol_bench.datasets.annotations import CORNER_READERS, Corners, sized_box
+from wsol_bench.datasets.annotations import CORNER_READERS, Corners, sized_box, stated_size
 from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.box_columns import (
     CORNERS,
@@ -205,8 +205,8 @@ def _size(row: TableRow, place: str, where: str) -> dict[str, Size]:
     texts = [row.get(side, "") for side in ("height", "width")]
     if not all(texts):
         return {}
-    height, width = (whole_number(text, "a size", where) for text in texts)
-    return {place: Size(height, width)} if height and width else {}
+    size = stated_size((whole_number(text, "a size", where) for text in texts), where)
+    return {place: size} if size else {}
 
 
 def _images(folder: Path, ids: Mapping[str, str]) -> ImageFiles:

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from wsol_bench.datasets.annotations import CORNER_READERS, Corners
+from wsol_bench.datasets.annotations import CORNER_READERS, Corners, stated_size
 from wsol_bench.datasets.assembly import assemble
 from wsol_bench.datasets.classes import ClassList, class_list, find_own_classes, official_classes
 from wsol_bench.datasets.dataset import ImageDataset
@@ -144,8 +144,9 @@ def _sizes(path: Path) -> dict[str, Size]:
     sizes = {}
     for place, row in _by_path(path, 3, "a path, a width and a height").items():
         width, height = (whole_number(text, "a size", row.where) for text in row.fields[1:])
-        if width and height:
-            sizes[place] = Size(height, width)
+        size = stated_size((height, width), row.where)
+        if size:
+            sizes[place] = size
     return sizes
 
 
