@@ -5,7 +5,8 @@ With A_l the attention of layer l, averaged over its heads, and I for the residu
     R = B_L ... B_1,   B_l = (A_l + I) with rows scaled to sum 1.
 
 The map is the class token's row of R without the prefix tokens (class token, registers), on the
-grid of the patches. No class and no gradient enters.
+grid of the patches, and this row alone is multiplied, from B_L down. No class and no gradient
+enters.
 
 Source: Abnar and Zuidema, Quantifying Attention Flow in Transformers, ACL 2020, section 3.
 """
@@ -13,7 +14,7 @@ Source: Abnar and Zuidema, Quantifying Attention Flow in Transformers, ACL 2020,
 from typing import TYPE_CHECKING
 
 from wsol_bench.methods.entry import MapMethod
-from wsol_bench.methods.tokens import check_class_token, class_row
+from wsol_bench.methods.tokens import check_class_token, class_row, class_token, times_mean
 from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
@@ -33,16 +34,12 @@ def attention_rollout(forward: "Forward", layer: str, classes: "Tensor") -> "Ten
     Returns:
         (n, u, v) float32, >= 0, summing to at most 1.
     """
-    import torch
-
-    rollout: Tensor | None = None
-    for attention in forward.attention():  # (n, heads, t, t)
-        mean = attention.mean(dim=1)
-        mixed = mean + torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
-        mixed = mixed / mixed.sum(dim=-1, keepdim=True)
-        rollout = mixed if rollout is None else mixed @ rollout
-    assert rollout is not None  # `attention` raises where there is none
-    return class_row(forward, rollout)
+    blocks = forward.attention()  # each (n, heads, t, t)
+    row = class_token(blocks[-1])
+    for attention in reversed(blocks):
+        scaled = row / (1 + attention.sum(dim=3).mean(dim=1))
+        row = times_mean(scaled, attention) + scaled
+    return class_row(forward, row)
 
 
 def _requests(layer: str) -> Requests:

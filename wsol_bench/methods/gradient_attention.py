@@ -6,7 +6,7 @@ heads of its positive part,
     C_l = mean_h (dA_l * A_l)^+,   R = I, then R <- R + C_l R for l = 1 ... L.
 
 The map is the class token's row of R without the prefix tokens (class token, registers), on the
-grid of the patches. Rows are not normalised.
+grid of the patches, and this row alone is multiplied, from C_L down. Rows are not normalised.
 
 Source: Chefer et al., Generic Attention-model Explainability for Interpreting Bi-Modal and
 Encoder-Decoder Transformers, ICCV 2021, eqs. 5 and 6: the rule without relevance propagation.
@@ -15,7 +15,7 @@ Encoder-Decoder Transformers, ICCV 2021, eqs. 5 and 6: the rule without relevanc
 from typing import TYPE_CHECKING
 
 from wsol_bench.methods.entry import MapMethod
-from wsol_bench.methods.tokens import check_class_token, class_row
+from wsol_bench.methods.tokens import check_class_token, class_row, class_token, times_mean
 from wsol_bench.networks.requests import Requests
 
 if TYPE_CHECKING:
@@ -35,17 +35,13 @@ def gradient_attention(forward: "Forward", layer: str, classes: "Tensor") -> "Te
     Returns:
         (n, u, v) float32, >= 0, not normalised.
     """
-    import torch
-
-    blocks = zip(forward.attention(), forward.attention_gradient(classes), strict=True)
-    relevance: Tensor | None = None
-    for attention, gradient in blocks:  # (n, heads, t, t)
-        mean = (gradient * attention).relu().mean(dim=1)
-        if relevance is None:
-            relevance = torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
-        relevance = relevance + mean @ relevance
-    assert relevance is not None  # `attention` raises where there is none
-    return class_row(forward, relevance)
+    blocks = forward.attention()  # each (n, heads, t, t)
+    row = class_token(blocks[-1])
+    for attention, gradient in zip(
+        reversed(blocks), reversed(forward.attention_gradient(classes)), strict=True
+    ):
+        row = row + times_mean(row, (gradient * attention).relu_())
+    return class_row(forward, row)
 
 
 def _requests(layer: str) -> Requests:

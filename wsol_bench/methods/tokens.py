@@ -21,6 +21,20 @@ def check_class_token(network: "Network", layer: str) -> None:
         raise NotApplicable("needs a class token, whose attention is read; this network has none")
 
 
-def class_row(forward: "Forward", relevance: "Tensor") -> "Tensor":
-    """The class token's row of (n, t, t), its cells on their grid: (n, u, v)."""
-    return relevance[:, 0, forward.prefix_tokens :].unflatten(1, forward.grid)
+def class_token(attention: "Tensor") -> "Tensor":
+    """The first row of the identity, (n, t), for attention (n, heads, t, t)."""
+    row = attention.new_zeros(attention.shape[0], attention.shape[3])
+    row[:, 0] = 1
+    return row
+
+
+def class_row(forward: "Forward", row: "Tensor") -> "Tensor":
+    """The class token's row of a matrix, (n, t), as its cells on their grid: (n, u, v)."""
+    return row[:, forward.prefix_tokens :].unflatten(1, forward.grid)
+
+
+def times_mean(row: "Tensor", attention: "Tensor") -> "Tensor":
+    """A row (n, t) times the mean over heads of (n, heads, t, t), which is not formed: (n, t)."""
+    n, heads, tokens, _ = attention.shape
+    tiled = (row / heads)[:, None].expand(n, heads, tokens).reshape(n, 1, -1)
+    return (tiled @ attention.reshape(n, heads * tokens, tokens))[:, 0]

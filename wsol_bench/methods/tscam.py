@@ -42,9 +42,9 @@ def tscam(forward: "Forward", layer: str, classes: "Tensor") -> "Tensor":
     outputs = forward.network.outputs
     places = classes if outputs is None else outputs.outputs(classes)
     own = semantic[torch.arange(len(classes)), places.clamp(min=0)]  # S^c, (n, u, v)
-    attention = torch.stack([each.mean(dim=1) for each in forward.attention()]).sum(dim=0)
+    row = torch.stack([each[:, :, 0].mean(dim=1) for each in forward.attention()]).sum(dim=0)
     known = (places >= 0).to(own)[:, None, None]
-    return class_row(forward, attention) * own * known
+    return class_row(forward, row) * own * known
 
 
 def check_tscam(network: "Network", layer: str) -> None:
