@@ -127,8 +127,9 @@ def test_a_manifest_of_an_unfinished_run_explains_what_it_can():
 
 def run_of_two_networks(path: Path, cam: float) -> Path:
     """A run whose CAM net has a folder of its own; its box of image "a" ends at `cam`."""
+    same = {"title": "x", "weights": "w", "n_loc": 1, **dict.fromkeys(ERRORS, 0.0)}
     rows = [
-        {"arch": arch, "method": method, "n_loc": 1, **dict.fromkeys(ERRORS, 0.0)}
+        {"arch": arch, "method": method, **same}
         for arch, method in (("vgg16", "grad_cam"), ("vgg16_cam", "cam"))
     ]
     names = {"arch": "vgg16", "dataset": "x", "protocol": "p", "weights": "w", "n": 1}

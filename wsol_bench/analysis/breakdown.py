@@ -67,16 +67,15 @@ class MeasuredImages:
 
     Attributes:
         labels: (n,) class indices.
-        shares: (n,) of the image's area that its largest ground-truth box covers, or NaN where
-            it could not be read.
-        counts: (n,) the number of ground-truth boxes.
+        sizes: (n,) the index in `SIZE_NAMES`, or one beyond where it could not be read.
+        counts: (n,) the index in `COUNT_NAMES`.
         image_ids: (n,), or none where every metric is a share of images.
         values: metric -> its values; only metrics that have one per image.
     """
 
     labels: NDArray[np.int32]
-    shares: NDArray[np.float64]
-    counts: NDArray[np.int32]
+    sizes: NDArray[np.uint8]
+    counts: NDArray[np.uint8]
     image_ids: NDArray[np.str_]
     values: Mapping[str, PerImage]
 
@@ -101,8 +100,8 @@ class MeasuredImages:
         shares = all(each.is_binary for each in values.values())
         return cls(
             labels=row.labels.astype(np.int32),
-            shares=largest_shares(boxes),
-            counts=boxes.counts.astype(np.int32),
+            sizes=_bins_of(largest_shares(boxes)),
+            counts=(np.minimum(boxes.counts, len(COUNT_NAMES)) - 1).astype(np.uint8),
             image_ids=np.empty(0, np.str_) if shares else row.image_ids,
             values=values,
         )
@@ -113,7 +112,7 @@ class MeasuredImages:
         names = pieces[0].values
         return cls(
             labels=np.concatenate([each.labels for each in pieces]),
-            shares=np.concatenate([each.shares for each in pieces]),
+            sizes=np.concatenate([each.sizes for each in pieces]),
             counts=np.concatenate([each.counts for each in pieces]),
             image_ids=np.concatenate([each.image_ids for each in pieces]),
             values={
@@ -133,11 +132,9 @@ def by_box_size(images: MeasuredImages) -> tuple[Group, ...]:
         One group per name of `SIZE_NAMES`, in this order, then the unreadable images
         where there are any; each image is in one.
     """
-    shares = images.shares
-    unreadable = np.isnan(shares)
-    bins = np.where(unreadable, len(SIZE_NAMES), np.searchsorted(SIZE_EDGES, shares, side="right"))
-    names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable.any() else SIZE_NAMES
-    return _grouped(images, bins, names)
+    unreadable = (images.sizes == len(SIZE_NAMES)).any()
+    names = (*SIZE_NAMES, UNREADABLE_NAME) if unreadable else SIZE_NAMES
+    return _grouped(images, images.sizes, names)
 
 
 def by_box_count(images: MeasuredImages) -> tuple[Group, ...]:
@@ -146,7 +143,7 @@ def by_box_count(images: MeasuredImages) -> tuple[Group, ...]:
     Returns:
         One group per name of `COUNT_NAMES`, in this order; each image is in one.
     """
-    return _grouped(images, np.minimum(images.counts, len(COUNT_NAMES)) - 1, COUNT_NAMES)
+    return _grouped(images, images.counts, COUNT_NAMES)
 
 
 def by_class(images: MeasuredImages, class_names: Sequence[str]) -> tuple[Group, ...]:
@@ -174,6 +171,12 @@ def largest_shares(boxes: BoxArrays) -> NDArray[np.float64]:
     largest = np.maximum.reduceat(areas, boxes.starts) if boxes.n else areas  # (n,)
     unknown = np.full_like(largest, np.nan)
     return np.divide(largest, boxes.image_areas, out=unknown, where=boxes.image_areas > 0)
+
+
+def _bins_of(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """`MeasuredImages.sizes` of some shares."""
+    bins = np.searchsorted(SIZE_EDGES, shares, side="right")
+    return np.where(np.isnan(shares), len(SIZE_NAMES), bins).astype(np.uint8)
 
 
 def _grouped(

@@ -12,7 +12,6 @@ from statistics import mean, stdev
 
 from wsol_bench.analysis.differences import SIGNIFICANCE, holm
 from wsol_bench.analysis.paired import MeasuredRow, compare_measured
-from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError, find
 from wsol_bench.records.manifest import DEFAULT_PRECISION, digest_of
@@ -134,7 +133,7 @@ def _row(run: ReportRun, row: ReportRow, metrics: Sequence[BoundMetric]) -> Tabl
         dataset_sha256=run.identity.dataset_sha256,
         protocol=run.protocol.name,
         setup=_setup(row),
-        n=len(row.table),
+        n=own.images,
         runs=1,
         cells=cells,
     )
@@ -217,5 +216,4 @@ def _p_values(
 
 
 def _measured(run: ReportRun, row: ReportRow, metric: str) -> MeasuredRow:
-    images = RowImages.of(lambda: [row.table])
-    return MeasuredRow(f"{row.title} in {run.label}", images, row.figures[metric])
+    return MeasuredRow(f"{row.title} in {run.label}", row.images, row.figures[metric])

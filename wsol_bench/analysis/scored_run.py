@@ -2,27 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from wsol_bench.analysis.row_data import row_data
+from wsol_bench.analysis.pieces import measured_in_pieces
+from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
 from wsol_bench.records.opened_run import NetworkRecords, open_rows, own_protocol, run_folders
-from wsol_bench.records.stated_figures import require_stated
 from wsol_bench.records.table import localized_in
 from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
 from wsol_bench.scoring.measured import Measured
-from wsol_bench.scoring.metric import BoundMetric, measure_all
+from wsol_bench.scoring.metric import BoundMetric
 
 FLOOR = "center"
 """The method whose row is the line through every other row."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReportRow:
     """One method of a run.
 
@@ -31,16 +32,24 @@ class ReportRow:
         title: as a paper's table writes it, with the arch where it is not the run's.
         arch: the network that supports it.
         network: the records' network, and where they lie.
-        table: the method's records, in the order of the dataset.
-        figures: metric -> figure, measured from these records and maps.
+        figures: metric -> figure, measured from its records and maps.
     """
 
     method: str
     title: str
     arch: str
     network: NetworkRecords
-    table: pa.Table
     figures: Mapping[str, Measured]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The method's records, in the order of the dataset; all of them are in memory."""
+        return self.network.of(self.method)
+
+    @cached_property
+    def images(self) -> RowImages:
+        """The images of its records, for comparisons with other rows."""
+        return RowImages.of(lambda: self.network.shards(self.method, ("image_id", "label")))
 
     @property
     def has_map(self) -> bool:
@@ -81,7 +90,7 @@ class ReportRun:
     @property
     def n(self) -> int:
         """The number of images."""
-        return len(self.rows[0].table)
+        return self.identity.images
 
     @property
     def keeps_maps(self) -> bool:
@@ -145,21 +154,22 @@ def _open(networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric]) ->
     for network in networks:
         for row in network.rows:
             method, arch = row["method"], row["arch"]
-            table = network.of(method)
             title = networks[0].title_of(row)
-            figures = measure_all(tuple(every.values()), row_data(network, method), protocol)
-            require_stated(network.folder, row, figures)
-            found[method] = ReportRow(method, title, arch, network, table, figures)
-    _check_same_images(path, list(found.values()))
+            figures = measured_in_pieces(network, method, tuple(every.values()))
+            found[method] = ReportRow(method, title, arch, network, figures)
+    _check_same_images(networks)
     rows = tuple(found[method] for method in networks[0].order)
     return ReportRun("", path, networks[0].folder.manifest(), protocol, rows, shown)
 
 
-def _check_same_images(path: Path, rows: Sequence[ReportRow]) -> None:
-    for row in rows[1:]:
-        if not row.table["image_id"].equals(rows[0].table["image_id"]):
+def _check_same_images(networks: Sequence[NetworkRecords]) -> None:
+    """Checks the networks of one run; the rows of a network share their examples."""
+    first, *others = ((each, each.rows[0]["method"]) for each in networks if each.rows)
+    ids = first[0].of(first[1], ("image_id",)) if others else None
+    for network, method in others:
+        if network.of(method, ("image_id",)) != ids:
             raise DataError(
-                f"{path}: {row.method} and {rows[0].method} have records of different images. "
+                f"{first[0].folder.path}: {method} and {first[1]} have records of other images. "
                 "Give the command that began the run again, or remove the folder."
             )
 

@@ -8,15 +8,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from math import isqrt
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
 from wsol_bench.datasets.selection import BoxEnds
 from wsol_bench.errors import DataError
-from wsol_bench.geometry import Crop
+from wsol_bench.geometry import MOST_PIXELS, Crop
 from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.protocols.views import VIEWS
 
 SCHEMA_VERSION = 2
 DEFAULT_PRECISION = "fp32"
@@ -212,15 +214,56 @@ def converted(plain: Mapping[str, Any], path: Path) -> Manifest:
     Raises:
         DataError: a field is missing or of another type; names it.
     """
+    manifest: Manifest = _as(Manifest, plain, path)
+    view = manifest.identity.protocol.view
+    if view not in VIEWS:
+        raise _wrong(path, "identity.protocol.view", f"unknown view {view!r:.40}")
+    _as(_Preprocessing, manifest.identity.preprocessing, path, "identity.preprocessing.")
+    if manifest.result is not None:
+        _as(_Result, manifest.result, path, "result.")
+    return manifest
+
+
+class _Crop(TypedDict):
+    shorter: Annotated[int, msgspec.Meta(ge=1)]
+    filter: str
+
+
+class _Preprocessing(TypedDict, total=False):
+    """The values of `Identity.preprocessing` that readers of a run use."""
+
+    size: Annotated[int, msgspec.Meta(ge=0, le=isqrt(MOST_PIXELS))]
+    crop: _Crop | None
+
+
+class _ResultRow(TypedDict):
+    method: str
+    title: str
+    arch: str
+    weights: str
+
+
+class _Result(TypedDict):
+    """The values of `Manifest.result` that readers of a run use, except the figures."""
+
+    rows: list[_ResultRow]
+
+
+def _as(kind: Any, plain: Mapping[str, Any], path: Path, place: str = "") -> Any:
+    """Plain values as a kind; a message names `place` and the field in it."""
     try:
-        return msgspec.convert(plain, Manifest)
+        return msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).rstrip("`").partition(" - at `$.")
-        field = f"{where!r}: " if where else ""
-        raise DataError(
-            f"{path}: {field}{reason[:1].lower()}{reason[1:]}. Was it edited? Put it right, or "
-            "remove the folder and run again."
-        ) from error
+        raise _wrong(path, f"{place}{where}".rstrip("."), reason) from error
+
+
+def _wrong(path: Path, field: str, reason: str) -> DataError:
+    named = f"{field!r}: " if field else ""
+    return DataError(
+        f"{path}: {named}{reason[:1].lower()}{reason[1:]}. Was it edited? Put it right, or "
+        "remove the folder and run again."
+    )
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

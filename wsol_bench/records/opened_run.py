@@ -18,6 +18,8 @@ from wsol_bench.records.manifest import Identity, Manifest, ManifestRow
 from wsol_bench.records.run_folder import MANIFEST, RunFolder
 from wsol_bench.records.schema1 import ShardFilesOfSchema1, check_records
 from wsol_bench.records.stated_figures import check_figures
+from wsol_bench.runtime.names import first_names
+from wsol_bench.scoring.catalog import metrics_of
 
 __all__ = ["open_networks"]
 
@@ -154,6 +156,13 @@ def open_networks(path: Path) -> tuple[NetworkRecords, ...]:
     if manifest.result is None:
         raise DataError(f"{path}: the run is not finished. Give the command that began it again.")
     try:
+        metrics_of(manifest.identity.protocol)
+    except UsageError as error:
+        raise DataError(
+            f"{path / MANIFEST}: its protocol has metrics that this version of wsol_bench does not "
+            f"know ({error}). Upgrade wsol_bench, or run again into a new folder."
+        ) from error
+    try:
         return _networks(path, manifest, manifest.result["rows"])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
@@ -169,7 +178,7 @@ def _networks(
     missing = [row.name for row in manifest.rows if row.name not in order]
     if missing:
         raise DataError(
-            f"{path}: rows were added that are not finished ({', '.join(missing)}). Give the "
+            f"{path}: rows were added that are not finished ({first_names(missing)}). Give the "
             "command that adds them again."
         )
     networks = []

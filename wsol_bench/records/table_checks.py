@@ -15,9 +15,11 @@ def check_values(table: pa.Table) -> None:
     """Checks that every line has all of its values.
 
     Raises:
+        pyarrow.ArrowException: a text is not UTF-8, or a list's items are not there.
         ValueError: a value is missing, the numbers of classes differ, a box is incomplete, or
             no image can have a size.
     """
+    table.validate(full=True)
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count or (pa.types.is_list(column.type) and _has_null_item(column)):
             raise ValueError(f"column {name} has lines without a value")

@@ -7,7 +7,6 @@ from itertools import combinations
 
 from wsol_bench.analysis.differences import SIGNIFICANCE, Difference, holm
 from wsol_bench.analysis.paired import MeasuredRow, PairedComparison, compare_each
-from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.analysis.scored_run import ReportRow, ReportRun
 from wsol_bench.errors import DataError
 from wsol_bench.report.page.scale import Scale, Strip, scale_over, strip
@@ -195,7 +194,7 @@ def _row(row: ReportRow, metric: str) -> MeasuredRow | None:
     figure = row.figures.get(metric)
     if figure is None:
         return None
-    return MeasuredRow(row.title, RowImages.of(lambda: [row.table]), figure)
+    return MeasuredRow(row.title, row.images, figure)
 
 
 def _table(title: str, comparisons: Sequence[PairedComparison], metric: Metric) -> PairTable:

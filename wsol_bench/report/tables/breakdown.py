@@ -64,6 +64,10 @@ class MethodBreakdown:
     kinds: dict[FailureKind, int]
 
 
+_AT_ONCE = 100
+"""Pieces that are joined at once; thousands of small arrays would leave gaps in memory."""
+
+
 def break_down(
     network: NetworkRecords, method: str, metrics: Sequence[BoundMetric] = ()
 ) -> MethodBreakdown:
@@ -82,6 +86,8 @@ def break_down(
     pieces, localized, kinds = [], 0, Counter[FailureKind]()
     for table in pieces_of(network, method, asked):
         pieces.append(MeasuredImages.of(row_data(network, method, table), protocol, asked))
+        if len(pieces) == _AT_ONCE:
+            pieces = [MeasuredImages.joined(pieces)]
         localized += localized_in(table)
         kinds.update(count_failures(table, method, protocol))
     images = MeasuredImages.joined(pieces)
