@@ -146,7 +146,7 @@ def test_a_spec_has_only_the_options_that_differ_from_their_defaults() -> None:
     ("names", "message"),
     [
         ("top1_lok", r"unknown metric 'top1_lok'. Did you mean top1_loc.*Known: .*max_box_acc"),
-        ("max_box_acc:treshold=fixed", "unknown option of metric max_box_acc.*threshold"),
+        ("max_box_acc:treshold=fixed", "metric max_box_acc: unknown option.*threshold"),
         ("max_box_acc:threshold=best", "expected one of oracle, fixed, tuned"),
         ("top1_loc:k=3", "top1_loc has no options; got k=3"),
         ("top1_loc,top1_loc", "named twice"),

@@ -1,21 +1,16 @@
 """TS-CAM's fixed threshold by hand and against the same steps in OpenCV."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from wsol_bench.errors import DataError, RunError
+from wsol_bench.errors import DataError
 from wsol_bench.geometry import Size
-from wsol_bench.scoring.measured import figure_of
-from wsol_bench.scoring.replicated_sums import summed
-from wsol_bench.scoring.tscam_loc_as_coded import (
-    GT_KNOWN,
-    TOP1,
-    TOP5,
-    clipped_boxes,
-    loc_accuracy,
-    loc_columns,
-    tscam_iou,
-)
+from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
+from wsol_bench.scoring.catalog import metrics_in
+from wsol_bench.scoring.row_data import RowData
+from wsol_bench.scoring.tscam_loc_as_coded import clipped_boxes, tscam_iou
 
 
 def squared(left: int, top: int, right: int, bottom: int, value: float = 1.0) -> np.ndarray:
@@ -43,9 +38,8 @@ def test_a_level_at_the_threshold_is_not_kept():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_map_with_nan_or_infinite_values_is_an_error(value):
-    with pytest.raises(RunError, match="NaN or infinite"):
-        tscam_iou(squared(0, 0, 3, 3, value), np.array([[0, 0, 1, 1]]))
+def test_a_map_with_nan_or_infinite_values_is_all_zero(value):
+    assert tscam_iou(squared(0, 0, 9, 9, value), np.array([[0, 0, 1, 1]])) == 1.0
 
 
 def test_boxes_are_scaled_cut_and_truncated():
@@ -60,14 +54,33 @@ def test_boxes_are_scaled_cut_and_truncated():
 
 
 def test_exactly_one_half_is_right_for_gt_known_alone():
-    ious = np.array([0.5, 0.6, 0.6, 0.6, 0.4])
-    labels = np.array([0, 0, 4, 9, 0])
-    classes = np.tile(np.arange(6), (5, 1))
-    columns = loc_columns(ious, labels, classes)
-    assert columns.astype(int).tolist() == [[0, 0, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]
-    state = summed(columns, list("abcde"))
-    shares = [figure_of(state, loc_accuracy(column)).value for column in (TOP1, TOP5, GT_KNOWN)]
-    assert shares == [pytest.approx(20), pytest.approx(40), pytest.approx(80)]
+    """Boxes without maps, on a square of 224: IoUs of 1/2, 1, 1, 1 and under 1/2."""
+    inside = [0.0, 0, 99, 99]  # 100 x 100 pixels with both ends
+    rows = [[0.0, 0, 199, 99], inside, inside, inside, [0.0, 0, 209, 99]]
+    row = RowData(
+        labels=np.array([0, 0, 4, 9, 0]),
+        classes=np.tile(np.arange(6), (5, 1)),
+        ious=np.zeros(5),
+        blacklisted=np.zeros(5, bool),
+        image_ids=np.array(list("abcde")),
+        boxes=np.tile(inside, (5, 1)),
+        true_boxes=np.array(rows),
+        box_counts=np.ones(5, np.int64),
+        sizes=np.full((5, 2), 224),
+    )
+    found = [
+        metric.measure(row, PROTOCOLS[DEFAULT_PROTOCOL]).value
+        for metric in metrics_in(
+            ",".join(
+                f"tscam_loc_as_coded:rank={rank}:ends=half-open"
+                for rank in ("top1", "top5", "gt_known")
+            )
+        )
+    ]
+    assert found == [20, 40, 80]
+    unread = replace(row, sizes=np.zeros((5, 2), np.int64))
+    (metric,) = metrics_in("tscam_loc_as_coded")
+    assert metric.measure(unread, PROTOCOLS[DEFAULT_PROTOCOL]).value == 0
 
 
 @pytest.mark.parametrize("seed", range(10))

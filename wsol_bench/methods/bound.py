@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from wsol_bench.errors import NotApplicable
 from wsol_bench.geometry import Boxes
 from wsol_bench.methods.entry import LAYER, BoxMethod, Frame, MapMethod, MapReader, Method
-from wsol_bench.methods.options import Value, written
 from wsol_bench.methods.recording import RecordingForward, recorded
 from wsol_bench.networks.requests import PIXELS, Requests
+from wsol_bench.specs.options import Value, written
 
 _FEATURES = "features"
 """The role whose layer serves a role that the arch does not name."""

@@ -27,7 +27,6 @@ from wsol_bench.methods.input_x_gradient import INPUT_X_GRADIENT
 from wsol_bench.methods.integrated_gradients import INTEGRATED_GRADIENTS
 from wsol_bench.methods.layer_cam import LAYER_CAM
 from wsol_bench.methods.occlusion import OCCLUSION
-from wsol_bench.methods.options import read_options
 from wsol_bench.methods.own import from_function, from_spec
 from wsol_bench.methods.prior import PRIOR
 from wsol_bench.methods.random_box import RANDOM_BOX
@@ -42,6 +41,7 @@ from wsol_bench.methods.whole import WHOLE
 from wsol_bench.methods.xgrad_cam import XGRAD_CAM
 from wsol_bench.runtime.user_code import names_user_code
 from wsol_bench.specs import NAME, Spec, parse_spec, short_name
+from wsol_bench.specs.options import read_options
 
 __all__ = ["METHODS"]
 
@@ -158,7 +158,7 @@ def _given(method: object) -> BoundMethod:
 def _row(spec: Spec) -> BoundMethod:
     method = find_method(spec.name)
     given = tuple(pair for pair in spec.options if pair[0] != "name")
-    options = read_options(method.options, given, spec.text)
+    options = read_options(method.options, given, spec.text, also=("name",))
     row = replace(with_options(method, short_name(spec.name), options), spec=spec.text)
     name = dict(spec.options).get("name")
     if name is None:

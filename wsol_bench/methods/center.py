@@ -7,7 +7,7 @@ from typing import Annotated
 
 from wsol_bench.geometry import CENTRED_SHARE, Boxes, centred_box
 from wsol_bench.methods.entry import BoxMethod, Frame
-from wsol_bench.methods.options import Between
+from wsol_bench.specs.options import Between
 
 
 def center(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsol_bench.errors import UsageError
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.methods.options import Option, options_of
 from wsol_bench.networks.requests import Requests
+from wsol_bench.specs.options import Option, options_of
 
 if TYPE_CHECKING:
     import numpy as np

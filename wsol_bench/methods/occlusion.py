@@ -15,8 +15,8 @@ section 4.2. The sizes are ours.
 from typing import TYPE_CHECKING, Annotated, Any
 
 from wsol_bench.methods.entry import MapMethod, scores_alone
-from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, scores_of
+from wsol_bench.specs.options import Between
 
 if TYPE_CHECKING:
     from torch import Tensor

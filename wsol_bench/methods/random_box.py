@@ -12,7 +12,7 @@ import numpy as np
 
 from wsol_bench.geometry import Boxes
 from wsol_bench.methods.entry import BoxMethod, Frame
-from wsol_bench.methods.options import Between
+from wsol_bench.specs.options import Between
 
 
 def random_box(

@@ -16,8 +16,8 @@ import math
 from typing import TYPE_CHECKING, Annotated
 
 from wsol_bench.methods.entry import MapMethod, scores_alone
-from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, probabilities_of
+from wsol_bench.specs.options import Between
 
 if TYPE_CHECKING:
     import torch

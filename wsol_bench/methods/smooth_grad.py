@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from wsol_bench.methods.entry import MapMethod, scores_alone
-from wsol_bench.methods.options import Between
 from wsol_bench.methods.passes import chunks, summed_gradients_of
 from wsol_bench.methods.smoothing import SIGMA, Sigma, smooth
+from wsol_bench.specs.options import Between
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from wsol_bench.methods.options import Between
+from wsol_bench.specs.options import Between
 
 if TYPE_CHECKING:
     from torch import Tensor

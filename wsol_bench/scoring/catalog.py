@@ -17,6 +17,7 @@ from wsol_bench.scoring.metric import BoundMetric, Metric, measure_all
 from wsol_bench.scoring.pointing_game import POINTING_GAME
 from wsol_bench.scoring.pxap import PEAK_IOU, PXAP
 from wsol_bench.scoring.row_data import RowData
+from wsol_bench.scoring.tscam_loc_as_coded import TSCAM_LOC_AS_CODED
 from wsol_bench.specs import parse_spec, specs_in
 
 __all__ = ["METRICS", "measure", "metrics_in"]
@@ -35,6 +36,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "max_box_acc_v2": MAX_BOX_ACC_V2,
         "max_box_acc_as_coded": MAX_BOX_ACC_AS_CODED,
         "max_box_acc_v2_as_coded": MAX_BOX_ACC_V2_AS_CODED,
+        "tscam_loc_as_coded": TSCAM_LOC_AS_CODED,
         "mean_best_iou": MEAN_BEST_IOU,
         "pxap": PXAP,
         "peak_iou": PEAK_IOU,

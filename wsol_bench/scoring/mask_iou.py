@@ -17,6 +17,8 @@ Source: the intersection over union of segmentation (Everingham et al., The PASC
 object classes challenge, IJCV 2010, section 4.2.2), on Choe et al.'s square (CVPR 2020).
 """
 
+from typing import Annotated
+
 import numpy as np
 
 from wsol_bench.errors import UsageError
@@ -29,6 +31,7 @@ from wsol_bench.scoring.pixel_histograms import (
 )
 from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
 from wsol_bench.scoring.row_data import RowData
+from wsol_bench.specs.options import Between
 
 THRESHOLD = 0.5
 """Of `mask_iou`: half of the map's range; ours, for the definition names none."""
@@ -65,7 +68,12 @@ def best_mask_iou(sums: Numbers, n: Numbers) -> Numbers:
     return ratio(sums.max(axis=-1), n)
 
 
-def mask_iou(row: RowData, protocol: Protocol, *, threshold: float = THRESHOLD) -> Measured:
+def mask_iou(
+    row: RowData,
+    protocol: Protocol,
+    *,
+    threshold: Annotated[float, Between(0, 1, "a share of the map's range")] = THRESHOLD,
+) -> Measured:
     """The mean over images of the IoU at a threshold that is named beforehand, in per cent.
 
     Args:

@@ -84,7 +84,7 @@ def verdicts_as_coded(row: RowData, ious: tuple[float, ...], ends: BoxEnds) -> V
         of_threshold = found.largest if minimum_ious.size == 1 else found.best  # (T,)
         return of_threshold[:, None] >= minimum_ious
 
-    return Verdicts.collect(in_threads(judged, _jobs(row)), THRESHOLDS, ious)
+    return Verdicts.collect(in_threads(judged, jobs(row)), THRESHOLDS, ious)
 
 
 def _measure(row: RowData, ious: tuple[float, ...], ends: Ends) -> Measured:
@@ -96,7 +96,8 @@ def _measure(row: RowData, ious: tuple[float, ...], ends: Ends) -> Measured:
     return measure(row, judge_row, Choice.ORACLE, 0.0)
 
 
-def _jobs(row: RowData) -> Iterator[Job]:
+def jobs(row: RowData) -> Iterator[Job]:
+    """A job for each image of a row."""
     maps = row.maps() if row.has_maps else (None for _ in range(row.n))
     yield from zip(maps, row.boxes, row.true_boxes_of_each(), row.size_of_each(), strict=True)
 

@@ -8,15 +8,15 @@ report follow from its entry.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from inspect import Parameter, signature
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
-from wsol_bench.errors import NotApplicable, UsageError, unknown_name
+from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS, Protocol
 from wsol_bench.scoring.image_columns import ImageColumn
 from wsol_bench.scoring.measured import Measured, with_spread
 from wsol_bench.scoring.row_data import RowData
+from wsol_bench.specs.options import Option, options_of, read_options
 
 __all__ = ["BOX_FIELDS", "IOU_FIELDS", "PERCENT", "BoundMetric", "Metric", "MetricHead"]
 
@@ -82,12 +82,9 @@ class Metric:
     reads_with: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def options(self) -> Mapping[str, Parameter]:
-        """Option -> its parameter, with the default."""
-        parameters = signature(self.compute, eval_str=True).parameters
-        return MappingProxyType(
-            {name: each for name, each in parameters.items() if each.kind is Parameter.KEYWORD_ONLY}
-        )
+    def options(self) -> tuple[Option, ...]:
+        """The function's options."""
+        return options_of(self.compute)
 
     def bind(self, given: Mapping[str, str] | None = None) -> "BoundMetric":
         """The metric with options.
@@ -98,19 +95,8 @@ class Metric:
         Raises:
             UsageError: there is no such option, or the value is not of its type.
         """
-        known = self.options
-        values = {}
-        for option, text in (given or {}).items():
-            if option not in known:
-                if not known:
-                    raise UsageError(f"metric {self.name} has no options; got {option}={text}.")
-                raise unknown_name(f"option of metric {self.name}", option, known)
-            values[option] = _typed(f"{self.name}:{option}", text, known[option].annotation)
-        changed = {
-            option: values[option]
-            for option, parameter in known.items()
-            if option in values and values[option] != parameter.default
-        }
+        values = read_options(self.options, (given or {}).items(), f"metric {self.name}")
+        changed = {o.name: values[o.name] for o in self.options if values[o.name] != o.default}
         return BoundMetric(self, MappingProxyType(changed))
 
 
@@ -282,18 +268,3 @@ def require_read(
                 f"{where} {name}: changes none of the requested metrics ({asked}). "
                 f"They read {', '.join(read)}."
             )
-
-
-def _typed(what: str, text: str, kind: Any) -> Any:
-    if get_origin(kind) is Literal:
-        for choice in get_args(kind):
-            if str(choice) == text:
-                return choice
-        raise UsageError(f"{what}={text}: expected one of {', '.join(map(str, get_args(kind)))}.")
-    try:
-        return _TRUTHS[text.lower()] if kind is bool else kind(text)
-    except (KeyError, ValueError):
-        raise UsageError(f"{what}={text}: expected a value of type {kind.__name__}.") from None
-
-
-_TRUTHS = MappingProxyType({"true": True, "false": False})

@@ -16,34 +16,81 @@ figures are means over images. An error table has 100 minus them.
 
 Our map is enlarged bilinearly as the program does it, but OpenCV's last bits in single
 precision differ from processor to processor, and so can a pixel on the edge of a level. A
-constant map divides 0 by 0 there; here it is all 0.
+constant map divides 0 by 0 there, and so does one with a NaN; here it is all 0.
 
 Source: Gao et al., TS-CAM: Token semantic coupled attention map for weakly supervised
 object localization, ICCV 2021; the authors' code, github.com/vasgaowei/TS-CAM
 (lib/cams_deit.py: `get_bboxes`, `cls_loc_err`; lib/datasets/imagenet.py).
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from wsol_bench.boxes.upsampling import Map, enlarge
-from wsol_bench.errors import DataError, RunError
+import numpy as np
+
+from wsol_bench.errors import DataError
 from wsol_bench.geometry import Boxes, Size
-from wsol_bench.scoring.as_coded_boxes import PixelBoxes, box_iou_inclusive
-from wsol_bench.scoring.contours import contour_boxes
-from wsol_bench.scoring.replicated_sums import Numbers, Statistic, ratio
+from wsol_bench.protocols.catalog import Protocol
+from wsol_bench.runtime.parallel import in_threads
+from wsol_bench.scoring.max_box_acc_as_coded import Ends, Job, jobs
+from wsol_bench.scoring.measured import Measured, share
+from wsol_bench.scoring.metric import PERCENT, Metric
+from wsol_bench.scoring.row_data import RowData
 from wsol_bench.scoring.scoremap import SIDE
+from wsol_bench.specs.options import Between
+
+if TYPE_CHECKING:
+    from wsol_bench.boxes.upsampling import Map
+    from wsol_bench.scoring.as_coded_boxes import PixelBoxes
 
 THRESHOLD = 0.12
 """On ILSVRC with DeiT-S: configs/ILSVRC/deit_tscam_small_patch16_224.yaml."""
 
 MIN_IOU = 0.5
 
-TOP1, TOP5, GT_KNOWN = range(3)
-"""Columns of `loc_columns`."""
+Rank = Literal["gt_known", "top1", "top5"]
 
 
-def tscam_iou(values: Map, truths: PixelBoxes, threshold: float = THRESHOLD) -> float:
+def tscam_loc_as_coded(
+    row: RowData,
+    protocol: Protocol,
+    *,
+    rank: Rank = "gt_known",
+    threshold: Annotated[float, Between(0, 1, "a share of the map's maximum")] = THRESHOLD,
+    ends: Ends = "dataset",
+) -> Measured:
+    """Images that TS-CAM's program takes for right.
+
+    Args:
+        row: the row; without maps, as the centred box, its box is brought to the square.
+        protocol: not read; the program has one square, resizing and rounding.
+        rank: where the label must be among the classes: anywhere, first, or in the best five.
+        threshold: share of the map's maximum, named beforehand.
+        ends: as for `max_box_acc_as_coded`.
+
+    Raises:
+        DataError: the run kept no maps, or a ground-truth box is inverted.
+    """
+    from wsol_bench.scoring.as_coded_boxes import box_iou_inclusive, box_on_square
+
+    inclusive = (row.corners if ends == "dataset" else ends) == "inclusive"
+
+    def iou(job: Job) -> float:
+        values, box, truths, size = job
+        if not size.height or not len(truths):
+            return 0.0
+        scaled = clipped_boxes(truths, size, inclusive=inclusive)
+        if values is None:
+            return float(box_iou_inclusive(box_on_square(box, size), scaled).max())
+        return tscam_iou(values, scaled, threshold)
+
+    ious = np.array(list(in_threads(iou, jobs(row))))
+    if rank == "gt_known":
+        return share(ious >= MIN_IOU, row.counted)
+    hits = row.classes[:, : 1 if rank == "top1" else 5] == row.labels[:, None]
+    return share(hits.any(axis=1) & (ious > MIN_IOU), row.counted)
+
+
+def tscam_iou(values: "Map", truths: "PixelBoxes", threshold: float = THRESHOLD) -> float:
     """The IoU of one image's box with its best ground-truth box.
 
     Args:
@@ -52,16 +99,18 @@ def tscam_iou(values: Map, truths: PixelBoxes, threshold: float = THRESHOLD) -> 
         threshold: share 0..1 of the map's maximum.
 
     Raises:
-        RunError: the map holds NaN or infinite values.
         ValueError: there is no ground-truth box.
     """
+    from wsol_bench.boxes.upsampling import enlarge
+    from wsol_bench.scoring.as_coded_boxes import box_iou_inclusive
+    from wsol_bench.scoring.contours import contour_boxes
+
     if not len(truths):
         raise ValueError("expected at least one ground-truth box")
     square = enlarge(np.ascontiguousarray(values, np.float32), SIDE, SIDE)
-    extent = square.max() - square.min()
-    if not np.isfinite(extent):
-        raise RunError("the map holds NaN or infinite values")
-    scaled = (square - square.min()) / extent if extent > 0 else np.zeros_like(square)
+    low, extent = square.min(), square.max() - square.min()
+    varies = np.isfinite(extent) and extent > 0
+    scaled = (square - low) / extent if varies else np.zeros_like(square)
     grey = (scaled * np.float32(255)).astype(np.uint8)
     kept = grey > int(threshold * float(grey.max()))
     found = contour_boxes(kept.astype(np.uint8))
@@ -69,7 +118,7 @@ def tscam_iou(values: Map, truths: PixelBoxes, threshold: float = THRESHOLD) -> 
     return float(box_iou_inclusive(box[None].astype(np.int64), truths).max())
 
 
-def clipped_boxes(boxes: Boxes, size: Size, *, inclusive: bool) -> PixelBoxes:
+def clipped_boxes(boxes: Boxes, size: Size, *, inclusive: bool) -> "PixelBoxes":
     """Ground-truth boxes as the program scales them.
 
     Args:
@@ -93,30 +142,15 @@ def clipped_boxes(boxes: Boxes, size: Size, *, inclusive: bool) -> PixelBoxes:
     return np.clip(scaled, 0, SIDE - 1).astype(np.int64)
 
 
-def loc_columns(
-    ious: NDArray[np.float64], labels: NDArray[np.integer], classes: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """The images' vectors for `replicated_sums`, (n, 3): right for top-1, top-5 and GT-known.
-
-    Args:
-        ious: (n,) from `tscam_iou`.
-        labels: (n,) class indices.
-        classes: (n, k >= 5) the best classes by descending score.
-    """
-    hits = classes == labels[:, None]
-    over = ious > MIN_IOU
-    columns = [hits[:, 0] & over, hits[:, :5].any(axis=1) & over, ious >= MIN_IOU]
-    return np.stack(columns, axis=1).astype(np.float64)
-
-
-def loc_accuracy(column: int) -> Statistic:
-    """The share of right images, 0..1, NaN over none.
-
-    Args:
-        column: TOP1, TOP5 or GT_KNOWN.
-    """
-
-    def statistic(sums: Numbers, n: Numbers) -> Numbers:
-        return ratio(sums[..., column], n)
-
-    return statistic
+TSCAM_LOC_AS_CODED = Metric(
+    name="tscam_loc_as_coded",
+    title="TS-CAM's loc as coded",
+    unit=PERCENT,
+    higher_is_better=True,
+    needs=frozenset({"maps"}),
+    reads=(),
+    compute=tscam_loc_as_coded,
+    source="Gao et al., ICCV 2021; github.com/vasgaowei/TS-CAM, lib/cams_deit.py",
+    note="As coded: the figure of TS-CAM's program at a fixed threshold, for comparison with its "
+    "tables, which print 100 minus it as an error.",
+)

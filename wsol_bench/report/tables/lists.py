@@ -10,10 +10,10 @@ from rich.table import Table
 from wsol_bench.errors import UsageError, find
 from wsol_bench.methods.catalog import METHODS, find_method
 from wsol_bench.methods.entry import Method
-from wsol_bench.methods.options import written
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
 from wsol_bench.scoring.catalog import METRICS
 from wsol_bench.scoring.published import TABLES, published_table
+from wsol_bench.specs.options import written
 
 
 def print_list(what: str, name: str | None, *, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def _methods() -> Iterable[tuple[str, ...]]:
 
 def _metrics() -> Iterable[tuple[str, ...]]:
     for name, metric in METRICS.items():
-        options = ", ".join(f"{option}={each.default}" for option, each in metric.options.items())
+        options = ", ".join(f"{each.name}={each.default}" for each in metric.options)
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs))
         title = metric.title.format(topk="k")

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import get_args
 
 from wsol_bench.analysis.rescore import passes_over_maps, rescore
 from wsol_bench.analysis.tuning import TuneOn, open_tuning
@@ -103,10 +102,9 @@ def with_tuned(metrics: Sequence[BoundMetric]) -> tuple[BoundMetric, ...]:
 
 
 def _tuned(metric: Metric) -> BoundMetric | None:
-    parameter = metric.options.get("threshold")
-    if parameter is None or "tuned" not in get_args(parameter.annotation):
-        return None
-    return metric.bind({"threshold": "tuned"})
+    if any(each.name == "threshold" and "tuned" in each.choices for each in metric.options):
+        return metric.bind({"threshold": "tuned"})
+    return None
 
 
 def changed_fields(protocol: str | None, changes: Sequence[str]) -> list[tuple[str, list[str]]]:

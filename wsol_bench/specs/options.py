@@ -1,4 +1,4 @@
-"""Options of methods: the keyword-only parameters of a method's function.
+"""Options of methods and metrics: the keyword-only parameters of their functions.
 
 A function's signature describes its options: the name, type and default by its
 signature, the bounds by `Annotated[float, Between(0, 1)]`, the meaning by its docstring.
@@ -8,7 +8,7 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -39,7 +39,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a method.
+    """One option of a method or metric.
 
     Attributes:
         name: the text before the `=`.
@@ -172,14 +172,18 @@ def _described(doc: str) -> dict[str, str]:
 
 
 def read_options(
-    options: tuple[Option, ...], given: tuple[tuple[str, str], ...], spec: str
+    options: tuple[Option, ...],
+    given: Iterable[tuple[str, str]],
+    spec: str,
+    also: tuple[str, ...] = (),
 ) -> dict[str, Value]:
     """Option -> its value, the defaults included, in the options' order.
 
     Args:
-        options: of the method.
+        options: of the method or metric.
         given: (option, text) pairs.
         spec: the whole spec, for messages.
+        also: names that messages list besides.
 
     Raises:
         UsageError: there is no such option, or a value is not of its kind.
@@ -188,7 +192,9 @@ def read_options(
     texts = dict(given)
     for name in texts:
         if name not in known:
-            listed = [*known, "name"]
+            listed = [*known, *also]
+            if not listed:
+                raise UsageError(f"{spec} has no options; got {name}={texts[name]}.")
             raise UsageError(f"{spec}: {unknown_name('option', name, listed)}")
     return {
         name: option.read(texts[name], spec) if name in texts else option.default
