@@ -74,7 +74,8 @@ class RunSettings:
             Default: backprop,c_mwp,grad_cam,cam,center.
         protocol: View, box rule and scoring (see: list protocols), or a TOML file of one.
         metrics: Comma-separated names of metrics with options, such as pxap,pointing_game (see:
-            list metrics). Default: the protocol's, and pxap and peak_iou on a dataset with masks.
+            list metrics, list metrics NAME). Default: the protocol's, and pxap and peak_iou on a
+            dataset with masks.
         set: FIELD=VALUE: replace a field of the protocol, such as threshold=0.2. May be
             repeated.
         classes: File of class id and output, as JSON or lines of class_id,output, for a network

@@ -212,7 +212,11 @@ def test_list_of_a_method_shows_its_options_and_what_its_reader_must_know(
         (["data", "check", "no/such/folder"], 3, "no/such/folder"),
         (["list", "wat"], 2, "archs"),
         (["list", "methods", "grad_cma"], 2, "Did you mean grad_cam"),
-        (["list", "datasets", "cub"], 2, "list archs NAME or list methods NAME"),
+        (
+            ["list", "datasets", "cub"],
+            2,
+            "list methods NAME or list metrics NAME",
+        ),
         (["list", "archs", "vgg61"], 2, "Did you mean vgg16"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -1,19 +1,19 @@
 """Output of `list`: the entries of every table."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from wsol_bench.errors import UsageError, find
 from wsol_bench.methods.catalog import METHODS, find_method
-from wsol_bench.methods.entry import Method
 from wsol_bench.protocols.catalog import DEFAULT_PROTOCOL, PROTOCOLS
-from wsol_bench.scoring.catalog import METRICS
+from wsol_bench.scoring.catalog import METRICS, OWN
 from wsol_bench.scoring.published import TABLES, published_table
-from wsol_bench.specs.options import written
+from wsol_bench.specs.options import Option, written
 
 
 def print_list(what: str, name: str | None, *, as_json: bool) -> None:
@@ -44,37 +44,41 @@ def _print_catalog(what: str, as_json: bool) -> None:
 
 
 def _print_method(name: str, as_json: bool) -> None:
-    """A method's title, source and notes, then its options."""
     method = find_method(name)
+    facts = {"method": method.name, "title": method.title, "source": method.source}
+    _print_entry({**facts, "notes": list(method.notes)}, method.options, as_json)
+
+
+def _print_metric(name: str, as_json: bool) -> None:
+    metric = find("metric", name, METRICS, OWN)
+    over = "Of pixels pooled" if metric.over == "pixels" else f"A mean over {metric.over}"
+    notes = [f"{over}.", *([metric.note] if metric.note else [])]
+    facts = {"metric": name, "title": metric.title.format(topk="k"), "source": metric.source}
+    _print_entry({**facts, "notes": notes}, metric.options, as_json)
+
+
+def _print_entry(facts: Mapping[str, Any], options: Sequence[Option], as_json: bool) -> None:
+    """An entry's title, source and notes, then its options."""
     if as_json:
-        print(json.dumps(_method(method)))
+        print(json.dumps({**facts, "options": [_as_json(each) for each in options]}))
         return
     console = Console(highlight=False, markup=False)
-    for line in (method.title, method.source, *method.notes):
+    for line in (facts["title"], facts["source"], *facts["notes"]):
         console.print(line)
     table = Table("option", "type", "default", "meaning", box=None, pad_edge=False)
     table.header_style = "bold"
-    for option in method.options:
+    for option in options:
         default = "" if option.default is None else written(option.default)
         table.add_row(option.name, option.expected, default, option.text)
-    console.print(table if method.options else "No options.")
+    console.print(table if options else "No options.")
 
 
-def _method(method: Method) -> dict[str, object]:
+def _as_json(option: Option) -> dict[str, object]:
     return {
-        "method": method.name,
-        "title": method.title,
-        "source": method.source,
-        "notes": list(method.notes),
-        "options": [
-            {
-                "option": each.name,
-                "type": each.expected,
-                "default": each.default,
-                "meaning": each.text,
-            }
-            for each in method.options
-        ],
+        "option": option.name,
+        "type": option.expected,
+        "default": option.default,
+        "meaning": option.text,
     }
 
 
@@ -150,6 +154,6 @@ CATALOGS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[tuple[str, ...]
 }
 
 ENTRIES: Mapping[str, Callable[[str, bool], None]] = MappingProxyType(
-    {"archs": _print_arch, "methods": _print_method}
+    {"archs": _print_arch, "methods": _print_method, "metrics": _print_metric}
 )
 """Tables whose entries are listed by name."""
