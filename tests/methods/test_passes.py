@@ -111,6 +111,17 @@ def test_other_classes_of_an_image_cost_no_more_forward_passes(spec, monkeypatch
     assert torch.equal(second, apart[1])
 
 
+def test_a_long_batch_reports_how_far_it_is(monkeypatch):
+    monkeypatch.setattr("wsol_bench.networks.forward._SECONDS_BETWEEN_REPORTS", 0.0)
+    network = Network(net(), "3")
+    (row,) = find_methods(["score_cam"])
+    row = row.to(network, {"features": "1"}, side=SIDE)
+    forward, said = network.forward(IMAGES, row.requests()), []
+    forward.expect([CLASSES], said.append)
+    row.maps(forward, CLASSES)
+    assert said == [f"score_cam: {number} of 3 inputs of this batch" for number in (1, 2, 3)]
+
+
 def test_ablation_from_the_layer_on_equals_ablation_of_the_whole_network():
     whole = Network(Hooked(net(), "3", "for this test"), "3")
     (row,) = find_methods(["ablation_cam"])

@@ -27,12 +27,14 @@ class Plan:
         open: opens a worker's network and images from settings; can be pickled.
         opened: the same, opened in this process.
         shards: the number of missing shards.
+        report: shows the user a line at once.
     """
 
     settings: RunSettings
     open: Callable[[RunSettings], OpenedJob]
     opened: OpenedJob
     shards: int
+    report: Callable[[str], None]
 
     def job(self, threads: int, device: str) -> Job:
         """Returns the job of one worker."""
@@ -61,7 +63,7 @@ class Engine:
 def _open_local(plan: Plan, stop: Stop) -> Iterator[Pool]:
     settings = plan.settings
     if _is_alone(settings):
-        own = InProcess(plan.job(threads_here(settings), settings.device), plan.opened)
+        own = InProcess(plan.job(threads_here(settings), settings.device), plan.opened, plan.report)
         try:
             yield own
         finally:

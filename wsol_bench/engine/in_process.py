@@ -1,8 +1,8 @@
 """The pool of a run that does its work in its own process."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
-from wsol_bench.engine.messages import BatchResult, Job, LogLine, Message, OpenedJob, Stopped
+from wsol_bench.engine.messages import BatchResult, Job, Message, OpenedJob, Stopped
 from wsol_bench.engine.shards import Shard
 from wsol_bench.engine.worker import Inbox, process_shards, ready
 
@@ -14,14 +14,15 @@ class InProcess:
 
     waiting_for = ""
 
-    def __init__(self, job: Job, opened: OpenedJob) -> None:
+    def __init__(self, job: Job, opened: OpenedJob, report: Callable[[str], None]) -> None:
         """Prepares the worker; the first `wait` starts it.
 
         Args:
             job: its batch size and threads.
             opened: the network and images that the job would open.
+            report: shows the user a line at once, while a batch is made.
         """
-        self._job, self._opened = job, opened
+        self._job, self._opened, self._report = job, opened, report
         self._inbox = Inbox()
         self._parts: Generator[BatchResult, None, None] | None = None
         self._messages: list[Message] = [ready(opened, _HOST)]
@@ -37,7 +38,7 @@ class InProcess:
         if self._parts is None:
             job = self._job
             self._parts = process_shards(
-                self._opened, self._inbox.take, job.batch_size, job.threads, self._log
+                self._opened, self._inbox.take, job.batch_size, job.threads, self._report
             )
         part = next(self._parts, None)
         if part is None:
@@ -58,6 +59,3 @@ class InProcess:
         self._inbox.stop()
         if self._parts is not None:
             self._parts.close()
-
-    def _log(self, text: str) -> None:
-        self._messages.append(LogLine(text))

@@ -6,6 +6,7 @@ request the same value share its computation.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from time import monotonic
 
 import torch
 from torch import Tensor
@@ -21,6 +22,9 @@ from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
 from wsol_bench.networks.requests import PIXELS, Requests
 
 __all__ = ["PIXELS", "Forward", "Network", "Requests"]
+
+
+_SECONDS_BETWEEN_REPORTS = 20.0
 
 
 class Forward:
@@ -46,6 +50,8 @@ class Forward:
         self._excitations: dict[tuple[bytes, str], dict[bool, Tensor]] = {}
         self._expected: tuple[frozenset[int], ...] = (frozenset(),) * len(inputs)
         self._of_classes: dict[Hashable, tuple[dict[int, Tensor], ...]] = {}
+        self._report: Callable[[str], None] | None = None
+        self._reported = monotonic()
 
     @property
     def network(self) -> "Network":
@@ -217,23 +223,30 @@ class Forward:
         """
         return self._network.forward(inputs, Requests()).scores
 
-    def expect(self, classes: Sequence[Tensor]) -> None:
+    def expect(
+        self, classes: Sequence[Tensor], report: Callable[[str], None] | None = None
+    ) -> None:
         """States the classes that will be asked for, so that `for_classes` makes all at once.
 
         Args:
             classes: each (n,), class indices.
+            report: called now and then with how far `for_classes` is.
         """
+        self._report = report
         self._expected = tuple(
             map(frozenset, zip(*(each.tolist() for each in classes), strict=True))
         )
 
     def for_classes(
-        self, key: Hashable, classes: Tensor, make: Callable[[int, list[int]], Sequence[Tensor]]
+        self,
+        key: tuple[Hashable, ...],
+        classes: Tensor,
+        make: Callable[[int, list[int]], Sequence[Tensor]],
     ) -> Tensor:
         """Values that cost passes of their own, made once per image for all its expected classes.
 
         Args:
-            key: of the values: the method and its options.
+            key: of the values: the method's name and its options.
             classes: (n,) class indices.
             make: (index of the image, classes) -> one value for each of the classes.
 
@@ -246,8 +259,15 @@ class Forward:
             if label not in found:
                 labels = sorted({label, *self._expected[index]} - set(found))
                 found.update(zip(labels, make(index, labels), strict=True))
+                self._report_progress(f"{key[0]}: {index + 1} of {len(made)} inputs of this batch")
             values.append(found[label])
         return torch.stack(values)
+
+    def _report_progress(self, line: str) -> None:
+        now = monotonic()
+        if self._report is not None and now - self._reported >= _SECONDS_BETWEEN_REPORTS:
+            self._reported = now
+            self._report(line)
 
     def _outputs_of(self, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each class has an output, (n,) bool, and the network's own index of it."""

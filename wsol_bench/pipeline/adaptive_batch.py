@@ -15,7 +15,7 @@ class AdaptiveBatch:
     """The number of images that fit into the device's memory at once, found by trial.
 
     Attributes:
-        log: reports that batches are split.
+        log: reports that batches are split, and how far a long one is.
         images: their maximum number at once, or None as long as all have fitted.
     """
 
@@ -32,7 +32,7 @@ class AdaptiveBatch:
         """
         if self.images is None or len(questions) <= self.images:
             try:
-                return [ask(pipeline, questions, requests)]
+                return [ask(pipeline, questions, requests, self.log)]
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise

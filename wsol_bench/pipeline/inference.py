@@ -4,7 +4,7 @@ On a GPU nothing here blocks: a batch's work is queued, its outputs are copied t
 pinned memory during the next batch's work, and `Pending.wait` is called then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -168,13 +168,19 @@ class Pending:
         )
 
 
-def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -> Pending:
+def ask(
+    pipeline: Pipeline,
+    questions: Sequence[Question],
+    requests: Requests,
+    report: Callable[[str], None] | None = None,
+) -> Pending:
     """Runs one batch through the network and its methods.
 
     Args:
         pipeline: network, methods, protocol.
         questions: one per image, n in all.
-        asks: the pipeline's requests.
+        requests: the pipeline's.
+        report: called now and then by methods of many passes with how far they are.
 
     Raises:
         torch.OutOfMemoryError, RuntimeError: the device's memory does not hold it.
@@ -191,7 +197,7 @@ def ask(pipeline: Pipeline, questions: Sequence[Question], requests: Requests) -
     columns: list[NDArray[np.int64]] = []
     if pipeline.class_boxes:
         columns = list(rank_classes(scores.cpu().numpy(), pipeline.protocol.topk).T)
-    forward.expect([_of_tensors(pipeline, each) for each in (*classes.values(), *columns)])
+    forward.expect([_of_tensors(pipeline, each) for each in (*classes.values(), *columns)], report)
     maps = maps_of(pipeline, forward, classes)
     class_maps = [maps_of(pipeline, forward, dict.fromkeys(targets, each)) for each in columns]
     scores = _to_cpu(scores)

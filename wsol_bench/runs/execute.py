@@ -97,7 +97,8 @@ def make_records(
             _report_other_versions(folder)
         session.start()
         opened = opened_job(prepared)
-        plan = Plan(settings, open_job, opened, len(shards) - len(found.whole))
+        report = _silence if quiet else log
+        plan = Plan(settings, open_job, opened, len(shards) - len(found.whole), report)
         with diagnosing(prepared, quiet=quiet):
             devices = _schedule(prepared, plan, queue, found, gate, stop, session, quiet)
         if not queue.is_done():
@@ -128,8 +129,7 @@ def _schedule(
 
         queue.on_finished_elsewhere = advance
         with engine.open(plan, stop) as pool, stop.gently():
-            report = _silence if quiet else log
-            scheduler = Scheduler(queue, pool, plan.opened.must_match, on_table, report)
+            scheduler = Scheduler(queue, pool, plan.opened.must_match, on_table, plan.report)
             session.here = scheduler.machines
             scheduler.run(stop)
     return tuple(sorted(scheduler.devices))
