@@ -1,11 +1,13 @@
 """The maps of a shard as an .npy file, and back."""
 
+from ast import literal_eval
 from io import BytesIO
 from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
+_LONGEST_HEADER = 10_000
 KEPT = (np.float16, np.float32)
 """The type of a network's maps, and that of maps read from files."""
 
@@ -30,8 +32,12 @@ def decode_maps(content: bytes, images: int | None = None) -> NDArray[np.float16
     buffer = BytesIO(content)
     try:
         version = np.lib.format.read_magic(buffer)
-        if b"L" in content[: buffer.tell() + 2 + int.from_bytes(content[8:10], "little")]:
-            raise ValueError("integers of Python 2, of which numpy would warn")
+        start = buffer.tell() + (2 if version == (1, 0) else 4)  # of the header's text
+        length = int.from_bytes(content[buffer.tell() : start], "little")
+        if length > _LONGEST_HEADER:
+            raise ValueError("its header is too long")
+        # What Python cannot read numpy would mend, and warn of files from Python 2.
+        literal_eval(content[start : start + length].decode("latin1"))
         shape, _, dtype = _READ_HEADER[version](buffer)
     except (ValueError, KeyError, TypeError, SyntaxError, TokenError, RecursionError) as error:
         raise ValueError("it has no header of maps") from error
@@ -43,6 +49,8 @@ def decode_maps(content: bytes, images: int | None = None) -> NDArray[np.float16
     if images is not None and shape[0] != images:
         raise ValueError(f"it holds maps of {shape[0]:,} images, and its records are of {images:,}")
     maps: NDArray[np.float16] = np.load(BytesIO(content), allow_pickle=False)
+    if not np.isfinite(maps).all():
+        raise ValueError("it holds NaN or infinite values, which no run keeps")
     return maps
 
 
