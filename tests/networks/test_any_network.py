@@ -170,7 +170,19 @@ def check(spec: str, record_property: Any) -> None:
     assert to_maps(gradient, cells).abs().sum() > 0
     # A map that is 0 nearly everywhere is compared on the scale of the sums that made it.
     scale = float(expected.max()) or float(features.abs().amax() * gradient.abs().amax())
-    assert (found - expected).abs().max() <= SHARE * scale
+    error = float((found - expected).abs().max())
+    if error > SHARE * scale:  # the sums cancel: neither float32 is exact
+        exact = grad_cam(
+            *(
+                to_maps(each, cells)
+                for each in by_autograd(module.double(), layer, images.double(), classes)
+            )
+        )
+        own, plain = (float((each - exact).abs().max()) for each in (found, expected))
+        print(
+            f"{spec}: {error / scale:.1e} of the maximum; of float64 {own:.1e}, plain {plain:.1e}"
+        )
+        assert own <= 2 * plain
 
 
 @pytest.mark.slow
