@@ -40,7 +40,9 @@ costs() {
 startup() { measure "$name-startup/commands" --arch squeezenet1_1 --rounds 3 --parts startup; }
 
 precision() {
-  for arch in vgg16 alexnet googlenet; do half "$arch-demo" --arch "$arch" --weights demo; done
+  for arch in vgg16 alexnet googlenet; do
+    half "$arch-demo" --arch "$arch" --weights demo --limit 200
+  done
   if [ ${#real[@]} -gt 0 ]; then
     half googlenet-ilsvrc --arch googlenet --weights "caffe:${real[0]}" --data "${real[1]}" --limit 200
   fi

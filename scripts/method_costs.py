@@ -6,9 +6,10 @@
 
 Every task runs from a batch to a box per image, interleaved with the forward pass. `--against`
 times pytorch-grad-cam's class of the same method in a batch on the same module, and states how far
-its maps are from ours, each scaled to 0..1: in Grad-CAM++ it adds 1e-6 to a denominator, in
-Score-CAM it takes a softmax over channels. It has no rollout; there the product of the same
-matrices in plain torch, from the blocks of timm, is the other side.
+its maps are from ours, each scaled to 0..1. In Grad-CAM++ it adds 1e-6 to a denominator, which
+matters where gradients are small; in Score-CAM it weights by a softmax over channels of scores,
+enlarges masks with aligned corners, and clips at 0 before it enlarges the map. It has no rollout;
+there the product of the same matrices in plain torch, from the blocks of timm, is the other side.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from wsol_bench.geometry import Size
 from wsol_bench.methods.catalog import find_methods
 from wsol_bench.networks.archs.catalog import open_arch
 from wsol_bench.protocols.catalog import PROTOCOLS
+from wsol_bench.runs.evaluate import evaluate
 from wsol_bench.runs.reproduce import data_places
 from wsol_bench.scoring.catalog import metrics_in
 from wsol_bench.scoring.published import TABLES, PublishedTable, published_table
+from wsol_bench.settings import RunSettings
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -156,6 +159,31 @@ def test_two_checkpoints_of_one_network_are_two_runs(
     command = ["reproduce", str(own), f"--data={small_dataset}", f"--out={tmp_path / 'runs'}", "-q"]
     assert main([*command, f"--weights-dir={tmp_path}", "--json"]) == 0
     assert [row["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [9, 9]
+
+
+def test_rows_of_one_network_are_one_run_wherever_they_stand(
+    small_dataset: Path,
+    small_weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def evaluate_and_note(settings: RunSettings, *, quiet: bool) -> Any:
+        asked.append(settings.methods)
+        return evaluate(settings, quiet=quiet)
+
+    monkeypatch.setattr("wsol_bench.runs.reproduce.evaluate", evaluate_and_note)
+    text = OWN.format(weights=small_weights.name)
+    again = text[text.index("[[rows]]") : text.rindex("[[rows]]")].replace("grad_cam", "backprop")
+    own = tmp_path / "ours.toml"
+    own.write_text(text + again, encoding="utf-8")
+    command = ["reproduce", str(own), f"--data={small_dataset}", f"--out={tmp_path / 'runs'}", "-q"]
+    assert main([*command, f"--weights-dir={small_weights.parent}", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["method"] for row in rows] == ["grad_cam", "grad_cam", "backprop"]
+    assert asked == [("grad_cam", "backprop", "center")]
 
 
 def test_without_data_every_row_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:

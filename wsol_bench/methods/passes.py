@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from wsol_bench.networks.forward import Forward
 
-AT_ONCE = 32
-"""Inputs per pass."""
+AT_ONCE, AT_ONCE_ON_CPU = 32, 8
+"""Inputs that are made at once, and go through the network at once but for a CPU, whose caches
+then no longer hold the features: 32 take 1.2 times as long as 8 on GoogLeNet and ResNet-50,
+1.5 times on SqueezeNet."""
 
 
 def scores_of(
@@ -29,7 +31,7 @@ def scores_of(
     """
     import torch
 
-    scores = torch.cat([forward.again(batch)[:, labels] for batch in inputs])
+    scores = torch.cat([forward.again(part)[:, labels] for part in _parts(inputs)])
     return [column.contiguous() for column in scores.T]
 
 
@@ -39,7 +41,7 @@ def probabilities_of(
     """The softmax probability of some classes, (m,) for each; arguments as of `scores_of`."""
     import torch
 
-    found = torch.cat([forward.again(batch).softmax(dim=1)[:, labels] for batch in inputs])
+    found = torch.cat([forward.again(part).softmax(dim=1)[:, labels] for part in _parts(inputs)])
     return [column.contiguous() for column in found.T]
 
 
@@ -48,7 +50,7 @@ def summed_gradients_of(
 ) -> "list[Tensor]":
     """The gradient of each class's score, summed over all inputs, (3, h, w) for each.
 
-    A batch goes forward once; each class costs one backward pass.
+    Each input goes forward once; each class costs one backward pass.
     """
     import torch
 
@@ -56,12 +58,18 @@ def summed_gradients_of(
 
     requests = Requests(gradients=frozenset({PIXELS}))
     totals = [torch.zeros(())] * len(labels)
-    for batch in inputs:
-        again = forward.network.forward(batch, requests)
+    for part in _parts(inputs):
+        again = forward.network.forward(part, requests)
         for index, label in enumerate(labels):
-            gradients = again.gradient(PIXELS, torch.full((len(batch),), label))
+            gradients = again.gradient(PIXELS, torch.full((len(part),), label))
             totals[index] = totals[index].to(gradients) + gradients.sum(dim=0)
     return totals
+
+
+def _parts(batches: "Iterable[Tensor]") -> "Iterator[Tensor]":
+    """Batches in parts that go through the network at once."""
+    for batch in batches:
+        yield from batch.split(AT_ONCE_ON_CPU if batch.device.type == "cpu" else len(batch))
 
 
 def one_per_channel(side: int) -> int:

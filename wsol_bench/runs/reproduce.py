@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +130,10 @@ def data_places(table: PublishedTable, given: Sequence[str]) -> dict[str, str]:
 
 def reproduce(
     table: PublishedTable, settings: RunSettings, places: Places, *, quiet: bool
-) -> Iterator[ReproducedRow]:
+) -> list[ReproducedRow]:
     """Measures every row whose data and weights are there; finished runs are kept.
+
+    Rows of one network, dataset and protocol are those of one run, wherever they stand.
 
     Args:
         table: what was published.
@@ -140,22 +141,25 @@ def reproduce(
         places: of data, weights and runs.
         quiet: print nothing on stderr.
 
+    Returns:
+        every row, in the table's order.
+
     Raises:
         WsolBenchError: see `evaluate`.
     """
-
-    def run_of(row: PublishedRow) -> tuple[str, ...]:
-        missing = _missing(row, table, places)
-        return row.arch, row.weights, row.data, row.protocol, row.baseline, missing
-
-    for (*_, baseline, missing), group in groupby(table.rows, key=run_of):
-        rows = list(group)
-        if missing:
-            yield from (_not_run(row, missing) for row in rows)
-        elif baseline:
-            yield from (_from_boxes(row, settings, places) for row in rows)
+    found: dict[int, ReproducedRow] = {}
+    of_run: dict[tuple[str, ...], list[int]] = {}
+    for at, row in enumerate(table.rows):
+        if missing := _missing(row, table, places):
+            found[at] = _not_run(row, missing)
+        elif row.baseline:
+            found[at] = _from_boxes(row, settings, places)
         else:
-            yield from _run(rows, settings, places, quiet)
+            of_run.setdefault((row.arch, row.weights, row.data, row.protocol), []).append(at)
+    for members in of_run.values():
+        rows = [table.rows[at] for at in members]
+        found |= zip(members, _run(rows, settings, places, quiet), strict=True)
+    return [found[at] for at in range(len(table.rows))]
 
 
 def _missing(row: PublishedRow, table: PublishedTable, places: Places) -> str:
