@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from wsol_bench.analysis.pieces import measured_in_pieces
 from wsol_bench.analysis.row_images import RowImages
-from wsol_bench.boxes.map_state import MapState
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
 from wsol_bench.records.manifest import Identity, Manifest
 from wsol_bench.records.opened_run import NetworkRecords, open_rows, own_protocol, run_folders
-from wsol_bench.records.table import localized_in
+from wsol_bench.records.table import localized_in, unreadable_in
 from wsol_bench.scoring.catalog import metrics_in, metrics_of, title_of
 from wsol_bench.scoring.measured import Measured
 from wsol_bench.scoring.metric import BoundMetric
@@ -109,9 +108,7 @@ class ReportRun:
     @property
     def unreadable(self) -> tuple[str, ...]:
         """The ids of the images that could not be read, which count as wrong."""
-        table = self.rows[0].table
-        damaged = pa.compute.equal(table["map_state"], str(MapState.UNREADABLE))
-        return tuple(table["image_id"].filter(damaged).to_pylist())
+        return unreadable_in(self.rows[0].table)
 
     @property
     def floor(self) -> ReportRow | None:
