@@ -112,7 +112,7 @@ def test_other_classes_of_an_image_cost_no_more_forward_passes(spec, monkeypatch
 
 
 def test_a_long_batch_reports_how_far_it_is(monkeypatch):
-    monkeypatch.setattr("wsol_bench.networks.forward._SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr("wsol_bench.networks.class_values._SECONDS_BETWEEN_REPORTS", 0.0)
     network = Network(net(), "3")
     (row,) = find_methods(["score_cam"])
     row = row.to(network, {"features": "1"}, side=SIDE)

@@ -6,7 +6,6 @@ request the same value share its computation.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from time import monotonic
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from wsol_bench.errors import NotApplicable, UsageError
 from wsol_bench.networks import excitation
 from wsol_bench.networks.cells import Cells, to_maps
+from wsol_bench.networks.class_values import ClassValues, MakeValues
 from wsol_bench.networks.network import OpenNetwork
 from wsol_bench.networks.numbers import widened
 from wsol_bench.networks.outcome import Outcome
@@ -22,9 +22,6 @@ from wsol_bench.networks.relu_rules import PLAIN, RuleInForce
 from wsol_bench.networks.requests import PIXELS, Requests
 
 __all__ = ["PIXELS", "Forward", "Network", "Requests"]
-
-
-_SECONDS_BETWEEN_REPORTS = 20.0
 
 
 class Forward:
@@ -48,10 +45,7 @@ class Forward:
         self._gradients: dict[tuple[bytes, str], dict[str, Tensor]] = {}
         self._attention_gradients: dict[bytes, tuple[Tensor, ...]] = {}
         self._excitations: dict[tuple[bytes, str], dict[bool, Tensor]] = {}
-        self._expected: tuple[frozenset[int], ...] = (frozenset(),) * len(inputs)
-        self._of_classes: dict[Hashable, tuple[dict[int, Tensor], ...]] = {}
-        self._report: Callable[[str], None] | None = None
-        self._reported = monotonic()
+        self._values = ClassValues(((),) * len(inputs))
 
     @property
     def network(self) -> "Network":
@@ -232,17 +226,10 @@ class Forward:
             classes: each (n,), class indices.
             report: called now and then with how far `for_classes` is.
         """
-        self._report = report
-        self._expected = tuple(
-            map(frozenset, zip(*(each.tolist() for each in classes), strict=True))
-        )
+        of_images = zip(*(each.tolist() for each in classes), strict=True)
+        self._values = ClassValues(tuple(of_images), report)
 
-    def for_classes(
-        self,
-        key: tuple[Hashable, ...],
-        classes: Tensor,
-        make: Callable[[int, list[int]], Sequence[Tensor]],
-    ) -> Tensor:
+    def for_classes(self, key: tuple[Hashable, ...], classes: Tensor, make: MakeValues) -> Tensor:
         """Values that cost passes of their own, made once per image for all its expected classes.
 
         Args:
@@ -253,21 +240,7 @@ class Forward:
         Returns:
             (n, ...), each image's value for its class.
         """
-        made = self._of_classes.setdefault(key, tuple({} for _ in self._expected))
-        values = []
-        for index, (label, found) in enumerate(zip(classes.tolist(), made, strict=True)):
-            if label not in found:
-                labels = sorted({label, *self._expected[index]} - set(found))
-                found.update(zip(labels, make(index, labels), strict=True))
-                self._report_progress(f"{key[0]}: {index + 1} of {len(made)} inputs of this batch")
-            values.append(found[label])
-        return torch.stack(values)
-
-    def _report_progress(self, line: str) -> None:
-        now = monotonic()
-        if self._report is not None and now - self._reported >= _SECONDS_BETWEEN_REPORTS:
-            self._reported = now
-            self._report(line)
+        return torch.stack(self._values.of(key, classes.tolist(), make))
 
     def _outputs_of(self, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each class has an output, (n,) bool, and the network's own index of it."""
