@@ -78,6 +78,10 @@ def test_exactly_one_half_is_right_for_gt_known_alone():
         )
     ]
     assert found == [20, 40, 80]
+    few = replace(row, classes=row.classes[:, :1])
+    top1, top5 = metrics_in("tscam_loc_as_coded:rank=top1,tscam_loc_as_coded:rank=top5")
+    assert top1.measure(few, PROTOCOLS[DEFAULT_PROTOCOL]) is not None
+    assert top5.measure(few, PROTOCOLS[DEFAULT_PROTOCOL]) is None  # n/a
     unread = replace(row, sizes=np.zeros((5, 2), np.int64))
     (metric,) = metrics_in("tscam_loc_as_coded")
     assert metric.measure(unread, PROTOCOLS[DEFAULT_PROTOCOL]).value == 0

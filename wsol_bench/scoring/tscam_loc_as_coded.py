@@ -23,11 +23,13 @@ object localization, ICCV 2021; the authors' code, github.com/vasgaowei/TS-CAM
 (lib/cams_deit.py: `get_bboxes`, `cls_loc_err`; lib/datasets/imagenet.py).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from wsol_bench.errors import DataError
+from wsol_bench.errors import DataError, NotApplicable
 from wsol_bench.geometry import Boxes, Size
 from wsol_bench.protocols.catalog import Protocol
 from wsol_bench.runtime.parallel import in_threads
@@ -48,6 +50,7 @@ THRESHOLD = 0.12
 MIN_IOU = 0.5
 
 Rank = Literal["gt_known", "top1", "top5"]
+_CLASSES_READ: Mapping[Rank, int] = MappingProxyType({"gt_known": 0, "top1": 1, "top5": 5})
 
 
 def tscam_loc_as_coded(
@@ -68,8 +71,14 @@ def tscam_loc_as_coded(
         ends: as for `max_box_acc_as_coded`.
 
     Raises:
+        NotApplicable: the records have fewer classes of an image than `rank` reads.
         DataError: the run kept no maps, or a ground-truth box is inverted.
     """
+    read, there = _CLASSES_READ[rank], row.classes.shape[1]
+    if row.n and there < read:
+        raise NotApplicable(
+            f"rank={rank} reads the best {read} of an image's classes; the run has {there}"
+        )
     from wsol_bench.scoring.as_coded_boxes import box_iou_inclusive, box_on_square
 
     inclusive = (row.corners if ends == "dataset" else ends) == "inclusive"
@@ -86,7 +95,7 @@ def tscam_loc_as_coded(
     ious = np.array(list(in_threads(iou, jobs(row))))
     if rank == "gt_known":
         return share(ious >= MIN_IOU, row.counted)
-    hits = row.classes[:, : 1 if rank == "top1" else 5] == row.labels[:, None]
+    hits = row.classes[:, :read] == row.labels[:, None]
     return share(hits.any(axis=1) & (ious > MIN_IOU), row.counted)
 
 
