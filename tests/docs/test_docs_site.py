@@ -96,7 +96,9 @@ def test_every_command_and_flag_is_described(site: Path) -> None:
         if not name.startswith("-") and app[name].default_command is not None:
             assert f"wsol-bench {name}" in text
             for argument in app[name].assemble_argument_collection():
-                assert all(each in text for each in argument.names), argument.names
+                # "*" is a class of flags, which are arguments of their own.
+                flags = [each for each in argument.names if each != "*"]
+                assert all(each in text for each in flags), flags
 
 
 @pytest.fixture(scope="module")
