@@ -4,7 +4,7 @@ A metric that is computed from each image's own record is measured on one shard 
 other metric, such as one that pools the maps of all images, gets the whole row as one piece.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import pyarrow as pa
@@ -44,6 +44,17 @@ def pieces_of(
         raise DataError(f"{network.folder.path}: holds no records.")
 
 
+def images_of(network: NetworkRecords) -> Callable[[], RowImages]:
+    """Gives the images of a network's records, which its rows share; read once, when asked for."""
+
+    @cache
+    def images() -> RowImages:
+        columns, first = ("image_id", "label"), network.methods[0]
+        return RowImages.of(lambda: network.shards(first, columns))
+
+    return images
+
+
 def rows_to_pair(
     network: NetworkRecords, names: Mapping[str, str], metrics: Sequence[BoundMetric]
 ) -> list[PairedRow]:
@@ -54,11 +65,7 @@ def rows_to_pair(
         names: row -> its name in messages and tables.
         metrics: the requested ones, measured in one pass over a row's records.
     """
-
-    @cache
-    def images() -> RowImages:
-        columns, first = ("image_id", "label"), network.methods[0]
-        return RowImages.of(lambda: network.shards(first, columns))
+    images = images_of(network)
 
     @cache
     def figures(method: str) -> dict[str, Measured]:

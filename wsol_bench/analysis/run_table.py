@@ -216,4 +216,4 @@ def _p_values(
 
 
 def _measured(run: ReportRun, row: ReportRow, metric: str) -> MeasuredRow:
-    return MeasuredRow(f"{row.title} in {run.label}", row.images, row.figures[metric])
+    return MeasuredRow(f"{row.title} in {run.label}", row.images(), row.figures[metric])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from wsol_bench.analysis.pieces import measured_in_pieces
+from wsol_bench.analysis.pieces import images_of, measured_in_pieces
 from wsol_bench.analysis.row_images import RowImages
 from wsol_bench.errors import DataError, UsageError
 from wsol_bench.protocols.catalog import ERRORS, Protocol
@@ -32,6 +32,8 @@ class ReportRow:
         arch: the network that supports it.
         network: the records' network, and where they lie.
         figures: metric -> figure, measured from its records and maps.
+        images: gives the images of its records, for comparisons with other rows; one object for
+            the rows of a network.
     """
 
     method: str
@@ -39,16 +41,12 @@ class ReportRow:
     arch: str
     network: NetworkRecords
     figures: Mapping[str, Measured]
+    images: Callable[[], RowImages]
 
     @cached_property
     def table(self) -> pa.Table:
         """The method's records, in the order of the dataset; all of them are in memory."""
         return self.network.of(self.method)
-
-    @cached_property
-    def images(self) -> RowImages:
-        """The images of its records, for comparisons with other rows."""
-        return RowImages.of(lambda: self.network.shards(self.method, ("image_id", "label")))
 
     @property
     def has_map(self) -> bool:
@@ -149,11 +147,12 @@ def _open(networks: Sequence[NetworkRecords], metrics: Sequence[BoundMetric]) ->
     every = {each.name: each for each in (*shown, *metrics_in(ERRORS))}
     found = {}
     for network in networks:
+        images = images_of(network)
         for row in network.rows:
             method, arch = row["method"], row["arch"]
             title = networks[0].title_of(row)
             figures = measured_in_pieces(network, method, tuple(every.values()))
-            found[method] = ReportRow(method, title, arch, network, figures)
+            found[method] = ReportRow(method, title, arch, network, figures, images)
     _check_same_images(networks)
     rows = tuple(found[method] for method in networks[0].order)
     return ReportRun("", path, networks[0].folder.manifest(), protocol, rows, shown)

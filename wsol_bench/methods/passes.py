@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from wsol_bench.networks.forward import Forward
 
 AT_ONCE, AT_ONCE_ON_CPU = 32, 8
-"""Inputs that are made at once, and go through the network at once but for a CPU, whose caches
-then no longer hold the features: 32 take 1.2 times as long as 8 on GoogLeNet and ResNet-50,
-1.5 times on SqueezeNet."""
+"""Inputs that are made at once. They go through the network at once too, except on a CPU, whose
+caches do not hold the features of so many (docs/cost.md)."""
 
 
 def scores_of(

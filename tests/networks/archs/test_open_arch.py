@@ -15,6 +15,7 @@ from wsol_bench.networks.archs.preprocessing import (
     TORCHVISION_STD,
     changed_fields,
 )
+from wsol_bench.networks.archs.torchvision_models import torchvision_net
 from wsol_bench.networks.weights.load import load_weights
 from wsol_bench.settings import RunSettings
 
@@ -223,3 +224,12 @@ def test_flags_replace_fields_of_the_preprocessing(values, changed):
 def test_a_preprocessing_that_makes_no_sense_names_its_flag(values, message):
     with pytest.raises(UsageError, match=message):
         changed_fields(RunSettings("vgg16", **values))
+
+
+def test_a_transformer_of_torchvision_is_built_for_the_side_of_its_weights():
+    topology = open_arch("torchvision:vit_h_14").topologies["torchvision"]
+    assert topology.preprocessing.size == 518
+    assert topology.build.keywords == {"side": 518}
+    assert torchvision_net("vit_b_32", {}, 2, side=384).image_size == 384
+    assert torchvision_net("vit_b_32", {"image_size": 256}, 2, side=384).image_size == 256
+    torchvision_net("squeezenet1_1", {}, 2, side=384)  # any side

@@ -20,6 +20,7 @@ PREFIX = "torchvision"
 EDITION = "IMAGENET1K_V1"
 """The edition that `--weights torchvision` loads, where there are several."""
 
+SIDE = 224
 _AS_PUBLISHED = {"transform_input": True, "init_weights": False}
 """Arguments that torchvision passes with its published weights, to classes that take them."""
 
@@ -38,10 +39,11 @@ def torchvision_arch(spec: Spec) -> Arch:
         raise unknown_name("torchvision classifier", name, known)
     published = models.get_model_weights(name)
     edition = getattr(published, EDITION, None) or published.DEFAULT
+    preprocessing = _preprocessing(edition.transforms())
     topology = Topology(
-        build=partial(torchvision_net, name, plain_options(spec)),
+        build=partial(torchvision_net, name, plain_options(spec), side=preprocessing.size),
         roles=NO_ROLES,
-        preprocessing=_preprocessing(edition.transforms()),
+        preprocessing=preprocessing,
         published=_error(edition),
         finds_roles=True,
         on_meta=False,
@@ -49,8 +51,16 @@ def torchvision_arch(spec: Spec) -> Arch:
     return Arch(spec.text, spec.text, {PREFIX: topology}, default_weights=PREFIX)
 
 
-def torchvision_net(name: str, options: Mapping[str, Any], classes: int) -> "nn.Module":
+def torchvision_net(
+    name: str, options: Mapping[str, Any], classes: int, *, side: int = SIDE
+) -> "nn.Module":
     """A classifier of torchvision in evaluation mode, initialised at random.
+
+    Args:
+        name: of the builder.
+        options: for the builder.
+        classes: the number of outputs.
+        side: of the input, for networks that are built for one.
 
     Raises:
         UsageError: its builder refuses the options.
@@ -59,7 +69,8 @@ def torchvision_net(name: str, options: Mapping[str, Any], classes: int) -> "nn.
 
     builder = models.get_model_builder(name)
     taken = inspect.signature(get_type_hints(builder)["return"]).parameters
-    extra = {key: value for key, value in _AS_PUBLISHED.items() if key in taken}
+    published = {"image_size": side, **_AS_PUBLISHED}
+    extra = {key: value for key, value in published.items() if key in taken}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on initial values, which weights replace

@@ -194,7 +194,7 @@ def _row(row: ReportRow, metric: str) -> MeasuredRow | None:
     figure = row.figures.get(metric)
     if figure is None:
         return None
-    return MeasuredRow(row.title, row.images, figure)
+    return MeasuredRow(row.title, row.images(), figure)
 
 
 def _table(title: str, comparisons: Sequence[PairedComparison], metric: Metric) -> PairTable:
