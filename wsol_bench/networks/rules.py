@@ -20,9 +20,10 @@ section 3.2, eq. 3, and section 3.3 for max pooling and normalisation layers.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -173,10 +174,23 @@ def _transposed(state: Pass, step: Step, x: Tensor) -> tuple[Tensor, Callable[[T
         x = x.requires_grad_()
         output = call(x, *step.args[1:], **step.kwargs)
 
+    # Node by node: torch.autograd.grad takes no signal without an import of half a second.
+    nodes = list(_nodes(output))
+
     def transpose(signal: Tensor) -> Tensor:
-        return torch.autograd.grad(output, x, signal, retain_graph=True)[0]
+        for node in nodes:
+            signal = node(signal)
+        return signal
 
     return output.detach(), transpose
+
+
+def _nodes(output: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The transposes of the operations from a pooling's output back to its input, a chain."""
+    node: Any = output.grad_fn
+    while node.next_functions:
+        yield node
+        ((node, _),) = node.next_functions
 
 
 def _each(transpose: Callable[[Tensor], Tensor], signals: Tensor) -> Tensor:

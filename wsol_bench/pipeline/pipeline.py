@@ -26,7 +26,7 @@ from wsol_bench.pipeline.kept_columns import BLANK, kept_columns, truth_of
 from wsol_bench.pipeline.localize import localize, read_map
 from wsol_bench.pipeline.prepared_images import PreparedImage, prepare_ahead
 from wsol_bench.records.record import Record
-from wsol_bench.runtime.memory import keep_freed_memory
+from wsol_bench.runtime.memory import collect_garbage_as_usual, keep_freed_memory
 from wsol_bench.runtime.parallel import side_pool
 from wsol_bench.runtime.progress import log
 from wsol_bench.scoring.ilsvrc import label_iou
@@ -91,6 +91,7 @@ def records_of(
         DataError: the dataset as a whole cannot be read any more.
         RunError: a score or a map is NaN or infinite; names the image.
     """
+    collect_garbage_as_usual()
     on_cpu = pipeline.device.type == "cpu"
     if on_cpu:
         keep_freed_memory()

@@ -31,11 +31,14 @@ _PLAIN_FILES: Any = {  # matplotlib types the keys one by one
     # The same figure gives the same file.
     "svg.hashsalt": "wsol_bench",
 }
-_NO_DATES: dict[str, dict[str, Any]] = {
-    "png": {},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None},
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "png": {
+        "pil_kwargs": {"compress_level": 3}
+    },  # 3 % larger than by default, in a third of the time
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
 }
+"""Format -> options of matplotlib's `savefig`."""
 
 _SMALLER: dict[str, Callable[[bytes], bytes]] = {
     "pdf": pdf_pictures.with_jpegs,
@@ -89,7 +92,7 @@ class Drawing:
     def _bytes(self, form: str, dpi: int) -> bytes:
         buffer = BytesIO()
         with matplotlib.rc_context(_PLAIN_FILES):
-            self.figure.savefig(buffer, format=form, dpi=dpi, metadata=_NO_DATES[form])
+            self.figure.savefig(buffer, format=form, dpi=dpi, **_OPTIONS[form])
         content = buffer.getvalue()
         return _SMALLER[form](content) if form in _SMALLER else content
 
