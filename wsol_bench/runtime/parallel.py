@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
+from wsol_bench.runtime.memory import keep_freed_memory
+
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
@@ -20,8 +22,10 @@ _LOW_PRIORITY = 15
 def in_threads(work: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Iterator[Outcome]:
     """Runs work that releases the interpreter lock on one thread per core; keeps the order.
 
-    Unlike an executor's `map` it takes jobs only as outcomes are consumed.
+    Unlike an executor's `map` it takes jobs only as outcomes are consumed. Freed memory is kept
+    for the next job: upsampled maps are large enough to be returned to the system otherwise.
     """
+    keep_freed_memory()
     threads = os.cpu_count() or 1
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(threads) as pool:
