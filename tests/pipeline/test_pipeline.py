@@ -1,5 +1,6 @@
 """Images to records: preprocessing by hand, order, batches, and what goes wrong."""
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from wsol_bench.pipeline.pipeline import Pipeline, records_of
 from wsol_bench.protocols.catalog import PROTOCOLS
 from wsol_bench.protocols.views import VIEWS
 from wsol_bench.records.record import Record
+from wsol_bench.runtime.memory import collect_garbage_seldom
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -540,6 +542,31 @@ def test_batches_are_taken_as_they_are_needed():
     next(made)
     assert len(taken) < 6
     assert len(list(made)) == 8
+
+
+def test_garbage_is_collected_as_usual_from_the_first_batch_on():
+    usual = gc.get_threshold()
+    collect_garbage_seldom()
+    try:
+        assert gc.get_threshold() != usual
+        dataset = pictures(1)
+        list(records_of(pipeline_of(small_net()), dataset, [dataset.examples], threads=1))
+        assert gc.get_threshold() == usual
+    finally:
+        gc.set_threshold(*usual)
+
+
+def test_rows_are_normalised_as_the_formula_says():
+    tensors = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
+    for preprocessing in (CAFFE, TORCHVISION):
+        values = tensors.double().flip(3) if preprocessing.order == "bgr" else tensors.double()
+        mean, std = (torch.tensor(each) for each in (preprocessing.mean, preprocessing.std))
+        expected = ((values * preprocessing.scale - mean) / std).permute(0, 3, 1, 2)
+        made = normalise(
+            tensors.permute(0, 2, 1, 3).contiguous().permute(0, 2, 1, 3), preprocessing
+        )
+        assert torch.allclose(made.double(), expected, atol=1e-4)
+        assert made.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_half_precision_moves_the_scores_a_little_and_excitation_is_in_float32():
