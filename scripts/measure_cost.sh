@@ -27,7 +27,6 @@ half() { into "$name-precision/$1" python scripts/half_precision.py --json "${@:
 costs() {
   for arch in vgg16 alexnet googlenet; do
     measure "$name/$arch-8" --arch "$arch" --batch-size 8 --parts all "${peers[@]}"
-    measure "$name/$arch-16" --arch "$arch" --batch-size 16 --parts methods,images,operations
   done
   local run=(--arch googlenet)
   if [ ${#real[@]} -gt 0 ]; then
