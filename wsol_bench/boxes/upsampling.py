@@ -5,13 +5,13 @@ batch are extracted while the network runs the next.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol_bench.protocols.resample import KERNELS
+from wsol_bench.protocols.resample import KERNELS, Taps
 from wsol_bench.runtime.compiled import compiled
 
 __all__ = ["UPSAMPLINGS", "Map", "enlarge"]
@@ -61,9 +61,17 @@ def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _by_taps(kernel: str, values: Map, height: int, width: int) -> Map:
-    rows, row_weights = KERNELS[kernel](values.shape[0], height)
-    columns, column_weights = KERNELS[kernel](values.shape[1], width)
-    return _weigh_taps(values, rows, row_weights, columns, column_weights)
+    rows, columns = (
+        _taps_of(kernel, values.shape[0], height),
+        _taps_of(kernel, values.shape[1], width),
+    )
+    return _weigh_taps(values, *rows, *columns)
+
+
+@lru_cache(maxsize=256)
+def _taps_of(kernel: str, source: int, target: int) -> Taps:
+    """Computed once per size: many images have the same, and it takes as long as a map itself."""
+    return KERNELS[kernel](source, target)
 
 
 @compiled
