@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+from wsol_bench.bench.images import synthetic_jpeg
 from wsol_bench.bench.timing import Spread
 from wsol_bench.errors import RunError
 from wsol_bench.runtime.subprograms import environment_of
@@ -21,7 +22,8 @@ _MIN_REPEATS = 2
 """Repeats that are made however long they take."""
 
 _WSOL_BENCH = ("-P", "-m", "wsol_bench")
-_DEMO = ("run", "--arch=alexnet", "--weights=demo", "--data=demo", "--methods=grad_cam,center")
+_DEMO_NET = ("--arch=alexnet", "--weights=demo")
+_DEMO = ("run", *_DEMO_NET, "--data=demo", "--methods=grad_cam,center")
 _RUN = (*_DEMO, "--limit=8", "--batch-size=8", "--quiet")
 
 _UNTIL_FIRST_BATCH = """
@@ -34,11 +36,14 @@ def ends(*arguments, **options):
     yield lambda *done: os._exit(0)
 
 progress.progress = ends
-from wsol_bench.cli.main import main
-main(sys.argv[1:])
+from wsol_bench.__main__ import start
+start()
 sys.exit("the run ended without a batch")
 """
 """A program that ends where the command's progress first advances."""
+
+_FILES = {"RUN": "run", "RUN.csv": "run.csv", "PHOTO": "photo.jpg", "FIGURE": "figure.png"}
+"""What stands for a path among a command's arguments -> its name."""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -53,10 +58,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "export RUN": (*_WSOL_BENCH, "export", "RUN", "RUN.csv", "--format=csv"),
         "run until its first batch": ("-P", "-c", _UNTIL_FIRST_BATCH, *_RUN),
         "run of 8 images": (*_WSOL_BENCH, *_RUN),
+        "show PHOTO": (*_WSOL_BENCH, "show", "PHOTO", *_DEMO_NET, "--out", "FIGURE"),
     }
 )
-"""Name -> the arguments of Python; RUN is a run of the demo. The first is what the last two
-wait for, and none of the others."""
+"""Name -> the arguments of Python; RUN is a run of the demo, PHOTO a JPEG. The first is what the
+last three wait for, and none of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,8 @@ def measure_startup(
     """Runs each command several times in turn, after one round that fills caches.
 
     Args:
-        commands: name -> arguments of Python, where RUN and RUN.csv stand for a run's folder
-            and for a file that does not exist.
+        commands: name -> arguments of Python, which may be names of `_FILES`: RUN is a run's
+            folder, PHOTO a JPEG; RUN.csv does not exist.
         repeats: their maximum number.
         budget: seconds after which no round is begun, once two count.
         on_round: called after each round with the number of those done and of all.
@@ -103,16 +109,16 @@ def measure_startup(
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     begun = time.perf_counter()
     with TemporaryDirectory() as folder:
-        run, out = Path(folder) / "run", Path(folder) / "run.csv"
+        paths = {name: Path(folder) / file for name, file in _FILES.items()}
+        paths["PHOTO"].write_bytes(synthetic_jpeg())
         if any("RUN" in arguments for arguments in commands.values()):
-            _timed("the run that is scored", [*_WSOL_BENCH, *_RUN, f"--out={run}"])
+            _timed("the run that is scored", [*_WSOL_BENCH, *_RUN, f"--out={paths['RUN']}"])
         for number in range(repeats + 1):
             if number > _MIN_REPEATS and time.perf_counter() - begun > budget:
                 break
             for name, arguments in commands.items():
-                out.unlink(missing_ok=True)
-                paths = {"RUN": str(run), "RUN.csv": str(out)}
-                seconds = _timed(name, [paths.get(each, each) for each in arguments])
+                paths["RUN.csv"].unlink(missing_ok=True)
+                seconds = _timed(name, [str(paths.get(each, each)) for each in arguments])
                 if number:
                     taken[name].append(seconds)
             on_round(number + 1, repeats + 1)

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 FAMILY = "DejaVu Sans"
@@ -35,7 +36,10 @@ def width_of(text: str, size: float) -> float:
     """Width of one line of text in points."""
     if not text.strip():
         return 0.0
-    return float(TextPath((0, 0), text, size=size, prop=FontProperties(FAMILY)).get_extents().width)
+    path = TextPath((0, 0), text, size=size, prop=FontProperties(FAMILY))
+    # The extremes of a glyph are points of its outline; `get_extents` would solve every curve.
+    across = path.vertices[path.codes != Path.CLOSEPOLY, 0]
+    return float(across.max() - across.min())
 
 
 def _broken(words: list[str], width: float, size: float) -> list[str]:
