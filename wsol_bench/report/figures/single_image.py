@@ -240,7 +240,7 @@ def _filling(result: ImageResult) -> list[str]:
 def _everywhere(result: ImageResult) -> str:
     """Why the box of a map may be the whole image."""
     rule = result.protocol.box_rule
-    return f"the map reaches {rule.threshold:.3g} x {rule.reference} at all four sides"
+    return f"all four sides reach {rule.threshold:.3g} x {rule.reference}"
 
 
 def _share(result: ImageResult, corners: Boxes) -> float:
