@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -321,6 +322,25 @@ def test_a_map_with_a_value_that_is_no_number_is_an_error_of_the_run(bad, place)
     values[place] = bad
     with pytest.raises(RunError, match="NaN or infinite"):
         extract_box(values, Size(5, 5), RULE)
+
+
+@pytest.mark.parametrize("component", ["largest", "peak", "all"])
+@pytest.mark.parametrize("upsampling", ["bilinear", "bicubic"])
+def test_a_finite_map_that_overflows_when_it_is_upsampled_is_an_error_of_the_run(
+    upsampling, component
+):
+    values = np.full((7, 7), 3.3e38, np.float32)
+    values[::2] = -3.3e38
+    rule = replace(RULE, upsampling=upsampling, component=component)
+    with pytest.raises(RunError, match="too large"):
+        extract_box(values, Size(37, 50), rule)
+
+
+def test_a_peak_that_does_not_pass_the_threshold_has_no_component():
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert COMPONENTS["peak"](values, 5.5, True) == (0, 0, 0, 0)
+    values[1, 2] = np.nan  # numpy's argmax takes it for the maximum
+    assert COMPONENTS["peak"](values, 2.0, True) == (0, 0, 0, 0)
 
 
 def test_how_a_map_lies_in_memory_does_not_change_its_box():

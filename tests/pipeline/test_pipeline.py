@@ -556,7 +556,7 @@ def test_garbage_is_collected_as_usual_from_the_first_batch_on():
         gc.set_threshold(*usual)
 
 
-def test_rows_are_normalised_as_the_formula_says():
+def test_rows_are_normalised_by_the_formula():
     tensors = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
     for preprocessing in (CAFFE, TORCHVISION):
         values = tensors.double().flip(3) if preprocessing.order == "bgr" else tensors.double()
@@ -567,6 +567,17 @@ def test_rows_are_normalised_as_the_formula_says():
         )
         assert torch.allclose(made.double(), expected, atol=1e-4)
         assert made.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_thresholds_of_garbage_collection_that_a_host_set_stay():
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 30, 30)
+    try:
+        dataset = pictures(1)
+        list(records_of(pipeline_of(small_net()), dataset, [dataset.examples], threads=1))
+        assert gc.get_threshold()[0] == 50_000
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_half_precision_moves_the_scores_a_little_and_excitation_is_in_float32():

@@ -130,7 +130,7 @@ def _measure_case(
         return part in settings.parts
 
     peers = Peers(case, settings.against)
-    is_quick = set(settings.parts) <= set(QUICK_PARTS) and not settings.against
+    is_quick = set(settings.parts) == set(QUICK_PARTS) and not settings.against
     budget, of_commands = (QUICK_SECONDS, QUICK_STARTUP_SECONDS) if is_quick else (inf, inf)
     tasks: dict[str, Task] = {PLAIN: case.plain_forward}
     for part, make in TASKS.items():

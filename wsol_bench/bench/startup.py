@@ -43,7 +43,7 @@ sys.exit("the run ended without a batch")
 """A program that ends where the command's progress first advances."""
 
 _FILES = {"RUN": "run", "RUN.csv": "run.csv", "PHOTO": "photo.jpg", "FIGURE": "figure.png"}
-"""What stands for a path among a command's arguments -> its name."""
+"""Placeholder of a path in a command's arguments -> the name of its file."""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -97,8 +97,8 @@ def measure_startup(
     """Runs each command several times in turn, after one round that fills caches.
 
     Args:
-        commands: name -> arguments of Python, which may be names of `_FILES`: RUN is a run's
-            folder, PHOTO a JPEG; RUN.csv does not exist.
+        commands: name -> arguments of Python, in which the placeholders of `_FILES` are
+            replaced: RUN by a run's folder, PHOTO by a JPEG.
         repeats: their maximum number.
         budget: seconds after which no round is begun, once two count.
         on_round: called after each round with the number of those done and of all.

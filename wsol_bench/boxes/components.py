@@ -52,11 +52,13 @@ def peak_component(
 def _component_at(
     y: int, x: int, values: Map, threshold: float, eight_connected: bool
 ) -> tuple[int, int, int, int]:
-    """The box of the component of a pixel, which must pass the threshold."""
+    """The box of the component of a pixel; (0, 0, 0, 0) if the pixel does not pass."""
     start, stop, row, root = _runs(values, threshold, eight_connected)
     run = 0
-    while row[run] < y or stop[run] <= x:
+    while run < len(root) and (row[run] < y or (row[run] == y and stop[run] <= x)):
         run += 1
+    if run == len(root) or row[run] > y or start[run] > x:
+        return 0, 0, 0, 0
     return _box_of(start, stop, row, root, _root_of(root, run))
 
 
@@ -115,11 +117,13 @@ def _root_of(root: Runs, run: int) -> int:
 
 
 @compiled
-def _box_of(start: Runs, stop: Runs, row: Runs, root: Runs, of: int) -> tuple[int, int, int, int]:
-    """The box of the component whose root is `of`."""
-    x0, y0, x1, y1 = stop[of], row[of], 0, 0
-    for run in range(of, len(root)):
-        if _root_of(root, run) == of:
+def _box_of(
+    start: Runs, stop: Runs, row: Runs, root: Runs, wanted: int
+) -> tuple[int, int, int, int]:
+    """The box of the component whose root is `wanted`."""
+    x0, y0, x1, y1 = stop[wanted], row[wanted], 0, 0
+    for run in range(wanted, len(root)):
+        if _root_of(root, run) == wanted:
             x0, x1 = min(x0, start[run]), max(x1, stop[run])
             y1 = row[run] + 1
     return x0, y0, x1, y1

@@ -145,7 +145,7 @@ def upsampled(
         None for a degenerate map, whose box is the whole image.
 
     Raises:
-        RunError: the map holds NaN or infinite values.
+        RunError: the map holds NaN or infinite values, or upsampling overflows.
     """
     state = map_state(values)
     if state is not MapState.OK:
@@ -154,6 +154,8 @@ def upsampled(
     contiguous = np.ascontiguousarray(values, dtype=np.float32)
     enlarged = UPSAMPLINGS[rule.upsampling](contiguous, height, width)
     maximum = float(enlarged.max())
+    if not np.isfinite(maximum):
+        raise RunError("the map's values are too large: upsampling them overflows float32")
     if maximum <= 0:  # a smaller image can miss every positive value of the map
         return None, MapState.EMPTY
     return UpsampledMap(enlarged, maximum, reference_of(enlarged, rule), window), state

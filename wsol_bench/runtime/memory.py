@@ -13,6 +13,7 @@ OUT_OF_MEMORY = (
     "out of memory. Everything finished is kept. Try a smaller --batch-size or fewer --workers, or "
     "raise the limit of this shell (ulimit -v)."
 )
+_SELDOM = (10_000, 20, 20)
 _BY_DEFAULT = gc.get_threshold()
 _SAID = re.compile("failed to map segment|[Cc]annot allocate memory|can't allocate memory")
 """Messages of the library loader and of torch when memory is exhausted."""
@@ -23,12 +24,12 @@ def keep_freed_memory() -> None:
 
     A network frees and allocates the same tens of megabytes at every layer. By default,
     glibc returns each large block to the system and maps it again, and the system clears
-    every page: a fifth of the time of a pass with gradients on a CPU, and half of that of
-    boxes drawn anew. The peak memory of the process is unchanged.
+    every page: a fifth of the time of a pass with gradients on a CPU, and half of the time of
+    extracting boxes anew. The peak memory of the process is unchanged.
     """
     if not sys.platform.startswith("linux"):
         return
-    import ctypes  # called only where much is computed
+    import ctypes  # not needed by commands that only read records
 
     malloc = getattr(ctypes.CDLL(None), "mallopt", None)
     if malloc is not None:
@@ -37,17 +38,21 @@ def keep_freed_memory() -> None:
 
 
 def collect_garbage_seldom() -> None:
-    """Makes Python look for garbage less often, while modules are imported.
+    """Makes garbage collection rarer, while modules are imported.
 
     The imports of a run make a million objects and hardly any garbage; looking for it takes
     a seventh of the time until the first batch.
     """
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(*_SELDOM)
 
 
 def collect_garbage_as_usual() -> None:
-    """Undoes `collect_garbage_seldom`, before a batch's tensors can become garbage."""
-    gc.set_threshold(*_BY_DEFAULT)
+    """Undoes `collect_garbage_seldom`, before the tensors of many batches can become garbage.
+
+    Thresholds that another program set stay.
+    """
+    if gc.get_threshold() == _SELDOM:
+        gc.set_threshold(*_BY_DEFAULT)
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -37,7 +37,8 @@ def width_of(text: str, size: float) -> float:
     if not text.strip():
         return 0.0
     path = TextPath((0, 0), text, size=size, prop=FontProperties(FAMILY))
-    # The extremes of a glyph are points of its outline; `get_extents` would solve every curve.
+    # The extremes of Latin glyphs are points of their outlines; where they are not, the width is
+    # at most an eighth of a point too large. `get_extents` would solve every curve.
     across = path.vertices[path.codes != Path.CLOSEPOLY, 0]
     return float(across.max() - across.min())
 
