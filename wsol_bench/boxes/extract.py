@@ -155,7 +155,9 @@ def upsampled(
     enlarged = UPSAMPLINGS[rule.upsampling](contiguous, height, width)
     maximum = float(enlarged.max())
     if not np.isfinite(maximum):
-        raise RunError("the map's values are too large: upsampling overflows float32. Scale the map to 0..1")
+        raise RunError(
+            "the map's values are too large: upsampling overflows float32. Scale the map to 0..1"
+        )
     if maximum <= 0:  # a smaller image can miss every positive value of the map
         return None, MapState.EMPTY
     return UpsampledMap(enlarged, maximum, reference_of(enlarged, rule), window), state
